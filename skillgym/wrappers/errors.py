@@ -1,0 +1,47 @@
+"""Exceptions of the wrappers. Each takes the facts and composes one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skillgym_envs.core.errors import SkillgymError
+
+
+class InvalidSkill(SkillgymError, ValueError):
+    """A skill has the wrong shape."""
+
+    def __init__(self, given: Sequence[int], expected: Sequence[int]) -> None:
+        super().__init__(
+            f"Got a skill of shape {tuple(given)}, expected {tuple(expected)}; "
+            "choose it from the action space of the wrapped environment."
+        )
+
+
+class UnknownRewardOption(SkillgymError, ValueError):
+    """The reward of a skill step is to be aggregated in an unknown way."""
+
+    def __init__(self, given: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"Got reward={given!r}, expected one of {', '.join(map(repr, known))}; "
+            "use 'sum' for the papers' undiscounted sum."
+        )
+
+
+class WrongAutoresetMode(SkillgymError, ValueError):
+    """A vector environment resets its environments in a way that a wrapper cannot use."""
+
+    def __init__(self, user: str, given: object, expected: str) -> None:
+        super().__init__(
+            f"Got a vector environment with autoreset mode {given} for {user}, expected {expected}; "
+            f"create it with autoreset_mode=AutoresetMode.{expected}."
+        )
+
+
+class UnevenSkills(SkillgymError, RuntimeError):
+    """Skills of one batch end at different control steps."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Got a skill model that ends skills of one batch at different control steps, expected "
+            "equal lengths in VectorSkillActions; put SkillActions inside a SyncVectorEnv instead."
+        )

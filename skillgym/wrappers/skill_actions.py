@@ -1,0 +1,122 @@
+"""Skills as actions of a single environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils import RecordConstructorArgs
+
+from skillgym.types import SkillModel
+from skillgym.wrappers.common import resolve_skill_model, reward_weights
+from skillgym.wrappers.errors import InvalidSkill
+from skillgym_envs.core.errors import ResetNeeded
+
+
+class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """Makes the skills of a skill model the actions of an environment.
+
+    One `step` runs one skill: up to H control steps, to the end of the skill or of the episode, whichever is first.
+    `terminated` and `truncated` pass through unchanged. A time limit that counts control steps belongs inside this
+    wrapper. `info` is that of the last control step, with
+
+    * `skill_steps`: number of control steps that were run,
+    * `skill_rewards`: their rewards, a tuple,
+    * `subtasks_completed_step`: for worlds that report it, the subtasks completed during the whole skill.
+
+    The transition is aligned as a semi-Markov decision process wants it: (s_t, z, sum of the rewards of t..t+k-1,
+    s_{t+k}).
+
+    Deviation: the reference code of SPiRL shifts transitions by one control step, drops the reward of the last step
+    before a time limit, and stores time limits as terminal states.
+
+    Args:
+        env: Environment with the primitive actions that the skill model produces.
+        skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model. With a live model
+            the environment cannot be rebuilt from its `spec`, which is then None.
+        reward: `"sum"` gives the undiscounted sum of the control steps' rewards (the papers), `"discounted"` the
+            sum of gamma^t r_t. For the latter, discount the next value by gamma^skill_steps
+            (`skillgym.rl.SkillReplayBuffer`).
+        gamma: Discount per control step; used by `"discounted"` only.
+
+    Attributes:
+        skill_model: The skill model.
+        frame_callback: Called with `env.render()` after every control step if not None, so that a recorder sees more
+            than the last frame of each skill.
+
+    Example:
+        >>> env = SkillActions(gym.make("skillgym/Kitchen-v0"), "spirl-kitchen")  # doctest: +SKIP
+        >>> env.action_space  # doctest: +SKIP
+        Box(-2.0, 2.0, (10,), float32)
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[Any, Any],
+        skill_model: str | SkillModel,
+        reward: Literal["sum", "discounted"] = "sum",
+        gamma: float = 0.99,
+    ) -> None:
+        RecordConstructorArgs.__init__(
+            self, skill_model=skill_model, reward=reward, gamma=gamma, _disable_deepcopy=True
+        )
+        gym.Wrapper.__init__(self, env)
+        self.skill_model = resolve_skill_model(skill_model, env)
+        self.action_space = self.skill_model.skill_space
+        self.frame_callback: Callable[[Any], None] | None = None
+        self._weights = reward_weights(reward, gamma, self.skill_model.max_steps).tolist()
+        self._observation: Any = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """Specification that rebuilds this environment; None around a live skill model."""
+        by_name = isinstance(self._saved_kwargs["skill_model"], str)
+        return super().spec if by_name else None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode, as the wrapped environment does."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._observation = np.array(observation)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Run one skill.
+
+        Args:
+            action: The skill, an element of the action space.
+
+        Returns:
+            Observation after the skill, aggregated reward, terminated, truncated, info.
+
+        Raises:
+            InvalidSkill: If the skill has the wrong shape.
+        """
+        if self._observation is None:
+            raise ResetNeeded
+        model, observation, skill = self.skill_model, self._observation, np.asarray(action)
+        if skill.shape != self.action_space.shape:
+            raise InvalidSkill(skill.shape, self.action_space.shape or ())
+        state = model.begin(observation[None], skill[None])
+        rewards: list[float] = []
+        subtasks: tuple[str, ...] = ()
+        for t in range(model.max_steps):
+            primitive = model.act(observation[None], state, t)[0]
+            observation, reward, terminated, truncated, info = self.env.step(primitive)
+            rewards.append(float(reward))
+            subtasks += info.get("subtasks_completed_step", ())
+            if self.frame_callback is not None:
+                self.frame_callback(self.env.render())
+            if terminated or truncated or model.finished(observation[None], state, t)[0]:
+                break
+        self._observation = np.array(observation)  # a copy: the caller may write to what it gets
+        info = {**info, "skill_steps": len(rewards), "skill_rewards": tuple(rewards)}
+        if "subtasks_completed_step" in info:
+            info["subtasks_completed_step"] = subtasks
+        # The weights may be longer than the skill was.
+        total = sum(w * r for w, r in zip(self._weights, rewards, strict=False))
+        return observation, float(total), terminated, truncated, info

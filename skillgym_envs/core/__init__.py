@@ -1,0 +1,1 @@
+"""What every world shares: simulators, observation layouts, environments, rendering, errors."""

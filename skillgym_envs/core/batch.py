@@ -1,0 +1,182 @@
+"""The engine under both environment classes: a world, a simulator, and what N environments remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.core.errors import InvalidAction
+from skillgym_envs.core.simulator import SerialSimulator
+from skillgym_envs.core.world import Memory, Outcome, Physics, World
+
+
+class WorldBatch:
+    """N environments of one world, without any notion of time limits or autoreset.
+
+    Arrays that it shows are replaced, never written to, so they can be handed out without copies.
+
+    Args:
+        world: The world.
+        simulator: Simulator of N copies of the world's model.
+
+    Attributes:
+        observation: Last observations, shape (N, O), float32.
+        outcome: What the task said of the last step.
+    """
+
+    def __init__(self, world: World, simulator: SerialSimulator) -> None:
+        self.world = world
+        self.simulator = simulator
+        self.num_envs = simulator.num_envs
+        n, subtasks = self.num_envs, len(world.subtasks)
+        self.observation = np.zeros((n, world.layout.size), np.float32)
+        self.outcome = Outcome(
+            reward=np.zeros(n),
+            terminated=np.zeros(n, bool),
+            completed_step=np.zeros((n, subtasks), bool),
+            completed=np.zeros((n, subtasks), bool),
+        )
+        self._memory: Memory = {}
+        self._rngs: dict[int, np.random.Generator] = {}
+        # Random numbers are drawn in blocks, one stream per environment, so that stepping stays vectorised.
+        self._block = world.max_episode_steps + 1
+        self._noise = np.zeros((n, self._block, world.noise_size))
+        self._noise_at = np.zeros(n, dtype=np.intp)
+        self._rows = np.arange(n)
+        self._action_shape = (n, *world.action_space.shape)
+        self._names = _subtask_names(world.subtasks)
+        self._bits = 1 << np.arange(subtasks)
+
+    def reset(
+        self,
+        rows: Sequence[int] | NDArray[np.intp],
+        rngs: Sequence[np.random.Generator],
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Start episodes in some environments.
+
+        Args:
+            rows: M environments.
+            rngs: Their M random streams.
+            options: Options of Gymnasium's `reset`, handed to the world.
+        """
+        rows = np.asarray(rows, dtype=np.intp)
+        state, memory = self.world.reset(rngs, options)
+        self.simulator.load(rows, state)
+        for row, rng in zip(rows.tolist(), rngs, strict=True):
+            self._rngs[row] = rng
+            self._draw_noise(row)
+        physics = self.simulator.physics
+        selected = Physics(physics.qpos[rows], physics.qvel[rows], physics.sensordata[rows])
+        observation, memory = self.world.observe(selected, memory, self._noise[rows, 0])
+        self._noise_at[rows] = 1
+        self._memory = {
+            name: _with_rows(self._memory.get(name), rows, value, self.num_envs)
+            for name, value in memory.items()
+        }
+        self.observation = _with_rows(self.observation, rows, observation, self.num_envs)
+        self.outcome = Outcome(
+            *(
+                _with_rows(getattr(self.outcome, field.name), rows, 0, self.num_envs)
+                for field in fields(Outcome)
+            )
+        )
+
+    def step(self, actions: NDArray[Any], active: NDArray[np.bool_] | None = None) -> None:
+        """Run one control step.
+
+        Args:
+            actions: Actions, shape (N, A).
+            active: Environments to step, shape (N,); all if None. The others are frozen: they keep their
+                observation and flags, and their reward is 0.
+
+        Raises:
+            InvalidAction: If an action of an active environment has the wrong shape or is not finite.
+        """
+        actions = self._checked(actions, active)
+        self.simulator.step(self.world.control(actions, self._memory), active)
+        physics = self.simulator.physics
+        observation, memory = self.world.observe(physics, self._memory, self._next_noise(active))
+        outcome, memory = self.world.score(observation, physics, memory)
+        observation = observation.astype(np.float32)
+        if active is None:
+            self.observation, self.outcome, self._memory = observation, outcome, memory
+            return
+        self.observation = _select(active, observation, self.observation)
+        self._memory = {
+            name: _select(active, value, self._memory[name]) for name, value in memory.items()
+        }
+        old = self.outcome
+        self.outcome = Outcome(
+            reward=_select(active, outcome.reward, np.zeros(self.num_envs)),
+            terminated=_select(active, outcome.terminated, old.terminated),
+            completed_step=outcome.completed_step & active[:, None],
+            completed=_select(active, outcome.completed, old.completed),
+        )
+
+    def names(self, completed: NDArray[np.bool_]) -> NDArray[np.object_]:
+        """Names of completed subtasks: tuples, shape (N,), from flags of shape (N, K)."""
+        names: NDArray[np.object_] = self._names[completed @ self._bits]
+        return names
+
+    def _checked(
+        self, actions: NDArray[Any], active: NDArray[np.bool_] | None
+    ) -> NDArray[np.float64]:
+        try:
+            actions = np.asarray(actions, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidAction(f"that is no array ({error})", self._action_shape) from None
+        if actions.shape != self._action_shape:
+            raise InvalidAction(f"of shape {actions.shape}", self._action_shape)
+        if not np.isfinite(actions).all():
+            bad = ~np.isfinite(actions).all(axis=1)
+            if active is not None:
+                bad &= active
+                actions = _select(active, actions, np.zeros_like(actions))
+            if bad.any():
+                where = np.flatnonzero(bad).tolist()
+                raise InvalidAction(f"with NaN or infinity in environment {where}", self._action_shape)
+        return actions
+
+    def _draw_noise(self, row: int) -> None:
+        noise = self._noise[row]
+        self._rngs[row].random(out=noise)
+        noise *= 2.0
+        noise -= 1.0
+        self._noise_at[row] = 0
+
+    def _next_noise(self, active: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+        at = self._noise_at if active is None else np.where(active, self._noise_at, 0)
+        if at.max() == self._block:  # an episode without a time limit
+            for row in np.flatnonzero(at == self._block).tolist():
+                self._draw_noise(row)
+                at[row] = 0
+        noise: NDArray[np.float64] = self._noise[self._rows, at]
+        self._noise_at += 1 if active is None else active
+        return noise
+
+
+def _with_rows(
+    old: NDArray[Any] | None, rows: NDArray[np.intp], new: Any, num_envs: int
+) -> NDArray[Any]:
+    """Copy of `old` with some rows replaced; `None` stands for zeros."""
+    array = np.zeros((num_envs, *new.shape[1:]), new.dtype) if old is None else old.copy()
+    array[rows] = new
+    return array
+
+
+def _select(active: NDArray[np.bool_], new: NDArray[Any], old: NDArray[Any]) -> NDArray[Any]:
+    """Rows of `new` where active, rows of `old` elsewhere."""
+    return np.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+
+def _subtask_names(subtasks: tuple[str, ...]) -> NDArray[np.object_]:
+    """Table from a bit mask of completed subtasks to their names."""
+    table = np.empty(1 << len(subtasks), dtype=object)
+    for mask in range(len(table)):
+        table[mask] = tuple(name for bit, name in enumerate(subtasks) if mask >> bit & 1)
+    return table

@@ -1,0 +1,69 @@
+"""Render modes of the environments; OpenGL is touched at the first frame only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.core.errors import SkillgymError
+from skillgym_envs.core.world import World
+
+RENDER_MODES = ("rgb_array", "human")
+
+
+class UnknownRenderMode(SkillgymError, ValueError):
+    """A render mode has an unknown name."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(f"Got the render mode {given!r}, expected None or one of {RENDER_MODES}.")
+
+
+class EnvRenderer:
+    """One renderer of an environment, opened at the first frame and closed with the environment.
+
+    Args:
+        world: The world to draw.
+        render_mode: `None`, `"rgb_array"` or `"human"`.
+        width: Width of frames [pixel].
+        height: Height of frames [pixel].
+        camera: Name of a camera of the model; the world's own free camera if None.
+    """
+
+    def __init__(
+        self, world: World, render_mode: str | None, width: int, height: int, camera: str | None
+    ) -> None:
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise UnknownRenderMode(render_mode)
+        self._world = world
+        self._mode = render_mode
+        self._width, self._height = width, height
+        self._camera = world.camera if camera is None else camera
+        self._open: Any = None
+
+    def render(self, data: mujoco.MjData) -> NDArray[np.uint8] | None:
+        """Draw a state: a frame (height, width, 3) for `rgb_array`, the window for `human`."""
+        if self._mode is None:
+            return None
+        from skillgym_envs.core.rendering import FrameRenderer, HumanViewer
+
+        model = self._world.model
+        if self._mode == "human":
+            self._open = self._open or HumanViewer(model, data, self._camera)
+            self._open.sync()
+            return None
+        self._open = self._open or FrameRenderer(model, self._width, self._height, self._camera)
+        frame: NDArray[np.uint8] = self._open.render(data)
+        return frame
+
+    def close(self) -> None:
+        """Release the window or the OpenGL context. Closing twice is fine."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the window behind; a copy opens its own."""
+        return self.__dict__ | {"_open": None}

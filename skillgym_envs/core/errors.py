@@ -1,0 +1,75 @@
+"""Exceptions of the worlds. Each takes the facts and composes one sentence: given, expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Phrase that points from an unknown name to the known ones, nearest match first."""
+    options = sorted(known)
+    close = get_close_matches(name, options, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Known: {', '.join(map(repr, options))}."
+
+
+class SkillgymError(Exception):
+    """Base of every error that skillgym raises for a user's mistake or a broken file."""
+
+
+class InvalidAction(SkillgymError, ValueError):
+    """An action has the wrong shape or is not finite."""
+
+    def __init__(self, problem: str, expected_shape: Sequence[int]) -> None:
+        super().__init__(
+            f"Got an action {problem}, expected finite numbers of shape {tuple(expected_shape)}; "
+            "check the policy that produced it."
+        )
+
+
+class UnknownTask(SkillgymError, ValueError):
+    """A task set or a subtask has an unknown name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown task {name!r}; {nearest(name, known)}")
+
+
+class InvalidTask(SkillgymError, ValueError):
+    """A list of subtasks cannot be made into a task."""
+
+    def __init__(self, given: object, problem: str) -> None:
+        super().__init__(f"Got the task {given!r}, which {problem}; give each subtask once.")
+
+
+class ResetNeeded(SkillgymError, RuntimeError):
+    """An environment was stepped before its first reset."""
+
+    def __init__(self) -> None:
+        super().__init__("Got a call of step before the first reset; call reset() once first.")
+
+
+class InvalidResetMask(SkillgymError, ValueError):
+    """A partial reset has a mask of the wrong shape or type."""
+
+    def __init__(self, given: object, num_envs: int) -> None:
+        super().__init__(
+            f"Got the reset mask {given!r}, expected a boolean array of shape ({num_envs},) "
+            "with at least one True; pass it as options={'reset_mask': mask}."
+        )
+
+
+class EnvironmentClosed(SkillgymError, RuntimeError):
+    """An environment was used after `close`."""
+
+    def __init__(self) -> None:
+        super().__init__("Got a call on a closed environment; create a new one.")
+
+
+class WrongSeedCount(SkillgymError, ValueError):
+    """A list of seeds does not match the number of environments."""
+
+    def __init__(self, given: int, num_envs: int) -> None:
+        super().__init__(
+            f"Got {given} seeds for {num_envs} environments; give one integer or one per environment."
+        )

@@ -1,0 +1,86 @@
+"""Named observation blocks: the one place that says what each dimension of an observation is.
+
+The observation space, the documentation tables, `skillgym describe` and dataset metadata are made from these
+blocks, so that they cannot drift from the code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+from gymnasium import spaces
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservationBlock:
+    """A run of observation dimensions with one meaning.
+
+    Attributes:
+        name: Name of the block, unique in its layout.
+        labels: One label per dimension, for example the joint's name in the MJCF file.
+        units: One unit per dimension, SI: `m`, `rad`, `m/s`, `rad/s` or `1`.
+        frame: Coordinate frame of the numbers: `world`, `joint` or the name of a body.
+        source: Where the numbers come from: `qpos`, `qvel`, `sensor` or `constant`.
+        noise: Half-width of the uniform noise added to each dimension, in the dimension's unit.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    units: tuple[str, ...]
+    frame: str
+    source: str
+    noise: tuple[float, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of dimensions."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ObservationLayout:
+    """Blocks in the order in which they stand in the flat observation vector."""
+
+    blocks: tuple[ObservationBlock, ...]
+
+    @cached_property
+    def size(self) -> int:
+        """Number of dimensions of the flat observation."""
+        return sum(block.size for block in self.blocks)
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Slice of each block in the flat observation, by name."""
+        slices, start = {}, 0
+        for block in self.blocks:
+            slices[block.name] = slice(start, start + block.size)
+            start += block.size
+        return slices
+
+    def space(self) -> spaces.Box:
+        """Flat float32 observation space."""
+        return spaces.Box(-np.inf, np.inf, (self.size,), np.float32)
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row per dimension: index, block, label, unit, frame, source, noise."""
+        rows: list[dict[str, object]] = []
+        for block in self.blocks:
+            for label, unit, noise in zip(block.labels, block.units, block.noise, strict=True):
+                rows.append(
+                    {
+                        "index": len(rows),
+                        "block": block.name,
+                        "label": label,
+                        "unit": unit,
+                        "frame": block.frame,
+                        "source": block.source,
+                        "noise": noise,
+                    }
+                )
+        return rows
+
+    def to_json(self) -> list[dict[str, object]]:
+        """The blocks as plain JSON, for dataset and checkpoint metadata."""
+        return [asdict(block) for block in self.blocks]

@@ -1,0 +1,149 @@
+"""Simulators: N copies of a MuJoCo model, stepped one after the other or on native threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.core.world import Control, Physics, PhysicsState
+
+
+class SerialSimulator:
+    """Steps N copies of a model one after the other in the calling thread.
+
+    Each copy has its own `MjData`, so that copy i does not depend on its neighbours.
+
+    Args:
+        model: Compiled model, shared by all copies.
+        num_envs: Number of copies N.
+        frame_skip: Physics steps per control step.
+    """
+
+    def __init__(self, model: mujoco.MjModel, num_envs: int, frame_skip: int) -> None:
+        self.model = model
+        self.num_envs = num_envs
+        self.frame_skip = frame_skip
+        self.data = [mujoco.MjData(model) for _ in range(num_envs)]
+        self.physics = Physics(
+            qpos=np.zeros((num_envs, model.nq)),
+            qvel=np.zeros((num_envs, model.nv)),
+            sensordata=np.zeros((num_envs, model.nsensordata)),
+        )
+
+    def load(self, indices: Sequence[int] | NDArray[np.intp], state: PhysicsState) -> None:
+        """Put copies into a state and forget their solver history.
+
+        Args:
+            indices: M copies to set.
+            state: State with first axis M.
+        """
+        for row, index in enumerate(indices):
+            data = self.data[index]
+            mujoco.mj_resetData(self.model, data)
+            data.qpos[:] = state.qpos[row]
+            data.qvel[:] = state.qvel[row]
+            for name in ("ctrl", "mocap_pos", "mocap_quat"):
+                value = getattr(state, name)
+                if value is not None:
+                    getattr(data, name)[:] = value[row]
+            mujoco.mj_forward(self.model, data)
+            self._read(index)
+
+    def step(self, control: Control, active: NDArray[np.bool_] | None = None) -> None:
+        """Hold the control for `frame_skip` physics steps.
+
+        Args:
+            control: Inputs with first axis N.
+            active: Copies to step, shape (N,); all if None.
+        """
+        self._step_all(
+            control, range(self.num_envs) if active is None else np.flatnonzero(active).tolist()
+        )
+
+    def _step_all(self, control: Control, indices: Sequence[int]) -> None:
+        self._step_some(control, indices)
+
+    def _step_some(self, control: Control, indices: Iterable[int]) -> None:
+        for index in indices:
+            data = self.data[index]
+            data.ctrl[:] = control.ctrl[index]
+            if control.mocap_pos is not None:
+                data.mocap_pos[:] = control.mocap_pos[index]
+            if control.mocap_quat is not None:
+                data.mocap_quat[:] = control.mocap_quat[index]
+            mujoco.mj_step(self.model, data, nstep=self.frame_skip)
+            self._read(index)
+
+    def _read(self, index: int) -> None:
+        data, physics = self.data[index], self.physics
+        physics.qpos[index] = data.qpos
+        physics.qvel[index] = data.qvel
+        if self.model.nsensordata:
+            physics.sensordata[index] = data.sensordata
+
+    def close(self) -> None:
+        """Release what the simulator holds. Closing twice is fine."""
+
+
+class ThreadedSimulator(SerialSimulator):
+    """Steps N copies on threads; MuJoCo releases the GIL, so no subprocess and no pickling is needed.
+
+    Results do not depend on the number of threads: each copy is stepped by one thread with its own `MjData`.
+
+    Args:
+        model: Compiled model, shared by all copies.
+        num_envs: Number of copies N.
+        frame_skip: Physics steps per control step.
+        num_threads: Number of threads; the number of usable cores if None.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_envs: int,
+        frame_skip: int,
+        num_threads: int | None = None,
+    ) -> None:
+        super().__init__(model, num_envs, frame_skip)
+        self.num_threads = max(1, min(num_threads or usable_cores(), num_envs))
+        self._pool: ThreadPoolExecutor | None = None
+
+    def _step_all(self, control: Control, indices: Sequence[int]) -> None:
+        if self.num_threads == 1 or len(indices) == 1:
+            return self._step_some(control, indices)
+        if self._pool is None:
+            # The calling thread works too, so the pool needs one thread less.
+            self._pool = ThreadPoolExecutor(self.num_threads - 1, "skillgym-physics")
+        # An iterator over a list is advanced atomically, so threads can share it: whoever is free takes
+        # the next copy, and a copy with many contacts holds up nobody.
+        queue = iter(indices)
+        futures = [
+            self._pool.submit(self._step_some, control, queue) for _ in range(self.num_threads - 1)
+        ]
+        self._step_some(control, queue)
+        for future in futures:
+            future.result()
+        return None
+
+    def close(self) -> None:
+        """Stop the threads. Closing twice is fine."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the threads behind; they start again at the next step."""
+        return self.__dict__ | {"_pool": None}
+
+
+def usable_cores() -> int:
+    """Number of cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

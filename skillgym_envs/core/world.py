@@ -1,0 +1,154 @@
+"""A world: a MuJoCo model and four pure functions over arrays whose first axis is the environment.
+
+Letters: N environments, A action size, O observation size, K subtasks, M environments that are being reset.
+The functions use only operations that NumPy and torch share (through `array_api_compat`), so that a simulator may
+keep its state on a GPU, and they never loop over environments in Python.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+from gymnasium import spaces
+
+from skillgym_envs.core.observations import ObservationLayout
+
+Array = Any  # numpy.ndarray, or a torch tensor when the simulator keeps its state on a GPU
+Memory = dict[str, Array]
+
+
+@dataclass
+class Physics:
+    """What a simulator shows of N environments.
+
+    Attributes:
+        qpos: Generalised positions, shape (N, nq).
+        qvel: Generalised velocities, shape (N, nv).
+        sensordata: Readings of the model's sensors, shape (N, nsensordata).
+    """
+
+    qpos: Array
+    qvel: Array
+    sensordata: Array
+
+
+@dataclass(frozen=True)
+class PhysicsState:
+    """State that M environments start an episode from. It holds no solver history.
+
+    Attributes:
+        qpos: Generalised positions, shape (M, nq).
+        qvel: Generalised velocities, shape (M, nv).
+        ctrl: Controls, shape (M, nu); zeros if None.
+        mocap_pos: Positions of the mocap bodies [m], shape (M, nmocap, 3); the model's own if None.
+        mocap_quat: Orientations of the mocap bodies, shape (M, nmocap, 4); the model's own if None.
+    """
+
+    qpos: Array
+    qvel: Array
+    ctrl: Array | None = None
+    mocap_pos: Array | None = None
+    mocap_quat: Array | None = None
+
+
+@dataclass(frozen=True)
+class Control:
+    """Inputs that are held for one control step.
+
+    Attributes:
+        ctrl: Actuator inputs, shape (N, nu).
+        mocap_pos: Positions of the mocap bodies [m], shape (N, nmocap, 3), or None.
+        mocap_quat: Orientations of the mocap bodies, shape (N, nmocap, 4), or None.
+    """
+
+    ctrl: Array
+    mocap_pos: Array | None = None
+    mocap_quat: Array | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the task says of a control step.
+
+    Attributes:
+        reward: Reward of the step, shape (N,).
+        terminated: Whether the episode has reached its end, shape (N,), bool.
+        completed_step: Subtasks completed in this step, shape (N, K), bool.
+        completed: Subtasks completed in this episode, shape (N, K), bool.
+    """
+
+    reward: Array
+    terminated: Array
+    completed_step: Array
+    completed: Array
+
+
+class World(ABC):
+    """A task in a MuJoCo model, written once for one, many or thousands of environments.
+
+    Attributes:
+        name: Name of the world, for example `kitchen`.
+        model: Compiled MuJoCo model; shared by all environments and never written to.
+        frame_skip: Physics steps per control step.
+        layout: Meaning of each observation dimension.
+        action_space: Box of one environment's action, shape (A,).
+        subtasks: Names of the K subtasks, in the task's order.
+        noise_size: Random numbers that `observe` consumes per environment and call.
+        max_episode_steps: Control steps after which an episode is truncated.
+        camera: Default free camera: `distance` [m], `azimuth` [deg], `elevation` [deg], `lookat` [m].
+    """
+
+    name: str
+    model: mujoco.MjModel
+    frame_skip: int
+    layout: ObservationLayout
+    action_space: spaces.Box
+    subtasks: tuple[str, ...]
+    noise_size: int
+    max_episode_steps: int
+    camera: Mapping[str, Any]
+
+    @property
+    def control_timestep(self) -> float:
+        """Duration of a control step [s]."""
+        return float(self.model.opt.timestep) * self.frame_skip
+
+    @abstractmethod
+    def reset(
+        self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
+    ) -> tuple[PhysicsState, Memory]:
+        """Start M episodes, one per generator.
+
+        Args:
+            rngs: One random stream per environment; environment i draws from its own only.
+            options: Options of Gymnasium's `reset`.
+
+        Returns:
+            The physical state and the memory to start from, first axis M.
+        """
+
+    @abstractmethod
+    def control(self, action: Array, memory: Memory) -> Control:
+        """Turn actions (N, A) into the inputs that are held for the control step."""
+
+    @abstractmethod
+    def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
+        """Observe the state.
+
+        Args:
+            physics: State of the N environments.
+            memory: Memory of the N environments.
+            noise: Uniform numbers in [-1, 1), shape (N, noise_size).
+
+        Returns:
+            Observations (N, O) in double precision, and the memory with what has to be kept.
+        """
+
+    @abstractmethod
+    def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
+        """Judge the control step that led to this observation (N, O)."""

@@ -1,0 +1,77 @@
+"""Elements of the kitchen and the task sets of the literature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from skillgym_envs.core.errors import InvalidTask, UnknownTask
+
+COMPLETION_DISTANCE = 0.3
+"""An element is complete when its slots are nearer to its goal than this (Euclidean; rad and m mixed)."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """A part of the kitchen that can be manipulated.
+
+    Attributes:
+        slots: Indices into `qpos` (and into the 60-D observation) that say how it stands.
+        goal: Values of these slots when it is done [rad for hinges, m for slides; kettle: m and quaternion].
+    """
+
+    slots: tuple[int, ...]
+    goal: tuple[float, ...]
+
+
+ELEMENTS: dict[str, Element] = {
+    "bottom burner": Element((11, 12), (-0.88, -0.01)),
+    "top burner": Element((15, 16), (-0.92, -0.01)),
+    "light switch": Element((17, 18), (-0.69, -0.05)),
+    "slide cabinet": Element((19,), (0.37,)),
+    "hinge cabinet": Element((20, 21), (0.0, 1.45)),
+    "microwave": Element((22,), (-0.75,)),
+    "kettle": Element((23, 24, 25, 26, 27, 28, 29), (-0.23, 0.75, 1.62, 0.99, 0.0, 0.0, -0.06)),
+}
+
+TaskSet = Literal["mixed", "complete", "partial", "misaligned", "kbts"]
+
+TASK_SETS: dict[str, tuple[str, ...]] = {
+    "mixed": ("microwave", "kettle", "bottom burner", "light switch"),
+    "complete": ("microwave", "kettle", "light switch", "slide cabinet"),
+    "partial": ("microwave", "kettle", "light switch", "slide cabinet"),
+    "misaligned": ("microwave", "light switch", "slide cabinet", "hinge cabinet"),
+    "kbts": ("kettle", "bottom burner", "top burner", "slide cabinet"),
+}
+"""Task sets: D4RL's three (SPiRL uses `mixed`) and SkiLD's two (`misaligned` and `kbts`)."""
+
+
+def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
+    """Element names of a task set, or of a list given by the user.
+
+    Args:
+        tasks: Name of a task set, name of one element, or a list of element names in the task's order.
+
+    Returns:
+        Element names, in order.
+
+    Raises:
+        UnknownTask: If a name is neither a task set nor an element.
+        InvalidTask: If the list is empty or names an element twice.
+    """
+    if isinstance(tasks, str):
+        if tasks in TASK_SETS:
+            return TASK_SETS[tasks]
+        if tasks not in ELEMENTS:
+            raise UnknownTask(tasks, [*TASK_SETS, *ELEMENTS])
+        return (tasks,)
+    names = tuple(tasks)
+    for name in names:
+        if name not in ELEMENTS:
+            raise UnknownTask(str(name), ELEMENTS)
+    if not names:
+        raise InvalidTask(tasks, "has no subtask")
+    if len(set(names)) != len(names):
+        raise InvalidTask(tasks, "names a subtask twice")
+    return names
