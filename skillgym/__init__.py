@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from skillgym.wrappers.registration import register_skill_envs
 from skillgym_envs import __version__
 
 if TYPE_CHECKING:
@@ -22,3 +23,6 @@ def __getattr__(name: str) -> Any:
 
         return getattr(hub, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+register_skill_envs()

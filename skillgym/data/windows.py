@@ -1,7 +1,7 @@
 """Windows of trajectories, held in memory and drawn as batches.
 
-Letters: `N` rows of all episodes, `E` episodes, `T` actions of one episode, `B` batch, `H` horizon, `O` observation
-size, `A` action size.
+Letters: `N` rows of all episodes, `E` episodes, `T` actions of one episode, `B` batch, `H` horizon,
+`O` observation size, `A` action size.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from skillgym.data.errors import InvalidTrajectories, NoWindows
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
-Windows: TypeAlias = tuple[FloatArray, FloatArray]  # observations (B, H+1, O), actions (B, H, A)
+Windows: TypeAlias = tuple[FloatArray, FloatArray]
 Weighting: TypeAlias = Literal["episodes", "windows"]
 
 
 class WindowDataset:
     """Episodes laid end to end in contiguous float32 arrays, from which windows are drawn.
 
-    Row `i` is an observation and the action taken there. The action of an episode's last row is never returned, since
-    its outcome was not recorded; it may hold anything.
+    Row `i` is an observation and the action taken there. The action of an episode's last row is
+    never returned, since its outcome was not recorded; it may hold anything.
 
     Args:
         observations: Observations of all episodes, shape (N, O).
         actions: Actions of all episodes, shape (N, A).
-        episode_ends: For each episode the row after its last one, strictly increasing up to N, shape (E,).
+        episode_ends: For each episode the row after its last one, increasing up to N, shape (E,).
 
     Raises:
         InvalidTrajectories: If the arrays do not fit together or hold NaN or infinity.
@@ -38,13 +38,12 @@ class WindowDataset:
     def __init__(
         self, observations: npt.ArrayLike, actions: npt.ArrayLike, episode_ends: npt.ArrayLike
     ) -> None:
-        """See the class."""
         self.observations: FloatArray = np.ascontiguousarray(observations, dtype=np.float32)
         self.actions: FloatArray = np.ascontiguousarray(actions, dtype=np.float32)
-        self.episode_ends: IntArray = np.asarray(episode_ends, dtype=np.int64)
-        self._check()
-        self.episode_starts: IntArray = np.concatenate(([0], self.episode_ends[:-1]))
-        self._tables: dict[tuple[int, Weighting], tuple[IntArray, IntArray]] = {}
+        self.episode_ends: IntArray = np.array(episode_ends, dtype=np.int64)
+        _check(self.observations, self.actions, self.episode_ends)
+        self.episode_starts: IntArray = np.append(0, self.episode_ends[:-1])
+        self._tables: dict[int, tuple[IntArray, IntArray]] = {}
 
     @classmethod
     def from_episodes(
@@ -53,23 +52,23 @@ class WindowDataset:
         """Join episodes given as pairs of observations (T+1, O) and actions (T, A).
 
         Raises:
-            InvalidTrajectories: If there is no episode, or an episode does not have one more observation than actions.
+            InvalidTrajectories: If there is no episode, or one that has not exactly one more
+                observation than actions.
         """
-        pairs = [(np.asarray(o, np.float32), np.asarray(a, np.float32)) for o, a in episodes]
-        if not pairs:
-            raise InvalidTrajectories("there are no episodes", "at least one")
-        for index, (observations, actions) in enumerate(pairs):
-            if observations.ndim != 2 or actions.ndim != 2 or len(observations) != len(actions) + 1:
+        observations, actions, lengths = [], [], []
+        for index, pair in enumerate(episodes):
+            states, moves = (np.asarray(array, np.float32) for array in pair)
+            if states.ndim != 2 or moves.ndim != 2 or len(states) != len(moves) + 1:
                 raise InvalidTrajectories(
-                    f"episode {index} has observations {observations.shape}, actions {actions.shape}",
+                    f"episode {index} with observations {states.shape} and actions {moves.shape}",
                     "(T+1, O) and (T, A)",
                 )
-        filler = np.zeros_like(pairs[0][1], shape=(1, pairs[0][1].shape[1]))
-        return cls(
-            np.concatenate([observations for observations, _ in pairs]),
-            np.concatenate([part for _, actions in pairs for part in (actions, filler)]),
-            np.cumsum([len(observations) for observations, _ in pairs]),
-        )
+            observations.append(states)
+            actions += [moves, np.zeros((1, moves.shape[1]), np.float32)]
+            lengths.append(len(states))
+        if not lengths:
+            raise InvalidTrajectories("no episodes", "at least one")
+        return cls(np.concatenate(observations), np.concatenate(actions), np.cumsum(lengths))
 
     @property
     def num_episodes(self) -> int:
@@ -88,7 +87,7 @@ class WindowDataset:
 
     def num_windows(self, horizon: int) -> int:
         """Number of different windows of `horizon` actions."""
-        return int(self._windows_per_episode(horizon).sum())
+        return int(self._table(horizon)[1].sum())
 
     def sample(
         self,
@@ -99,15 +98,15 @@ class WindowDataset:
     ) -> Windows:
         """Draw windows with replacement.
 
-        Paper: Pertsch et al. 2020, arXiv:2010.11944; the reference code draws an episode uniformly, then a start.
-        Deviation: every window of an episode can be drawn; the reference code never draws the last two.
+        Paper: Pertsch et al. 2020, arXiv:2010.11944, which draws an episode, then a start.
+        Deviation: all windows can be drawn; the reference code never draws an episode's last two.
 
         Args:
             rng: Source of randomness; the same state gives the same batch.
             batch_size: B.
             horizon: H, the number of actions in a window.
-            weighting: `"episodes"` draws an episode uniformly, then one of its windows; `"windows"` draws uniformly
-                from all windows. Episodes shorter than the horizon are never drawn.
+            weighting: `"episodes"` draws an episode uniformly, then one of its windows; `"windows"`
+                draws uniformly from all windows. Episodes shorter than the horizon are left out.
 
         Returns:
             Observations (B, H+1, O) and actions (B, H, A), fresh arrays.
@@ -115,34 +114,32 @@ class WindowDataset:
         Raises:
             NoWindows: If no episode has `horizon` actions.
         """
-        first_rows, counts = self._table(horizon, weighting)
+        first_rows, counts = self._table(horizon)
         if weighting == "windows":
-            ends = counts  # cumulative number of windows
-            draws = rng.integers(ends[-1], size=batch_size)
-            chosen = np.searchsorted(ends, draws, side="right")
-            return self._gather(first_rows[chosen] + draws, horizon)
+            numbers = rng.integers(counts.sum(), size=batch_size)
+            return self._gather(self._rows_of(numbers, horizon), horizon)
         chosen = rng.integers(len(counts), size=batch_size)
         offsets = (rng.random(batch_size) * counts[chosen]).astype(np.int64)
         return self._gather(first_rows[chosen] + offsets, horizon)
 
     def batches(self, batch_size: int, horizon: int) -> Iterator[Windows]:
-        """All windows once, in order, the last batch being possibly smaller.
-
-        Raises:
-            NoWindows: If no episode has `horizon` actions.
-        """
-        first_rows, ends = self._table(horizon, "windows")
-        for begin in range(0, int(ends[-1]), batch_size):
-            draws = np.arange(begin, min(begin + batch_size, int(ends[-1])))
-            chosen = np.searchsorted(ends, draws, side="right")
-            yield self._gather(first_rows[chosen] + draws, horizon)
+        """All windows once, in order; the last batch may be smaller."""
+        total = self.num_windows(horizon)
+        for begin in range(0, total, batch_size):
+            numbers = np.arange(begin, min(begin + batch_size, total))
+            yield self._gather(self._rows_of(numbers, horizon), horizon)
 
     def subset(self, episodes: npt.ArrayLike) -> WindowDataset:
-        """The given episodes (indices), in the given order, as an independent dataset."""
+        """The episodes of these indices, in this order, as an independent dataset.
+
+        Raises:
+            InvalidTrajectories: If there are none.
+        """
         indices = np.asarray(episodes, dtype=np.int64)
+        if len(indices) == 0:
+            raise InvalidTrajectories("no episodes", "at least one")
         starts, ends = self.episode_starts[indices], self.episode_ends[indices]
-        rows = np.concatenate([np.arange(s, e) for s, e in zip(starts, ends, strict=True)] or [[]])
-        rows = rows.astype(np.int64)
+        rows = np.concatenate([np.arange(s, e) for s, e in zip(starts, ends, strict=True)])
         return WindowDataset(self.observations[rows], self.actions[rows], np.cumsum(ends - starts))
 
     def split(
@@ -151,65 +148,55 @@ class WindowDataset:
         """Split by episode into training and validation data.
 
         Args:
-            validation: Share of episodes for validation, rounded up to at least one episode.
-            rng: If given, episodes are shuffled first. Otherwise the last ones are for validation, as in SPiRL
-                (603 episodes give 596 and 7).
+            validation: Share of episodes for validation, rounded up to whole episodes.
+            rng: If given, episodes are shuffled first. Otherwise the last ones are for validation,
+                as in SPiRL (603 episodes give 596 and 7).
 
         Raises:
             InvalidTrajectories: If one part would be empty.
         """
-        order = np.arange(self.num_episodes) if rng is None else rng.permutation(self.num_episodes)
-        num_train = int(self.num_episodes * (1.0 - validation))
-        if not 0 < num_train < self.num_episodes:
+        count = self.num_episodes
+        order = np.arange(count) if rng is None else rng.permutation(count)
+        num_train = int(count * (1.0 - validation))
+        if not 0 < num_train < count:
             raise InvalidTrajectories(
-                f"{self.num_episodes} episodes cannot be split with a validation share of {validation}",
+                f"{count} episodes to split with a validation share of {validation}",
                 "at least one episode in each part",
             )
         return self.subset(order[:num_train]), self.subset(order[num_train:])
 
-    def _windows_per_episode(self, horizon: int) -> IntArray:
-        if horizon < 1:
-            raise NoWindows(horizon, int(self._lengths().max()) - 1)
-        return np.maximum(self._lengths() - horizon, 0)
+    def _table(self, horizon: int) -> tuple[IntArray, IntArray]:
+        """First row and number of windows of each episode that has windows."""
+        if horizon not in self._tables:
+            lengths = self.episode_ends - self.episode_starts
+            usable = np.flatnonzero(lengths > horizon)
+            if len(usable) == 0 or horizon < 1:
+                raise NoWindows(horizon, int(lengths.max()) - 1)
+            self._tables[horizon] = self.episode_starts[usable], lengths[usable] - horizon
+        return self._tables[horizon]
 
-    def _lengths(self) -> IntArray:
-        return self.episode_ends - self.episode_starts
-
-    def _table(self, horizon: int, weighting: Weighting) -> tuple[IntArray, IntArray]:
-        """First row and number of windows of every episode that has windows.
-
-        For `"windows"` the numbers are cumulative, and the rows are shifted so that row + number of the window in the
-        whole dataset is the window's first row.
-        """
-        key = (horizon, weighting)
-        if key not in self._tables:
-            counts = self._windows_per_episode(horizon)
-            usable = np.flatnonzero(counts)
-            if len(usable) == 0:
-                raise NoWindows(horizon, int(self._lengths().max()) - 1)
-            first_rows, counts = self.episode_starts[usable], counts[usable]
-            if weighting == "windows":
-                ends = np.cumsum(counts)
-                first_rows, counts = first_rows - (ends - counts), ends
-            self._tables[key] = first_rows, counts
-        return self._tables[key]
+    def _rows_of(self, numbers: IntArray, horizon: int) -> IntArray:
+        """First rows of windows given by their number in the whole dataset."""
+        first_rows, counts = self._table(horizon)
+        ends = np.cumsum(counts)
+        chosen = np.searchsorted(ends, numbers, side="right")
+        return first_rows[chosen] + numbers - (ends - counts)[chosen]
 
     def _gather(self, first_rows: IntArray, horizon: int) -> Windows:
         rows = first_rows[:, None] + np.arange(horizon + 1)  # (B, H+1)
         return self.observations.take(rows, axis=0), self.actions.take(rows[:, :-1], axis=0)
 
-    def _check(self) -> None:
-        shapes = f"observations {self.observations.shape}, actions {self.actions.shape}"
-        if self.observations.ndim != 2 or self.actions.ndim != 2:
-            raise InvalidTrajectories(shapes, "two dimensions, (N, O) and (N, A)")
-        if len(self.observations) != len(self.actions):
-            raise InvalidTrajectories(shapes, "one action for each observation")
-        ends = self.episode_ends
-        if ends.ndim != 1 or len(ends) == 0 or ends[-1] != len(self.actions):
-            raise InvalidTrajectories(f"episode ends {ends}", f"a list that ends in {len(self.actions)}")
-        if np.any(np.diff(ends, prepend=0) <= 0):
-            raise InvalidTrajectories("episode ends that do not increase", "no empty episode")
-        for name, array in (("observations", self.observations), ("actions", self.actions)):
-            if not np.isfinite(array).all():
-                row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-                raise InvalidTrajectories(f"NaN or infinity in the {name} at row {row}", "numbers")
+
+def _check(observations: FloatArray, actions: FloatArray, ends: IntArray) -> None:
+    shapes = f"observations {observations.shape} and actions {actions.shape}"
+    if observations.ndim != 2 or actions.ndim != 2 or len(observations) != len(actions):
+        raise InvalidTrajectories(shapes, "(N, O) and (N, A)")
+    if ends.ndim != 1 or len(ends) == 0 or ends[-1] != len(actions) or ends[0] <= 0:
+        raise InvalidTrajectories(f"the episode ends {ends}", f"rows up to {len(actions)}")
+    if np.any(np.diff(ends) <= 0):
+        raise InvalidTrajectories("episode ends that do not increase", "no empty episode")
+    for name, array in (("observations", observations), ("actions", actions)):
+        finite = np.isfinite(array).all(axis=1)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            raise InvalidTrajectories(f"NaN or infinity in the {name} at row {row}", "numbers")

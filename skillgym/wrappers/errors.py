@@ -32,8 +32,8 @@ class WrongAutoresetMode(SkillgymError, ValueError):
 
     def __init__(self, user: str, given: object, expected: str) -> None:
         super().__init__(
-            f"Got a vector environment with autoreset mode {given} for {user}, expected {expected}; "
-            f"create it with autoreset_mode=AutoresetMode.{expected}."
+            f"Got a vector environment with autoreset mode {given} for {user}, expected "
+            f"{expected}; create it with autoreset_mode=AutoresetMode.{expected}."
         )
 
 

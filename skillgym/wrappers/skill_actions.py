@@ -19,33 +19,35 @@ from skillgym_envs.core.errors import ResetNeeded
 class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Makes the skills of a skill model the actions of an environment.
 
-    One `step` runs one skill: up to H control steps, to the end of the skill or of the episode, whichever is first.
-    `terminated` and `truncated` pass through unchanged. A time limit that counts control steps belongs inside this
-    wrapper. `info` is that of the last control step, with
+    One `step` runs one skill: up to H control steps, to the end of the skill or of the episode,
+    whichever is first. `terminated` and `truncated` pass through unchanged. A time limit that
+    counts control steps belongs inside this wrapper. `info` is that of the last control step, with
 
     * `skill_steps`: number of control steps that were run,
     * `skill_rewards`: their rewards, a tuple,
-    * `subtasks_completed_step`: for worlds that report it, the subtasks completed during the whole skill.
+    * `subtasks_completed_step`: for worlds that report it, the subtasks completed during the whole
+      skill.
 
-    The transition is aligned as a semi-Markov decision process wants it: (s_t, z, sum of the rewards of t..t+k-1,
-    s_{t+k}).
+    The transition is aligned as a semi-Markov decision process wants it: (s_t, z, sum of the
+    rewards of t..t+k-1, s_{t+k}).
 
-    Deviation: the reference code of SPiRL shifts transitions by one control step, drops the reward of the last step
-    before a time limit, and stores time limits as terminal states.
+    Deviation: the reference code of SPiRL shifts transitions by one control step, drops the reward
+    of the last step before a time limit, and stores time limits as terminal states.
 
     Args:
         env: Environment with the primitive actions that the skill model produces.
-        skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model. With a live model
-            the environment cannot be rebuilt from its `spec`, which is then None.
-        reward: `"sum"` gives the undiscounted sum of the control steps' rewards (the papers), `"discounted"` the
-            sum of gamma^t r_t. For the latter, discount the next value by gamma^skill_steps
-            (`skillgym.rl.SkillReplayBuffer`).
+        skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
+            With a live model the environment cannot be rebuilt from its `spec`, which is then None.
+        reward: `"sum"` gives the undiscounted sum of the control steps' rewards (the papers),
+            `"discounted"` the sum of gamma^t r_t. For the latter, discount the next value by
+            gamma^skill_steps (`skillgym.rl.SkillReplayBuffer`).
         gamma: Discount per control step; used by `"discounted"` only.
 
     Attributes:
         skill_model: The skill model.
-        frame_callback: Called with `env.render()` after every control step if not None, so that a recorder sees more
-            than the last frame of each skill.
+        skill_name: Its name or path; None for a live model.
+        frame_callback: Called with `env.render()` after every control step if not None, so that a
+            recorder sees more than the last frame of each skill.
 
     Example:
         >>> env = SkillActions(gym.make("skillgym/Kitchen-v0"), "spirl-kitchen")  # doctest: +SKIP
@@ -64,6 +66,7 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             self, skill_model=skill_model, reward=reward, gamma=gamma, _disable_deepcopy=True
         )
         gym.Wrapper.__init__(self, env)
+        self.skill_name = skill_model if isinstance(skill_model, str) else None
         self.skill_model = resolve_skill_model(skill_model, env)
         self.action_space = self.skill_model.skill_space
         self.frame_callback: Callable[[Any], None] | None = None
@@ -71,7 +74,7 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._observation: Any = None
 
     @property
-    def spec(self) -> EnvSpec | None:
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
         """Specification that rebuilds this environment; None around a live skill model."""
         by_name = isinstance(self._saved_kwargs["skill_model"], str)
         return super().spec if by_name else None

@@ -95,6 +95,7 @@ class SiteIk:
         damping: float = 0.05,
         rotation_weight: float = 0.3,
         secondary: Array | None = None,
+        margin: float = 0.0,
     ) -> Array:
         """One linear step from the scratch state.
 
@@ -104,13 +105,25 @@ class SiteIk:
             damping: See `damped_least_squares`.
             rotation_weight: Metres that one radian of orientation error counts as.
             secondary: Joint change (J,) wanted in the null space.
+            margin: Distance that is kept to the joint limits [rad].
 
         Returns:
-            Joint change (J,) [rad].
+            Joint change (J,) [rad]. Joints that would leave their limits go to the limit, and the
+            others make up for it.
         """
         weights = np.array([1.0, 1.0, 1.0, *[rotation_weight] * 3])
         error = np.concatenate((translation, rotation)) * weights
-        return damped_least_squares(self.jacobian() * weights[:, None], error, damping, secondary)
+        jacobian = self.jacobian() * weights[:, None]
+        joints = self.scratch.qpos[self.qpos_slots]
+        low, high = self.lower + margin - joints, self.upper - margin - joints
+        change = damped_least_squares(jacobian, error, damping, secondary)
+        blocked = (change < low) | (change > high)
+        if blocked.any():
+            fixed = np.where(blocked, np.clip(change, low, high), 0.0)
+            rest = None if secondary is None else np.where(blocked, 0.0, secondary)
+            free = np.where(blocked, 0.0, jacobian)
+            change = fixed + damped_least_squares(free, error - jacobian @ fixed, damping, rest)
+        return np.clip(change, low, high)
 
     def solve(
         self,

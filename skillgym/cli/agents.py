@@ -1,0 +1,70 @@
+"""What `evaluate` and `watch` act with: a trained agent, or the prior of a skill model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skillgym.cli.errors import NoRun
+from skillgym.evaluation.experiment import stochastic_policy
+from skillgym.evaluation.prior import prior_policy
+from skillgym.evaluation.rollouts import Policy
+from skillgym.rl import GymnasiumVecEnv
+from skillgym.rl.presets import load_agent, make_env
+
+
+@dataclass(frozen=True)
+class Acting:
+    """A policy in its environments.
+
+    Attributes:
+        name: What acts.
+        policy: Its policy.
+        env: The environments.
+    """
+
+    name: str
+    policy: Policy
+    env: GymnasiumVecEnv
+
+
+def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> Acting:
+    """Find a run folder's agent, or else a skill model whose prior acts.
+
+    Args:
+        what: Run folder of `skillgym train`, or name or folder of a skill model.
+        num_envs: Number of environments.
+        seed: Seed of a prior's samples.
+        options: Keywords of the world; those of the run, if it is one, go before.
+
+    Raises:
+        NoRun: If the run folder has no checkpoint yet.
+    """
+    folder = Path(what)
+    config = read_config(folder)
+    if config is None:
+        env = make_env("spirl-cl", "skillgym/Kitchen-v0", num_envs, skill_model=what, **options)
+        return Acting(what, prior_policy(env.get_attr("skill_model")[0], seed), env)
+    checkpoint = folder / "checkpoints" / "last"
+    if not checkpoint.exists():
+        raise NoRun(folder, "a checkpoint")
+    env = make_env(
+        config["method"],
+        config["world"],
+        num_envs,
+        skill_model=config["skill_model"],
+        **{**config["options"], **options},
+    )
+    agent = load_agent(config["method"], checkpoint / "agent.zip", env)
+    return Acting(config["method"], stochastic_policy(agent), env)
+
+
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Configuration of a training run's folder; None if it is not one."""
+    path = folder / "config.json"
+    if not path.exists():
+        return None
+    config = json.loads(path.read_text(encoding="utf8"))
+    return config if "method" in config else None

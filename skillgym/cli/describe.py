@@ -1,0 +1,88 @@
+"""`skillgym describe`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import gymnasium as gym
+import tyro
+
+from skillgym.cli.options import check_id, parse_options
+
+COLUMNS = ("index", "block", "label", "unit", "frame", "source", "noise")
+
+
+def main(
+    env_id: tyro.conf.Positional[str],
+    *,
+    env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
+    format: Literal["text", "markdown", "json"] = "text",
+) -> None:
+    """Tell every observation dimension of an environment, its unit and its source.
+
+    Args:
+        env_id: Id of the environment, for example skillgym/Kitchen-v0.
+        env: Keywords of the environment, for example tasks=misaligned velocities=true.
+        format: Form of the table.
+    """
+    environment = gym.make(check_id(env_id), **parse_options(env))
+    try:
+        print(describe(environment, format))
+    finally:
+        environment.close()
+
+
+def describe(env: gym.Env[Any, Any], format: str = "text") -> str:
+    """Description of an environment's observation, action and episode.
+
+    Args:
+        env: The environment.
+        format: `text`, `markdown` or `json`.
+
+    Returns:
+        The text.
+    """
+    layout = getattr(env.unwrapped, "layout", None)
+    rows = [] if layout is None else layout.rows()
+    if format == "json":
+        return json.dumps({"facts": facts(env), "observation": rows}, indent=2)
+    cells = [[_cell(row[column]) for column in COLUMNS] for row in rows]
+    return "\n".join(
+        [f"{name}: {value}" + "  " * (format == "markdown") for name, value in facts(env).items()]
+        + ["", *table(cells, format)]
+    )
+
+
+def facts(env: gym.Env[Any, Any]) -> dict[str, Any]:
+    """What is to be said of an environment besides its observation table."""
+    world = getattr(env.unwrapped, "world", None)
+    told: dict[str, Any] = {
+        "environment": env.spec.id if env.spec else type(env.unwrapped).__name__,
+        "observation": str(env.observation_space),
+        "action": str(env.action_space),
+    }
+    if env.spec and env.spec.max_episode_steps:
+        told["episode"] = f"{env.spec.max_episode_steps} steps"
+    if world is not None:
+        told["control step"] = f"{world.control_timestep:.3g} s"
+        told["subtasks"] = ", ".join(world.subtasks)
+    return told
+
+
+def table(rows: list[list[str]], format: str) -> list[str]:
+    """Lines of a table with the columns `COLUMNS`."""
+    if not rows:
+        return []
+    if format == "markdown":
+        lines = [list(COLUMNS), ["---"] * len(COLUMNS), *rows]
+        return ["| " + " | ".join(line) + " |" for line in lines]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [list(COLUMNS), *rows]
+    ]
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,48 @@
+"""Errors of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from skillgym_envs.core.errors import SkillgymError, nearest
+
+
+class UnknownCommand(SkillgymError, ValueError):
+    """A subcommand has an unknown name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown command {name!r}; {nearest(name, known)}")
+
+
+class UnknownName(SkillgymError, ValueError):
+    """Something that is chosen by its name does not exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown {kind} {name!r}; {nearest(name, known)}")
+
+
+class InvalidOption(SkillgymError, ValueError):
+    """A `KEY=VALUE` argument cannot be read."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"Got {given!r}, expected KEY=VALUE; for example tasks=misaligned.")
+
+
+class NoRun(SkillgymError, FileNotFoundError):
+    """A run folder lacks what is needed."""
+
+    def __init__(self, path: Path, missing: str) -> None:
+        super().__init__(
+            f"Got {path}, expected a folder with {missing}; "
+            "give the folder of a `skillgym train` run."
+        )
+
+
+class CellsFailed(SkillgymError, RuntimeError):
+    """Cells of a benchmark ended with an error."""
+
+    def __init__(self, logs: Iterable[Path]) -> None:
+        super().__init__(
+            f"Got an error in some cells; read {', '.join(map(str, logs))} and repeat the command."
+        )

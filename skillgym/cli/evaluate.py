@@ -1,0 +1,48 @@
+"""`skillgym evaluate`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import tyro
+
+from skillgym.cli.options import parse_options
+
+
+def main(
+    what: tyro.conf.Positional[str],
+    *,
+    episodes: int = 50,
+    num_envs: int = 10,
+    seed: int = 1_000_003,
+    env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
+    json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Measure a trained agent, or a skill model's prior, on fresh episodes.
+
+    Args:
+        what: Run folder of `skillgym train`, or name or folder of a skill model.
+        episodes: Number of episodes.
+        num_envs: Environments at the same time.
+        seed: Seed of the environments and of the prior's samples.
+        env: Keywords of the world in place of the run's, for example tasks=misaligned.
+        json_output: Print JSON.
+    """
+    import torch
+
+    from skillgym.cli.agents import open_agent
+    from skillgym.evaluation import rollout
+
+    torch.manual_seed(seed)
+    acting = open_agent(what, min(num_envs, episodes), seed, parse_options(env))
+    try:
+        measured = rollout(acting.policy, acting.env, episodes, seed, progress=True)
+    finally:
+        acting.env.close()
+    if json_output:
+        print(json.dumps(measured.metrics(), indent=2))
+        return
+    print(f"{acting.name}: {measured.num_subtasks.mean():.2f} subtasks over {episodes} episodes")
+    for name, rate in measured.rates().items():
+        print(f"  {name:<16} {100 * rate:5.1f} %")

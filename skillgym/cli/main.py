@@ -1,0 +1,114 @@
+"""Entry point of the `skillgym` command: finds the subcommand and turns errors into one sentence.
+
+A subcommand is a module of this package with a function `main`, whose keywords tyro turns into
+options. Only the module that is called is imported, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from skillgym.cli.errors import UnknownCommand
+from skillgym_envs.core.errors import SkillgymError
+
+COMMANDS = {
+    "worlds": "list the worlds, the skill environments and the bundled skill models",
+    "describe": "tell every observation and action dimension of a world, with its unit and source",
+    "collect": "make a dataset with a scripted expert",
+    "pretrain": "train a skill model (or a policy) from a dataset",
+    "train": "train an agent with reinforcement learning",
+    "evaluate": "measure a trained agent, or a skill model's prior",
+    "watch": "make a video of a trained agent, or of a skill model's prior",
+    "demo": "the whole way in ten minutes: skills, training, comparison, report.html",
+    "bench": "run the cells of a benchmark table, and plot them",
+}
+
+
+def usage() -> str:
+    """Text of `skillgym --help`."""
+    lines = [f"  {name:<10} {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: skillgym COMMAND [OPTIONS]",
+            "",
+            "Skill-based reinforcement learning: pretrained skills as the action space.",
+            "",
+            *lines,
+            "",
+            "skillgym COMMAND --help tells the options of a command.",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments after the program's name; those of the process if None.
+
+    Returns:
+        Exit status: 0, 1 after an error, 2 for an unknown command, 130 after Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        from skillgym_envs import __version__
+
+        print(__version__)
+        return 0
+    try:
+        run(arguments[0], arguments[1:])
+    except UnknownCommand as error:
+        return _complain(str(error), 2)
+    except SkillgymError as error:
+        return _complain(str(error))
+    except BrokenPipeError:  # the reader of a pipe (`| head`) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno is None:
+            raise
+        return _complain(_os_error(error))
+    except KeyboardInterrupt:
+        return _complain("Interrupted; the same command goes on where it stopped.", 130)
+    return 0
+
+
+def run(name: str, arguments: Sequence[str]) -> None:
+    """Run one subcommand; errors pass through.
+
+    Args:
+        name: Name of the subcommand.
+        arguments: Its arguments.
+    """
+    if name not in COMMANDS:
+        raise UnknownCommand(name, COMMANDS)
+    import tyro
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    command = import_module(f"skillgym.cli.{name}")
+    tyro.cli(command.main, prog=f"skillgym {name}", args=arguments)
+
+
+def _complain(sentence: str, status: int = 1) -> int:
+    print(f"skillgym: {sentence}", file=sys.stderr)
+    return status
+
+
+def _os_error(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return (
+            f"The disk is full{where}; make room, then the same command goes on where it stopped."
+        )
+    return f"{error.strerror}{where}; check the path and its permissions."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Arguments that several subcommands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import gymnasium as gym
+
+from skillgym.cli.errors import InvalidOption, UnknownName
+
+
+def registered_ids() -> list[str]:
+    """Ids of the worlds (`skillgym/...`) and of their skill environments (`Skill...`)."""
+    import skillgym  # noqa: F401  (registers)
+
+    return sorted(
+        (name for name in gym.registry if name.startswith(("skillgym/", "Skill"))),
+        key=lambda name: (not name.startswith("skillgym/"), name),
+    )
+
+
+def check_id(name: str) -> str:
+    """The id itself, if it is registered.
+
+    Args:
+        name: Id of an environment; other packages' ids are fine.
+
+    Raises:
+        UnknownName: If nothing has this id; it names the nearest.
+    """
+    known = registered_ids()
+    if name not in gym.registry:
+        raise UnknownName("environment", name, known)
+    return name
+
+
+def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
+    """Keywords from `KEY=VALUE` arguments; a value is JSON where it can be, else a string.
+
+    Args:
+        pairs: For example `["tasks=misaligned", "ordered=true"]`.
+
+    Returns:
+        For example `{"tasks": "misaligned", "ordered": True}`.
+    """
+    keywords: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise InvalidOption(pair)
+        try:
+            keywords[key] = json.loads(value)
+        except json.JSONDecodeError:
+            keywords[key] = value
+    return keywords

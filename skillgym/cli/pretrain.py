@@ -1,0 +1,180 @@
+"""`skillgym pretrain`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from skillgym.pretraining.config import TrainerConfig
+from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+
+    from skillgym.pretraining import TrainingResult
+    from skillgym.skills.base import SkillModule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretraining:
+    """What is trained from what.
+
+    Attributes:
+        dataset: Minari id or folder, or a D4RL .hdf5 file.
+        world: World that the data is from.
+        folder: Run folder; runs/NAME-seedK by default.
+        resume: Go on with the run in the folder, if there is one.
+        evaluation_episodes: Episodes of the roll-outs of the prior; 0 for none.
+        trainer: Settings of the trainer.
+    """
+
+    dataset: str = "skillgym/kitchen/play-v0"
+    world: str = "skillgym/Kitchen-v0"
+    folder: Path | None = None
+    resume: bool = True
+    evaluation_episodes: int = 20
+    trainer: TrainerConfig = field(
+        default_factory=lambda: TrainerConfig(evaluate_every=TrainerConfig.steps // 4)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpirlPretraining(Pretraining):
+    """A SPiRL skill model.
+
+    Attributes:
+        type: Whether the decoder sees each state, or decodes all actions at once.
+        model: Settings of the model.
+    """
+
+    type: Literal["closed-loop", "open-loop"] = "closed-loop"
+    model: SpirlConfig = field(default_factory=SpirlConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlatPretraining(Pretraining):
+    """A single-step action prior.
+
+    Attributes:
+        model: Settings of the model.
+    """
+
+    model: FlatPriorConfig = field(default_factory=FlatPriorConfig)
+
+
+PRESETS: dict[str, tuple[str, Pretraining]] = {
+    "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
+    "spirl-kitchen-open": ("open-loop SPiRL skills", SpirlPretraining(type="open-loop")),
+    "flat-kitchen": ("single-step action prior, for the baselines", FlatPretraining()),
+}
+
+
+Preset = tyro.extras.subcommand_type_from_defaults(
+    {name: config for name, (_, config) in PRESETS.items()},
+    {name: text for name, (text, _) in PRESETS.items()},
+    prefix_names=False,
+)
+
+
+def main(preset: Annotated[Preset, tyro.conf.arg(name="")]) -> None:  # type: ignore[valid-type]
+    """Train a skill model, or an action prior, from a dataset.
+
+    Args:
+        preset: What to train.
+    """
+    result = pretrain(preset, folder_of(preset))
+    metrics = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items()))
+    print(f"{metrics}\n{result.folder}")
+
+
+def folder_of(preset: Pretraining) -> Path:
+    """Run folder: the given one, or a name made from the preset."""
+    if preset.folder is not None:
+        return preset.folder
+    names = [
+        name
+        for name, (_, default) in PRESETS.items()
+        if type(default) is type(preset)
+        and getattr(default, "type", None) == getattr(preset, "type", None)
+    ]
+    return Path("runs") / f"{names[0]}-seed{preset.trainer.seed}"
+
+
+def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> TrainingResult:
+    """Train, with roll-outs of the prior in the world as early evaluation.
+
+    Args:
+        preset: What to train.
+        folder: Run folder; goes on with the run in it.
+        progress: Whether to show a progress bar.
+    """
+    import gymnasium as gym
+
+    import skillgym  # noqa: F401  (registers the worlds)
+    from skillgym import pretraining
+    from skillgym.data import load_windows
+
+    data = load_windows(preset.dataset)
+    env = gym.make(preset.world)
+    model = make_model(preset, env)
+    env.close()
+    return pretraining.pretrain(
+        model,
+        data,
+        folder,
+        preset.trainer,
+        resume=preset.resume,
+        evaluate=prior_evaluation(preset) if preset.evaluation_episodes else None,
+        world=model.world,
+        dataset=preset.dataset,
+        progress_bar=progress,
+    )
+
+
+def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
+    """The untrained model of a preset for an environment."""
+    from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl
+
+    kind: type[SkillModule] = FlatPrior
+    if isinstance(preset, SpirlPretraining):
+        kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
+    config = preset.model  # type: ignore[attr-defined]
+    spaces = env.observation_space, env.action_space
+    model = kind.create(*spaces, config, seed=preset.trainer.seed)
+    model.world = env.get_wrapper_attr("world").name
+    return model
+
+
+def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, float]]:
+    """Measures how many subtasks the prior of a model completes by itself.
+
+    Args:
+        preset: Says in which world, and over how many episodes.
+    """
+    import gymnasium as gym
+    from gymnasium.vector import AutoresetMode
+
+    from skillgym.evaluation import rollout
+    from skillgym.evaluation.prior import prior_policy
+    from skillgym.rl import GymnasiumVecEnv
+    from skillgym.wrappers import VectorSkillActions
+
+    def evaluate(model: SkillModule) -> dict[str, float]:
+        kitchens = gym.make_vec(
+            preset.world,
+            num_envs=min(10, preset.evaluation_episodes),
+            vectorization_mode="vector_entry_point",
+            vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},
+        )
+        skills = VectorSkillActions(kitchens, model, autoreset_mode=AutoresetMode.SAME_STEP)
+        env = GymnasiumVecEnv(skills)
+        seed = preset.trainer.seed
+        episodes = rollout(prior_policy(model, seed), env, preset.evaluation_episodes, seed)
+        env.close()
+        return {name.removeprefix("eval/"): value for name, value in episodes.metrics().items()}
+
+    return evaluate

@@ -1,0 +1,75 @@
+"""`skillgym train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from skillgym.cli.options import check_id, parse_options
+
+
+def main(
+    method: tyro.conf.Positional[str] = "spirl-cl",
+    *,
+    world: str = "skillgym/Kitchen-v0",
+    env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
+    skill_model: str | None = None,
+    seed: int = 0,
+    steps: int = 500_000,
+    num_envs: int = 1,
+    threads: int = 1,
+    eval_every: int = 25_000,
+    eval_episodes: int = 20,
+    final_episodes: int = 50,
+    checkpoint_every: int = 25_000,
+    folder: Path | None = None,
+) -> None:
+    """Train an agent. The same command goes on with a run that was stopped or killed.
+
+    Args:
+        method: Preset: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac or sac.
+        world: World to train in.
+        env: Keywords of the world, for example tasks=misaligned ordered=true.
+        skill_model: Name or folder of a skill model in place of the preset's own.
+        seed: Seed of everything.
+        steps: Budget in control steps.
+        num_envs: Environments that collect at the same time.
+        threads: Threads of torch and of the simulator.
+        eval_every: Control steps between evaluations.
+        eval_episodes: Episodes of each evaluation during training.
+        final_episodes: Episodes of the evaluation after training.
+        checkpoint_every: Control steps between checkpoints.
+        folder: Run folder; runs/METHOD-WORLD-... by default.
+    """
+    from skillgym.evaluation.experiment import Experiment, ExperimentConfig
+
+    options = parse_options(env)
+    config = ExperimentConfig(
+        method=method,
+        world=check_id(world),
+        options=options,
+        skill_model=skill_model,
+        seed=seed,
+        steps=steps,
+        num_envs=num_envs,
+        num_threads=threads,
+        eval_every=eval_every,
+        eval_episodes=eval_episodes,
+        final_episodes=final_episodes,
+        checkpoint_every=checkpoint_every,
+    )
+    variant = "-".join(str(value).replace(" ", "_") for value in options.values())
+    name = "-".join(filter(None, [method, world.split("/")[-1].lower(), variant, f"seed{seed}"]))
+    folder = folder or Path("runs") / name
+    experiment = Experiment(
+        config,
+        folder,
+        on_evaluation=lambda step, episodes, monitor: monitor.say(
+            f"step {step:>8,}: {episodes.num_subtasks.mean():.2f} subtasks  "
+            + ", ".join(f"{key} {100 * rate:.0f} %" for key, rate in episodes.rates().items())
+        ),
+    )
+    result = experiment.run()
+    print(f"{result['subtasks']:.2f} subtasks over {result['episodes']} episodes; run in {folder}")

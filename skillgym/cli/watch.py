@@ -1,0 +1,53 @@
+"""`skillgym watch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from skillgym.cli.options import parse_options
+
+
+def main(
+    what: tyro.conf.Positional[str],
+    *,
+    episodes: int = 1,
+    output: Path | None = None,
+    seed: int = 0,
+    width: int = 480,
+    height: int = 360,
+    env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
+) -> None:
+    """Make a video of a trained agent, or of a skill model's prior.
+
+    Args:
+        what: Run folder of `skillgym train`, or name or folder of a skill model.
+        episodes: Number of episodes.
+        output: The .mp4 or .gif file; videos/ of the run folder, or runs/watch/, by default.
+        seed: Seed of the environment and of the policy's samples.
+        width: Width of the video in pixels.
+        height: Height of the video in pixels.
+        env: Keywords of the world in place of the run's, for example tasks=misaligned.
+    """
+    import torch
+
+    from skillgym.cli.agents import open_agent, read_config
+    from skillgym.viz.video import record_episodes
+
+    is_run = read_config(Path(what)) is not None
+    folder = Path(what) / "videos" if is_run else Path("runs/watch")
+    path = output or folder / f"{Path(what).name}-seed{seed}.mp4"
+    torch.manual_seed(seed)
+    options = {"render_mode": "rgb_array", "width": width, "height": height, **parse_options(env)}
+    acting = open_agent(what, 1, seed, options)
+    try:
+        outcomes = record_episodes(
+            acting.policy, acting.env, path, seed, episodes=episodes, progress=True
+        )
+    finally:
+        acting.env.close()
+    for number, subtasks in enumerate(outcomes):
+        print(f"episode {number}: {', '.join(subtasks) or 'no subtask'}")
+    print(path)

@@ -1,0 +1,25 @@
+"""Recorded trajectories: readers of every format, and windows for training."""
+
+from __future__ import annotations
+
+from skillgym.data.errors import (
+    DatasetNotFound,
+    InvalidTrajectories,
+    NoWindows,
+    SimulatorVersionWarning,
+    UnreadableDataset,
+)
+from skillgym.data.loading import load_windows
+from skillgym.data.selection import episodes_of_task
+from skillgym.data.windows import WindowDataset
+
+__all__ = [
+    "DatasetNotFound",
+    "InvalidTrajectories",
+    "NoWindows",
+    "SimulatorVersionWarning",
+    "UnreadableDataset",
+    "WindowDataset",
+    "episodes_of_task",
+    "load_windows",
+]

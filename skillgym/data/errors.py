@@ -1,0 +1,48 @@
+"""Errors of datasets, and the warning about another simulator version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from skillgym_envs.core.errors import SkillgymError, nearest
+
+
+class InvalidTrajectories(SkillgymError, ValueError):
+    """Arrays cannot be read as trajectories."""
+
+    def __init__(self, given: str, expected: str) -> None:
+        super().__init__(f"Got {given}, expected {expected}; check how the data was recorded.")
+
+
+class NoWindows(SkillgymError, ValueError):
+    """No episode is as long as the window asked for."""
+
+    def __init__(self, horizon: int, longest: int) -> None:
+        super().__init__(
+            f"Got a horizon of {horizon} actions, expected 1 to {longest}, the length of the "
+            "longest episode; choose a shorter horizon or another dataset."
+        )
+
+
+class DatasetNotFound(SkillgymError, FileNotFoundError):
+    """A dataset is neither in the local Minari folder nor a file."""
+
+    def __init__(self, name: str, root: Path, local: Iterable[str], command: str) -> None:
+        local = list(local)
+        hint = nearest(name, local) if local else "That folder holds no dataset."
+        super().__init__(
+            f"Got the dataset {name!r}, which is neither a file nor in {root}; make it with "
+            f"`{command}`, or set MINARI_DATASETS_PATH to the folder that has it. {hint}"
+        )
+
+
+class UnreadableDataset(SkillgymError, OSError):
+    """A dataset file is damaged, half written, or of an unknown format."""
+
+    def __init__(self, path: Path | str, problem: str, remedy: str) -> None:
+        super().__init__(f"Got the dataset {path}, which cannot be read ({problem}); {remedy}.")
+
+
+class SimulatorVersionWarning(UserWarning):
+    """A dataset was recorded with another MuJoCo version than the installed one."""

@@ -1,0 +1,106 @@
+"""Reader of Minari datasets: ours, and Minari's own `D4RL/kitchen/*-v2`."""
+
+from __future__ import annotations
+
+import warnings
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import minari
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from minari.storage import get_dataset_path
+
+from skillgym.data.errors import DatasetNotFound, SimulatorVersionWarning, UnreadableDataset
+from skillgym.data.kitchen_formats import D4RL_V2_WIDTH, from_d4rl_v2
+from skillgym.data.windows import WindowDataset
+from skillgym_envs.collect import registered_datasets
+
+
+def read_minari(source: str | Path) -> WindowDataset:
+    """Read a Minari dataset into memory.
+
+    Flat observations are taken as they are; the dictionaries of `D4RL/kitchen/*-v2` are converted
+    to the kitchen's 60-D observation.
+
+    Args:
+        source: Minari id, looked up in the local dataset folder, or the path of a dataset.
+
+    Returns:
+        Windows over all its episodes.
+
+    Raises:
+        DatasetNotFound: If it is not there.
+        UnreadableDataset: If it is damaged or its observations are of an unknown kind.
+
+    Warns:
+        SimulatorVersionWarning: If it was recorded with another MuJoCo version.
+    """
+    path = _locate(source)
+    remedy = f"delete it and run `{_command(str(source))}`"
+    try:
+        dataset = minari.MinariDataset(path)
+        metadata = dataset.storage.metadata
+        episodes = [(episode.observations, episode.actions) for episode in dataset]
+    except (OSError, KeyError, ValueError, AssertionError, RuntimeError) as error:
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnreadableDataset(path, problem, remedy) from error
+    if not _is_readable(dataset.observation_space):
+        problem = f"its observation space is {dataset.observation_space}"
+        raise UnreadableDataset(
+            path, problem, "flatten it to a Box, or give a dataset of D4RL/kitchen"
+        )
+    _warn_of_other_simulator(source, metadata)
+    return WindowDataset.from_episodes((_flat(obs), actions) for obs, actions in episodes)
+
+
+def _is_readable(space: spaces.Space[Any]) -> bool:
+    if isinstance(space, spaces.Dict):
+        part = space.spaces.get("observation")
+        return isinstance(part, spaces.Box) and part.shape == (D4RL_V2_WIDTH,)
+    return isinstance(space, spaces.Box) and len(space.shape) == 1
+
+
+def _flat(observations: Any) -> npt.NDArray[np.floating[Any]]:
+    if isinstance(observations, dict):
+        return from_d4rl_v2(observations["observation"])
+    return np.asarray(observations)
+
+
+def _locate(source: str | Path) -> Path:
+    root = get_dataset_path()
+    for folder in (Path(source), Path(source) / "data", root / source / "data"):
+        if (folder / "metadata.json").exists():
+            return folder
+    if (root / source / "data").exists() or Path(source).is_dir():
+        problem = "it has no metadata.json"
+        raise UnreadableDataset(source, problem, f"delete it and run `{_command(str(source))}`")
+    local = [
+        str(file.parents[1].relative_to(root))
+        for file in root.rglob("data/metadata.json")
+        if not any(part.startswith(".") for part in file.relative_to(root).parts)
+    ]
+    raise DatasetNotFound(str(source), root, local, _command(str(source)))
+
+
+def _command(name: str) -> str:
+    """The command that makes or fetches the dataset that `name` most likely means."""
+    if name.startswith("D4RL/"):
+        return f"minari download {name}"
+    commands = {make(0).dataset_id: command for command, make in registered_datasets().items()}
+    closest = get_close_matches(name, commands, n=1, cutoff=0.0)
+    return f"skillgym collect {commands[closest[0]]}"
+
+
+def _warn_of_other_simulator(source: str | Path, metadata: dict[str, Any]) -> None:
+    recorded, installed = metadata.get("mujoco"), version("mujoco")
+    if recorded is not None and recorded != installed:
+        warnings.warn(
+            f"The dataset {source} was recorded with MuJoCo {recorded}, but {installed} is "
+            "installed; its actions may not replay, and agents may score differently.",
+            SimulatorVersionWarning,
+            stacklevel=3,
+        )

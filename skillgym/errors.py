@@ -1,0 +1,179 @@
+"""Exceptions of skillgym. Each takes the facts and composes one sentence. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from skillgym_envs.core.errors import SkillgymError, nearest
+
+
+class InvalidConfig(SkillgymError, ValueError):
+    """A configuration field has a value that cannot work."""
+
+    def __init__(self, field: str, given: object, expected: str) -> None:
+        super().__init__(f"Got {field}={given!r}, expected {expected}; change this field.")
+
+
+class UnknownField(SkillgymError, ValueError):
+    """A configuration has a field that its dataclass does not know."""
+
+    def __init__(self, field: str, owner: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown field {field!r} for {owner}; {nearest(field, known)}")
+
+
+class UnsupportedSpace(SkillgymError, ValueError):
+    """A space is of a kind that skill models cannot use."""
+
+    def __init__(self, role: str, given: object) -> None:
+        super().__init__(
+            f"Got the {role} space {given}, expected a one-dimensional Box; "
+            "flatten the environment first (gymnasium.wrappers.FlattenObservation)."
+        )
+
+
+class ShapeMismatch(SkillgymError, ValueError):
+    """An array or tensor has the wrong shape."""
+
+    def __init__(self, what: str, given: Sequence[int], expected: str) -> None:
+        super().__init__(
+            f"Got {what} of shape {tuple(given)}, expected {expected}; check where it was made."
+        )
+
+
+class UnknownSkill(SkillgymError, LookupError):
+    """Neither a bundled skill model nor a directory has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"Got the skill model {name!r}, which is neither a bundled model nor a directory; "
+            f"{nearest(name, known)}"
+        )
+
+
+class MissingFile(SkillgymError, FileNotFoundError):
+    """A checkpoint directory lacks one of its files."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"Got a checkpoint without {path.name} in {path.parent}, expected a directory written "
+            "by save_skill; copy the whole directory again."
+        )
+
+
+class CorruptFile(SkillgymError, ValueError):
+    """A file of a checkpoint cannot be read."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(
+            f"Got the unreadable file {path} ({reason}), expected the complete file that was "
+            "saved; copy it again or use another checkpoint."
+        )
+
+
+class UnknownFormat(SkillgymError, ValueError):
+    """A checkpoint has a format number that this version cannot read."""
+
+    def __init__(self, path: Path, given: object, newest: int) -> None:
+        super().__init__(
+            f"Got the checkpoint {path} with format {given!r}, expected a number from 1 to "
+            f"{newest}; update skillgym or save the checkpoint again."
+        )
+
+
+class UnknownType(SkillgymError, ValueError):
+    """A checkpoint holds a kind of skill model that is not registered."""
+
+    def __init__(self, given: object, known: Iterable[str]) -> None:
+        super().__init__(
+            f"Got the unknown skill model type {given!r}; {nearest(str(given), known)}"
+        )
+
+
+class CheckpointMismatch(SkillgymError, ValueError):
+    """The tensors of a checkpoint do not fit the model of its configuration."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"Got the checkpoint {path} in which {problem}, expected the tensors of its "
+            "config.json; the files are of different models, so copy the whole directory again."
+        )
+
+
+class CheckpointNotWritten(SkillgymError, OSError):
+    """A checkpoint could not be written, e.g. because the disk is full."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(
+            f"Got an error while writing {path} ({reason}), expected room and permission to write; "
+            "free some space and resume: what was there before is untouched."
+        )
+
+
+class ForeignWorld(SkillgymError, ValueError):
+    """A skill model is used in a world that it was not made for."""
+
+    def __init__(self, what: str, given: object, expected: object) -> None:
+        super().__init__(
+            f"Got an environment whose {what} is {given}, expected {expected} as in the skill "
+            "model; use a skill model made for this environment."
+        )
+
+
+class NotEnoughData(SkillgymError, ValueError):
+    """A dataset is too small for what was asked."""
+
+    def __init__(self, what: str, given: int, expected: int) -> None:
+        super().__init__(f"Got {given} {what}, expected at least {expected}; collect more data.")
+
+
+class RunExists(SkillgymError, FileExistsError):
+    """A new run would overwrite an older one."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"Got the run folder {folder}, which already holds a run, expected an unused one; "
+            "resume it (resume=True) or choose another folder."
+        )
+
+
+class ResumeMismatch(SkillgymError, ValueError):
+    """A run is resumed with other settings than it was started with."""
+
+    def __init__(self, what: str, given: object, expected: object) -> None:
+        super().__init__(
+            f"Got {what} {given!r} for a run that was started with {expected!r}; "
+            "resume with the same value or start a new run."
+        )
+
+
+class TrainingDiverged(SkillgymError, FloatingPointError):
+    """A loss is no longer finite."""
+
+    def __init__(self, step: int, name: str) -> None:
+        super().__init__(
+            f"Got a non-finite {name} at gradient step {step}, expected a number; "
+            "check the data for NaN or lower learning_rate."
+        )
+
+
+__all__ = [
+    "CheckpointMismatch",
+    "CheckpointNotWritten",
+    "CorruptFile",
+    "ForeignWorld",
+    "InvalidConfig",
+    "MissingFile",
+    "NotEnoughData",
+    "ResumeMismatch",
+    "RunExists",
+    "ShapeMismatch",
+    "SkillgymError",
+    "TrainingDiverged",
+    "UnknownField",
+    "UnknownFormat",
+    "UnknownSkill",
+    "UnknownType",
+    "UnsupportedSpace",
+    "nearest",
+]

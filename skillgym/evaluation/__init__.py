@@ -1,0 +1,8 @@
+"""Measuring agents: roll-outs on separate episodes, and statistics over seeds."""
+
+from __future__ import annotations
+
+from skillgym.evaluation.rollouts import Episodes, rollout
+from skillgym.evaluation.statistics import Interval, iqm, stratified_bootstrap
+
+__all__ = ["Episodes", "Interval", "iqm", "rollout", "stratified_bootstrap"]

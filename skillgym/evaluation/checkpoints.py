@@ -1,0 +1,131 @@
+"""Checkpoints of a training run: agent, replay buffer and random generators, complete or absent.
+
+A resumed run goes on from the last checkpoint with new episodes; everything else is as it was.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+
+from skillgym.errors import CorruptFile
+from skillgym.hub.atomic import atomic_directory, read_json, recover, write_json
+
+AGENT, BUFFER, GENERATORS, STATE = "agent.zip", "replay.npz", "generators.npz", "state.json"
+
+
+def save_checkpoint(folder: Path, agent: OffPolicyAlgorithm, state: dict[str, Any]) -> None:
+    """Replace the checkpoint in a folder.
+
+    Args:
+        folder: Checkpoint folder.
+        agent: The agent.
+        state: Counters of the run, plain JSON.
+    """
+    with atomic_directory(folder) as temporary:
+        agent.save(temporary / AGENT)
+        if agent.replay_buffer is not None:
+            np.savez(temporary / BUFFER, **buffer_arrays(agent.replay_buffer))  # type: ignore[arg-type]
+        np.savez(temporary / GENERATORS, **generator_states())  # type: ignore[arg-type]
+        write_json(temporary / STATE, state)
+
+
+def load_checkpoint(
+    folder: Path, agent: OffPolicyAlgorithm, env: VecEnv
+) -> tuple[OffPolicyAlgorithm, dict[str, Any]] | None:
+    """The agent and counters of a checkpoint; sets the global random generators as they were.
+
+    Args:
+        folder: Checkpoint folder.
+        agent: An agent made as at the start of the run; it says which class to load.
+        env: The agent's environments.
+
+    Returns:
+        Agent and counters, or None if there is no checkpoint.
+
+    Raises:
+        CorruptFile: If a file of it cannot be read.
+    """
+    recover(folder)
+    if not folder.exists():
+        return None
+    try:
+        state = read_json(folder / STATE)
+        loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
+        if (folder / BUFFER).exists() and loaded.replay_buffer is not None:
+            restore_buffer(loaded.replay_buffer, dict(np.load(folder / BUFFER)))
+        restore_generators(dict(np.load(folder / GENERATORS)))
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        raise CorruptFile(folder, error) from error
+    return loaded, state
+
+
+def buffer_arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
+    """The filled rows of every array of a replay buffer, and its position.
+
+    Args:
+        buffer: Replay buffer of SB3 or a subclass that stores one row per transition.
+    """
+    filled = buffer.buffer_size if buffer.full else buffer.pos
+    arrays = {name: value[:filled] for name, value in _per_transition(buffer).items()}
+    return {**arrays, "_pos": np.array([buffer.pos, buffer.full])}
+
+
+def restore_buffer(buffer: ReplayBuffer, arrays: dict[str, NDArray[Any]]) -> None:
+    """Put back what `buffer_arrays` gave.
+
+    Args:
+        buffer: An empty replay buffer of the same size.
+        arrays: The arrays.
+    """
+    for name, value in _per_transition(buffer).items():
+        value[: len(arrays[name])] = arrays[name]
+    position, full = arrays["_pos"].tolist()
+    buffer.pos, buffer.full = position, bool(full)
+
+
+def _per_transition(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
+    return {
+        name: value
+        for name, value in vars(buffer).items()
+        if isinstance(value, np.ndarray) and value.shape[:1] == (buffer.buffer_size,)
+    }
+
+
+def generator_states() -> dict[str, NDArray[Any]]:
+    """States of the global generators of Python, NumPy and torch, all of which SB3 draws from."""
+    version, internal, gauss = random.getstate()
+    _, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    return {
+        "python": np.array(internal, np.uint64),
+        "python_rest": np.array([version, np.nan if gauss is None else gauss]),
+        "numpy": np.asarray(keys),
+        "numpy_rest": np.array([position, has_gauss, cached], np.float64),
+        "torch": torch.get_rng_state().numpy(),
+    }
+
+
+def restore_generators(states: dict[str, NDArray[Any]]) -> None:
+    """Put back what `generator_states` gave.
+
+    Args:
+        states: The states.
+    """
+    version, gauss = states["python_rest"].tolist()
+    random.setstate(
+        (int(version), tuple(states["python"].tolist()), None if np.isnan(gauss) else gauss)
+    )
+    position, has_gauss, cached = states["numpy_rest"].tolist()
+    np.random.set_state(  # noqa: NPY002
+        ("MT19937", states["numpy"], int(position), int(has_gauss), cached)
+    )
+    torch.set_rng_state(torch.from_numpy(states["torch"]))

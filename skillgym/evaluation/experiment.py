@@ -1,0 +1,247 @@
+"""An experiment: train a method on a world, measure it on separate episodes, go on after a kill."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+from skillgym.errors import InvalidConfig, ResumeMismatch
+from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
+from skillgym.evaluation.monitor import Every, TrainingMonitor
+from skillgym.evaluation.rollouts import Episodes, Policy, rollout
+from skillgym.pretraining.interrupt import deferred_interrupt
+from skillgym.pretraining.run_folder import run_logger
+from skillgym.rl.presets import PRESETS, make_agent, make_env
+from skillgym.runs import start_run, write_json
+
+logger = logging.getLogger(__name__)
+
+EVALUATION_SEED = 1_000_003
+"""Evaluation environments are seeded from here, far from the seeds of training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentConfig:
+    """What an experiment consists of.
+
+    Attributes:
+        method: Name of a preset of `skillgym.rl.presets`.
+        world: Id of a world with primitive actions.
+        options: Keywords of the world.
+        seed: Seed of everything.
+        steps: Training budget [control steps].
+        num_envs: Training environments.
+        num_threads: Threads that step environments; the usable cores if None.
+        eval_every: Control steps between evaluations during training.
+        eval_episodes: Episodes of such an evaluation.
+        final_episodes: Episodes of the evaluation after training.
+        checkpoint_every: Control steps between checkpoints.
+        log_every: Control steps between rows of the log.
+        skill_model: Skill model in place of the preset's own.
+    """
+
+    method: str = "spirl-cl"
+    world: str = "skillgym/Kitchen-v0"
+    options: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    steps: int = 500_000
+    num_envs: int = 1
+    num_threads: int | None = None
+    eval_every: int = 25_000
+    eval_episodes: int = 20
+    final_episodes: int = 50
+    checkpoint_every: int = 25_000
+    log_every: int = 2_500
+    skill_model: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        if self.method not in PRESETS:
+            raise InvalidConfig("method", self.method, f"one of {', '.join(PRESETS)}")
+        for name in ("steps", "num_envs", "final_episodes", "eval_episodes"):
+            if getattr(self, name) < 1:
+                raise InvalidConfig(name, getattr(self, name), "at least 1")
+
+
+class Experiment:
+    """One run of a method, in a run folder.
+
+    Args:
+        config: What to do.
+        folder: Run folder; if it holds a run of the same configuration, that one goes on.
+        on_evaluation: Called after every evaluation with control steps, episodes and the monitor.
+
+    Raises:
+        ResumeMismatch: If the folder holds a run with another configuration.
+    """
+
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        folder: Path,
+        on_evaluation: Callable[[int, Episodes, TrainingMonitor], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.folder = folder
+        self._on_evaluation = on_evaluation
+        self._check_config()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder of the last checkpoint."""
+        return self.folder / "checkpoints" / "last"
+
+    def result(self) -> dict[str, Any] | None:
+        """The final evaluation, or None if the run is not complete."""
+        path = self.folder / "result.json"
+        return json.loads(path.read_text(encoding="utf8")) if path.exists() else None
+
+    def run(self, progress: bool = True, seconds: float | None = None) -> dict[str, Any]:
+        """Train up to the budget, then evaluate.
+
+        Args:
+            progress: Whether to show progress bars.
+            seconds: Time budget of this sitting [s]; the run counts as complete when it is spent.
+
+        Returns:
+            The result: subtasks, return, rates, steps, seconds.
+
+        Raises:
+            KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
+        """
+        if (result := self.result()) is not None:
+            return result
+        start_run(self.folder, asdict(self.config))
+        config = self.config
+        torch.set_num_threads(config.num_threads or torch.get_num_threads())
+        env = self._make_env(config.num_envs)
+        evaluation_env = self._make_env(min(config.eval_episodes, 10))
+        try:
+            agent = make_agent(config.method, env, seed=config.seed)
+            agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
+            if interrupted:
+                raise KeyboardInterrupt
+            policy = stochastic_policy(agent)
+            episodes = self._evaluate(policy, evaluation_env, config.final_episodes, progress)
+        finally:
+            env.close()
+            evaluation_env.close()
+        return self._finish(episodes, monitor)
+
+    def _train(
+        self,
+        agent: OffPolicyAlgorithm,
+        env: Any,
+        evaluation_env: Any,
+        progress: bool,
+        seconds: float | None,
+    ) -> tuple[OffPolicyAlgorithm, TrainingMonitor, bool]:
+        state: dict[str, Any] = {"control_steps": 0, "seconds": 0.0}
+        if (found := load_checkpoint(self.checkpoint, agent, env)) is not None:
+            agent, state = found
+            logger.info("Going on from control step %d of %s.", state["control_steps"], self.folder)
+        start = state["control_steps"]
+        # New episodes after a resume: other seeds than those of the first sitting.
+        env.seed(self.config.seed + 7919 * start)
+        agent.set_logger(run_logger(self.folder, start))
+        config = self.config
+        with deferred_interrupt() as interrupted:
+            monitor = TrainingMonitor(
+                config.steps,
+                start,
+                seconds,
+                state["seconds"],
+                [
+                    (
+                        Every(config.eval_every, start),
+                        lambda m: self._evaluation(m, evaluation_env),
+                    ),
+                    (Every(config.log_every, start), self._log),
+                    (Every(config.checkpoint_every, start), self._save),
+                ],
+                interrupted,
+                progress,
+            )
+            try:
+                if start < config.steps:
+                    # SB3's budget counts skills; the monitor stops at the budget of control steps.
+                    agent.learn(
+                        config.steps, callback=monitor, log_interval=None, reset_num_timesteps=False
+                    )
+                    self._save_agent(agent, monitor)
+            finally:
+                monitor.close()
+                agent.logger.close()
+        return agent, monitor, bool(interrupted)
+
+    def _make_env(self, num_envs: int) -> Any:
+        config = self.config
+        return make_env(
+            config.method,
+            config.world,
+            num_envs=num_envs,
+            num_threads=config.num_threads,
+            skill_model=config.skill_model,
+            **config.options,
+        )
+
+    def _evaluation(self, monitor: TrainingMonitor, env: Any) -> None:
+        policy = stochastic_policy(monitor.model)  # type: ignore[arg-type]
+        episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
+        for name, value in episodes.metrics().items():
+            monitor.logger.record(name, value)
+        self._log(monitor)
+        if self._on_evaluation is not None:
+            self._on_evaluation(monitor.control_steps, episodes, monitor)
+
+    def _evaluate(self, policy: Policy, env: Any, episodes: int, progress: bool) -> Episodes:
+        seed = EVALUATION_SEED + self.config.seed
+        with torch.random.fork_rng(devices=[]):  # evaluations leave the training's stream alone
+            torch.manual_seed(seed)
+            return rollout(policy, env, episodes, seed, progress)
+
+    def _log(self, monitor: TrainingMonitor) -> None:
+        for name, value in monitor.metrics().items():
+            monitor.logger.record(name, value)
+        monitor.logger.dump(monitor.control_steps)
+
+    def _save(self, monitor: TrainingMonitor) -> None:
+        self._save_agent(monitor.model, monitor)  # type: ignore[arg-type]
+
+    def _save_agent(self, agent: OffPolicyAlgorithm, monitor: TrainingMonitor) -> None:
+        state = {"control_steps": monitor.control_steps, "seconds": monitor.seconds}
+        save_checkpoint(self.checkpoint, agent, state)
+
+    def _finish(self, episodes: Episodes, monitor: TrainingMonitor) -> dict[str, Any]:
+        result = {
+            "subtasks": float(episodes.num_subtasks.mean()),
+            "return": float(episodes.returns.mean()),
+            "episodes": len(episodes.subtasks),
+            "rates": episodes.rates(),
+            "subtasks_of_episodes": episodes.num_subtasks.tolist(),
+            "steps": monitor.control_steps,
+            "seconds": monitor.seconds,
+        }
+        write_json(self.folder / "result.json", result)
+        return result
+
+    def _check_config(self) -> None:
+        path = self.folder / "config.json"
+        if not path.exists():
+            return
+        old = json.loads(path.read_text(encoding="utf8"))
+        for name, value in asdict(self.config).items():
+            if name in old and old[name] != value:
+                raise ResumeMismatch(name, value, old[name])
+
+
+def stochastic_policy(agent: OffPolicyAlgorithm) -> Policy:
+    """The agent's policy with its own randomness, as the papers evaluate it."""
+    return lambda observations: agent.predict(observations, deterministic=False)[0]

@@ -1,0 +1,133 @@
+"""What happens during training, counted in control steps: progress, metrics, what is due."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from tqdm import tqdm
+
+from skillgym.evaluation.rollouts import control_steps
+from skillgym.pretraining.interrupt import InterruptFlag
+from skillgym.pretraining.run_folder import STEP_KEY
+
+WINDOW = 20
+"""Episodes that the means under `rollout/` are taken over."""
+
+
+class Every:
+    """Tells when a counter has passed the next multiple of an interval.
+
+    Args:
+        interval: The interval; never if 0.
+        start: Where the counter stands.
+    """
+
+    def __init__(self, interval: int, start: int = 0) -> None:
+        self._interval = interval
+        self._passed = start // interval if interval else 0
+
+    def __call__(self, counter: int) -> bool:
+        """Whether a multiple has been passed since the last time it was."""
+        if not self._interval or counter // self._interval == self._passed:
+            return False
+        self._passed = counter // self._interval
+        return True
+
+
+class TrainingMonitor(BaseCallback):
+    """Counts control steps (SB3 counts skills), stops at the budget, and does what is due.
+
+    Args:
+        steps: Budget [control steps].
+        start: Control steps done by earlier sittings.
+        seconds: Time budget of this sitting [s]; none if None.
+        earlier_seconds: Training time of earlier sittings [s].
+        due: Pairs of `Every` and the function to call, with this callback, when it is due.
+        interrupted: Stops training after the current step when it rises.
+        progress: Whether to show a progress bar.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        start: int,
+        seconds: float | None,
+        earlier_seconds: float,
+        due: list[tuple[Every, Callable[[TrainingMonitor], None]]],
+        interrupted: InterruptFlag,
+        progress: bool,
+    ) -> None:
+        super().__init__()
+        self.control_steps = start
+        self._budget = steps
+        self._seconds = seconds
+        self._earlier_seconds = earlier_seconds
+        self._due = due
+        self._interrupted = interrupted
+        self._begin = time.monotonic()
+        self._start = start
+        self._bar = tqdm(
+            total=steps, initial=start, unit="step", disable=not progress, dynamic_ncols=True
+        )
+        self._returns: deque[float] = deque(maxlen=WINDOW)
+        self._subtasks: deque[int] = deque(maxlen=WINDOW)
+        self._running = np.zeros(0)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all sittings [s], with evaluations."""
+        return self._earlier_seconds + time.monotonic() - self._begin
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time budget of this sitting is spent."""
+        return self._seconds is not None and time.monotonic() - self._begin >= self._seconds
+
+    def say(self, sentence: str) -> None:
+        """Print a line above the progress bar."""
+        if not self._bar.disable:
+            self._bar.write(sentence)
+
+    def metrics(self) -> dict[str, float]:
+        """Means over the last training episodes, and speed."""
+        speed = (self.control_steps - self._start) / max(time.monotonic() - self._begin, 1e-9)
+        metrics = {
+            STEP_KEY: float(self.control_steps),
+            "time/seconds": self.seconds,
+            "time/steps_per_second": speed,
+        }
+        if self._returns:
+            metrics["rollout/return"] = float(np.mean(self._returns))
+            metrics["rollout/subtasks"] = float(np.mean(self._subtasks))
+        return metrics
+
+    def close(self) -> None:
+        """Close the progress bar."""
+        self._bar.close()
+
+    def _on_step(self) -> bool:
+        infos, dones = self.locals["infos"], self.locals["dones"]
+        self._count_episodes(infos, dones)
+        steps = sum(control_steps(info) for info in infos)
+        self.control_steps += steps
+        self._bar.update(steps)
+        for every, act in self._due:
+            if every(self.control_steps):
+                act(self)
+        spent = self.out_of_time or self.control_steps >= self._budget
+        return not (spent or self._interrupted)
+
+    def _count_episodes(self, infos: list[dict[str, Any]], dones: Any) -> None:
+        if not len(self._running):
+            self._running = np.zeros(len(infos))
+        self._running += self.locals["rewards"]
+        for row in np.flatnonzero(dones).tolist():
+            self._returns.append(float(self._running[row]))
+            self._subtasks.append(len(infos[row].get("subtasks_completed", ())))
+            self._bar.set_postfix(subtasks=f"{np.mean(self._subtasks):.2f}")
+            self._running[row] = 0.0

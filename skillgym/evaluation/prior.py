@@ -1,0 +1,41 @@
+"""The prior of a skill model as a policy: what an agent does before it has learned anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from skillgym.errors import UnsupportedSpace
+from skillgym.evaluation.rollouts import Policy
+from skillgym.types import SkillModel
+
+
+def prior_policy(model: SkillModel, seed: int) -> Policy:
+    """Policy that samples the prior and squashes the sample into the skill space, as agents do.
+
+    Args:
+        model: Skill model with a Box of skills that is symmetric around zero.
+        seed: Seed of the samples.
+
+    Returns:
+        Maps observations (N, O) to skills (N, Z).
+
+    Raises:
+        UnsupportedSpace: If skills are not a Box.
+    """
+    if not isinstance(model.skill_space, Box):
+        raise UnsupportedSpace("skill", model.skill_space)
+    high = model.skill_space.high
+    generator = torch.Generator().manual_seed(seed)
+
+    @torch.no_grad()
+    def policy(observations: NDArray[Any]) -> NDArray[np.float32]:
+        sample = model.prior(torch.as_tensor(observations)).sample(generator)
+        skills: NDArray[np.float32] = high * torch.tanh(sample).numpy()
+        return skills
+
+    return policy

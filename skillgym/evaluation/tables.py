@@ -1,0 +1,72 @@
+"""The cells of the results tables: which method is trained on which task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run of a results table.
+
+    Attributes:
+        method: Preset of `skillgym.rl.presets`.
+        task: Name of the task in the table.
+        seed: Seed.
+        options: Keywords of the world, as `KEY=VALUE`.
+        world: Id of the world.
+        steps: Training budget [control steps].
+        final_episodes: Episodes of the final evaluation.
+    """
+
+    method: str
+    task: str
+    seed: int
+    options: tuple[str, ...] = ()
+    world: str = "skillgym/Kitchen-v0"
+    steps: int = 500_000
+    final_episodes: int = 50
+
+    @property
+    def name(self) -> str:
+        """Name of the run folder."""
+        return f"{self.task}-{self.method}-seed{self.seed}"
+
+    def command(self) -> list[str]:
+        """Arguments of `skillgym` that run this cell, without the run folder."""
+        return [
+            *("train", self.method, "--world", self.world),
+            *(("--env", *self.options) if self.options else ()),
+            *("--seed", str(self.seed), "--steps", str(self.steps)),
+            *("--final-episodes", str(self.final_episodes)),
+        ]
+
+
+KITCHEN_TASKS: dict[str, tuple[str, ...]] = {
+    "mixed": ("tasks=mixed",),
+    "mixed-ordered": ("tasks=mixed", "ordered=true"),
+    "misaligned": ("tasks=misaligned",),
+}
+
+KITCHEN_METHODS: dict[str, tuple[str, ...]] = {
+    "mixed": ("spirl-cl", "spirl-ol", "ssp", "flat-prior", "bc-sac", "sac"),
+    "mixed-ordered": ("spirl-cl",),
+    "misaligned": ("spirl-cl",),
+}
+
+
+def kitchen(seeds: tuple[int, ...]) -> list[Cell]:
+    """Cells of the kitchen table, all methods of one seed before the next seed.
+
+    Args:
+        seeds: Seeds of each method and task.
+    """
+    return [
+        Cell(method=method, task=task, seed=seed, options=options)
+        for seed in seeds
+        for task, options in KITCHEN_TASKS.items()
+        for method in KITCHEN_METHODS[task]
+    ]
+
+
+TABLES = {"kitchen": kitchen}

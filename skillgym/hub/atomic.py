@@ -1,0 +1,93 @@
+"""Directories and files that are either completely written or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from skillgym.errors import CheckpointNotWritten, CorruptFile, MissingFile
+
+
+@contextmanager
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """Fill a temporary sibling, then put it in the place of `target` by renaming.
+
+    A process killed at any moment leaves the old or the new directory; `recover` brings back the
+    old one if the kill fell between the two renames.
+
+    Args:
+        target: Directory to create or replace.
+
+    Yields:
+        The temporary directory to write into.
+
+    Raises:
+        CheckpointNotWritten: If writing failed; `target` is as it was before.
+    """
+    temporary, previous = _sibling(target, "new"), _sibling(target, "old")
+    try:
+        recover(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        if target.exists():
+            target.rename(previous)
+        temporary.rename(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        recover(target)
+        raise CheckpointNotWritten(target, error.strerror or error) from error
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def recover(target: Path) -> None:
+    """Finish an interrupted replacement of `target`: bring back or delete the former one."""
+    previous = _sibling(target, "old")
+    if previous.exists():
+        if target.exists():
+            shutil.rmtree(previous, ignore_errors=True)
+        else:
+            previous.rename(target)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file and wait until it is on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON and wait until it is on the disk."""
+    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        MissingFile: If there is no such file.
+        CorruptFile: If it is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingFile(path) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CorruptFile(path, error) from error
+    if not isinstance(content, dict):
+        raise CorruptFile(path, "not a JSON object")
+    return content
+
+
+def _sibling(target: Path, suffix: str) -> Path:
+    return target.with_name(f".{target.name}.{suffix}")

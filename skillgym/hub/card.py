@@ -1,0 +1,69 @@
+"""The model card of a checkpoint directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skillgym.nn.mlp import count_parameters
+from skillgym.skills.base import SkillModule
+
+TEMPLATE = """# Skill model `{type}` for {world}
+
+{summary}
+
+```python
+import skillgym
+
+model = skillgym.load_skill("path/to/this/directory")
+```
+
+| | |
+|---|---|
+{facts}
+
+## Metrics
+
+{metrics}
+
+## Configuration
+
+| field | value |
+|---|---|
+{fields}
+"""
+
+
+def model_card(model: SkillModule, config: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
+    """Markdown text that tells what a checkpoint is and how good.
+
+    Args:
+        model: The model.
+        config: Content of its `config.json`.
+        metrics: Content of its `metrics.json`.
+    """
+    summary = (type(model).__doc__ or "").strip().splitlines()
+    facts = {
+        "world": config["world"] or "unknown",
+        "dataset": config["dataset"] or "unknown",
+        "observation": model.observation_space,
+        "action": model.action_space,
+        "skill": model.skill_space,
+        "longest skill [control steps]": model.max_steps,
+        "parameters": count_parameters(model),
+        **{f"{name} version": version for name, version in config["versions"].items()},
+    }
+    rows = [f"| {name} | {value:.6g} |" for name, value in metrics.items()]
+    table = "\n".join(["| metric | value |", "|---|---|", *rows]) if rows else "None recorded."
+    return TEMPLATE.format(
+        type=config["type"],
+        world=config["world"] or "an unknown world",
+        summary=summary[0] if summary else "",
+        facts=_rows(facts),
+        metrics=table,
+        fields=_rows(config["config"]),
+    )
+
+
+def _rows(items: Mapping[str, Any]) -> str:
+    return "\n".join(f"| {name} | {value} |" for name, value in items.items())

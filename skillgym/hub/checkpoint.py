@@ -1,0 +1,162 @@
+"""Checkpoint directories: `config.json model.safetensors metrics.json README.md`, no pickle."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from skillgym.errors import CheckpointMismatch, CorruptFile, MissingFile, SkillgymError
+from skillgym.hub.atomic import atomic_directory, read_json, recover, write_bytes, write_json
+from skillgym.hub.card import model_card
+from skillgym.hub.configs import config_from_json, config_to_json, space_from_json, space_to_json
+from skillgym.hub.migrations import FORMAT, migrate
+from skillgym.hub.model_types import model_class
+from skillgym.skills.base import SkillModule
+from skillgym_envs import __version__
+
+PACKAGES = ("torch", "numpy", "gymnasium", "mujoco", "safetensors")
+
+
+def save_skill(
+    model: SkillModule,
+    directory: str | Path,
+    *,
+    world: str | None = None,
+    dataset: str | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> Path:
+    """Write a checkpoint directory, atomically; an existing one is replaced.
+
+    Args:
+        model: What to save.
+        directory: Where.
+        world: Name of the world that the model was trained for (default: the model's own).
+        dataset: Id of the dataset that it was trained on.
+        metrics: Numbers for `metrics.json` and the model card.
+
+    Returns:
+        The directory.
+
+    Raises:
+        CheckpointNotWritten: If the disk is full or not writable; an older checkpoint is still
+            there.
+    """
+    target = Path(directory)
+    with atomic_directory(target) as temporary:
+        write_checkpoint(model, temporary, world=world, dataset=dataset, metrics=metrics)
+    return target
+
+
+def write_checkpoint(
+    model: SkillModule,
+    directory: Path,
+    *,
+    world: str | None = None,
+    dataset: str | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> None:
+    """Write the four files of `save_skill` into an existing directory, not atomically."""
+    numbers = {name: float(value) for name, value in (metrics or {}).items()}
+    config = {
+        "format": FORMAT,
+        "type": model.type_tag,
+        "config": config_to_json(model.config),
+        "spaces": {
+            "observation": space_to_json(model.observation_space),
+            "action": space_to_json(model.action_space),
+            "skill": space_to_json(model.skill_space),
+        },
+        "skill_horizon": model.max_steps,
+        "world": world or model.world,
+        "dataset": dataset,
+        "versions": versions(),
+    }
+    write_json(directory / "config.json", config)
+    write_bytes(directory / "model.safetensors", tensors_to_bytes(model.state_dict()))
+    write_json(directory / "metrics.json", numbers)
+    write_bytes(directory / "README.md", model_card(model, config, numbers).encode())
+
+
+def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -> SkillModule:
+    """Build the model of a checkpoint directory, in evaluation mode.
+
+    The global random state of torch is left as it was.
+
+    Raises:
+        MissingFile, CorruptFile, UnknownFormat, UnknownType, UnknownField, InvalidConfig,
+        CheckpointMismatch: If the
+            directory is not a complete checkpoint that this version can read.
+    """
+    directory = Path(directory)
+    recover(directory)
+    path = directory / "config.json"
+    content = migrate(read_json(path), path)
+    found = model_class(content.get("type"))
+    try:
+        config: object = config_from_json(found.config_class, content["config"])
+        spaces = [space_from_json(content["spaces"][name]) for name in ("observation", "action")]
+    except SkillgymError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise CorruptFile(path, f"{type(error).__name__}: {error}") from error
+    model = found.create(spaces[0], spaces[1], config)
+    tensors = read_tensors(directory / "model.safetensors")
+    check_tensors(directory, tensors, model.state_dict())
+    model.load_state_dict(tensors)
+    model.world = content.get("world")
+    return model.to(device).eval()
+
+
+def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    """The safetensors form of some tensors."""
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        MissingFile: If there is no such file.
+        CorruptFile: If it is truncated or something else.
+    """
+    if not path.is_file():
+        raise MissingFile(path)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CorruptFile(path, error) from error
+
+
+def check_tensors(path: Path, given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Compare names and shapes of tensors.
+
+    Raises:
+        CheckpointMismatch: At the first difference.
+    """
+    for name, tensor in expected.items():
+        if name not in given:
+            raise CheckpointMismatch(path, f"the tensor {name!r} is missing")
+        if given[name].shape != tensor.shape:
+            shapes = f"{tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
+            raise CheckpointMismatch(path, f"the tensor {name!r} has the shape {shapes}")
+    for name in given:
+        if name not in expected:
+            raise CheckpointMismatch(path, f"the tensor {name!r} is unknown")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of skillgym and of the packages that matter for a checkpoint."""
+    found = {"python": platform.python_version(), "skillgym": __version__}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,43 @@
+"""Does a skill model belong to an environment?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+
+from skillgym.errors import ForeignWorld
+
+
+def check_world(model: Any, env: Any) -> None:
+    """Compare spaces and world of a skill model with those of an environment.
+
+    Args:
+        model: A skill model. What it does not tell (`observation_space`, `action_space`, `world`)
+            is not compared.
+        env: A `gymnasium.Env` or a `gymnasium.vector.VectorEnv`; of the latter a single environment
+            counts.
+
+    Raises:
+        ForeignWorld: At the first difference.
+    """
+    for role in ("observation", "action"):
+        given = getattr(env, f"single_{role}_space", None) or getattr(env, f"{role}_space")
+        expected = getattr(model, f"{role}_space", None)
+        if expected is None:
+            continue
+        if given.shape != expected.shape:
+            raise ForeignWorld(f"{role} shape", given.shape, expected.shape)
+        if role == "action" and not _same_bounds(given, expected):
+            raise ForeignWorld("action space", given, expected)
+    world = getattr(getattr(env.unwrapped, "world", None), "name", None)
+    expected_world = getattr(model, "world", None)
+    if world is not None and expected_world is not None and world != expected_world:
+        raise ForeignWorld("world", repr(world), repr(expected_world))
+
+
+def _same_bounds(given: Any, expected: Any) -> bool:
+    if not isinstance(given, Box) or not isinstance(expected, Box):
+        return bool(given == expected)
+    return np.allclose(given.low, expected.low) and np.allclose(given.high, expected.high)

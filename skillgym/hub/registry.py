@@ -1,0 +1,69 @@
+"""Names of bundled skill models, and loading by name or path."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import torch
+
+from skillgym.errors import UnknownSkill
+from skillgym.hub.atomic import recover
+from skillgym.hub.checkpoint import load_checkpoint
+from skillgym.hub.model_types import register_model_type
+from skillgym.skills.base import SkillModule
+
+
+def bundled_directory() -> Path:
+    """Directory of the models that come with the package."""
+    return Path(str(resources.files("skillgym"))) / "pretrained"
+
+
+def list_skills() -> list[str]:
+    """Names of the bundled skill models."""
+    return sorted(path.parent.name for path in bundled_directory().glob("*/config.json"))
+
+
+def resolve_skill(name_or_path: str | Path) -> Path:
+    """Checkpoint directory of a bundled model's name, a checkpoint directory or a run folder.
+
+    A run folder stands for its best checkpoint, or the last one if there is no best one yet.
+
+    Raises:
+        UnknownSkill: If there is neither such a model nor such a directory.
+    """
+    if isinstance(name_or_path, str) and name_or_path in list_skills():
+        return bundled_directory() / name_or_path
+    path = Path(name_or_path)
+    recover(path)
+    if not path.is_dir():
+        raise UnknownSkill(str(name_or_path), list_skills())
+    for checkpoint in (path / "checkpoints" / "best", path / "checkpoints" / "last"):
+        recover(checkpoint)
+        if checkpoint.is_dir():
+            return checkpoint
+    return path
+
+
+def load_skill(name_or_path: str | Path, device: str | torch.device = "cpu") -> SkillModule:
+    """Load a skill model, in evaluation mode.
+
+    Args:
+        name_or_path: Name of a bundled model (`list_skills()`), checkpoint directory, or run folder
+            of a training.
+        device: Where its tensors go.
+
+    Raises:
+        UnknownSkill: If there is neither such a model nor such a directory.
+        SkillgymError: If the directory is not a complete checkpoint (see `load_checkpoint`).
+    """
+    return load_checkpoint(resolve_skill(name_or_path), device)
+
+
+__all__ = [
+    "bundled_directory",
+    "list_skills",
+    "load_skill",
+    "register_model_type",
+    "resolve_skill",
+]

@@ -1,0 +1,93 @@
+"""Networks that map an observation to a distribution: the possible forms of a skill prior.
+
+Shapes: `...` batch axes, `O` observation, `Z` event size, `K` mixture components.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from skillgym.nn.distributions import Distribution, Gaussian, GaussianMixture
+from skillgym.nn.flows import FlowDistribution, RealNVP
+from skillgym.nn.mlp import MLP
+
+MIN_WEIGHT = 1e-6
+
+
+class GaussianMLP(nn.Module):
+    """Diagonal Gaussian, the default prior of SPiRL.
+
+    Args:
+        input_size: O.
+        size: Z.
+        hidden_size: Width of the network.
+        num_hidden: Number of its square layers.
+    """
+
+    def __init__(self, input_size: int, size: int, hidden_size: int, num_hidden: int) -> None:
+        super().__init__()
+        self.net = MLP(input_size, hidden_size, 2 * size, num_hidden)
+
+    def forward(self, obs: Tensor) -> Gaussian:
+        """Gaussian over (..., Z) for observations (..., O)."""
+        return Gaussian.from_parameters(self.net(obs))
+
+
+class MixtureMLP(nn.Module):
+    """Mixture of diagonal Gaussians; no weight falls below 1e-6 (before they are normalised again).
+
+    Args:
+        input_size: O.
+        size: Z.
+        hidden_size: Width of the trunk and of its output.
+        num_hidden: Number of its square layers.
+        num_components: K.
+    """
+
+    def __init__(
+        self, input_size: int, size: int, hidden_size: int, num_hidden: int, num_components: int = 5
+    ) -> None:
+        super().__init__()
+        self.trunk = MLP(input_size, hidden_size, hidden_size, num_hidden)
+        self.weights = nn.Linear(hidden_size, num_components)
+        self.gaussians = nn.Linear(hidden_size, num_components * 2 * size)
+        self.num_components = num_components
+
+    def forward(self, obs: Tensor) -> GaussianMixture:
+        """Mixture over (..., Z) for observations (..., O)."""
+        features = self.trunk(obs)
+        weights = torch.softmax(self.weights(features), -1).clamp(min=MIN_WEIGHT)
+        log_weights = torch.log(weights / weights.sum(-1, keepdim=True))
+        parameters = self.gaussians(features).unflatten(-1, (self.num_components, -1))
+        return GaussianMixture(log_weights, Gaussian.from_parameters(parameters))
+
+
+class FlowMLP(nn.Module):
+    """Normalizing flow conditioned on features of the observation.
+
+    Args:
+        input_size: O.
+        size: Z.
+        hidden_size: Width of the trunk and of the context.
+        num_hidden: Number of its square layers.
+    """
+
+    def __init__(self, input_size: int, size: int, hidden_size: int, num_hidden: int) -> None:
+        super().__init__()
+        self.trunk = MLP(input_size, hidden_size, hidden_size, num_hidden)
+        self.flow = RealNVP(size, hidden_size)
+        self.size = size
+
+    def forward(self, obs: Tensor) -> FlowDistribution:
+        """Distribution over (..., Z) for observations (..., O)."""
+        return FlowDistribution(self.flow, self.trunk(obs), self.size)
+
+
+PRIORS: dict[str, type[GaussianMLP] | type[MixtureMLP] | type[FlowMLP]] = {
+    "gaussian": GaussianMLP,
+    "mixture": MixtureMLP,
+    "flow": FlowMLP,
+}
+
+__all__ = ["PRIORS", "Distribution", "FlowMLP", "GaussianMLP", "MixtureMLP"]

@@ -1,0 +1,118 @@
+"""A self-describing run folder: what was asked for, on which machine, and the metrics."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+
+from skillgym.errors import CheckpointNotWritten
+from skillgym.hub.atomic import write_json
+from skillgym.hub.checkpoint import versions
+
+STEP_KEY = "time/step"
+
+
+def describe_run(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write what was asked for, by which command, and where it ran.
+
+    Raises:
+        CheckpointNotWritten: If the folder is not writable.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", config)
+        (folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
+        machine = {"platform": platform.platform(), "cpus": os.cpu_count()}
+        write_json(folder / "environment.json", {"versions": versions(), **machine})
+    except OSError as error:
+        raise CheckpointNotWritten(folder, error.strerror or error) from error
+
+
+class CsvWriter(KVWriter):
+    """Writes `metrics.csv`, and continues it when a run is resumed.
+
+    A new column rewrites the file through a temporary sibling, so a kill never damages it.
+
+    Args:
+        path: The file.
+        last_step: Rows after this step are dropped, since a resumed run writes them again.
+    """
+
+    def __init__(self, path: Path, last_step: int = 0) -> None:
+        self._path = path
+        self._rows: list[dict[str, Any]] = []
+        self._columns: list[str] = []
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                self._columns = list(reader.fieldnames or [])
+                self._rows = [row for row in reader if _is_before(row, last_step)]
+        self._rewrite()
+
+    def write(
+        self,
+        key_values: dict[str, Any],
+        key_excluded: dict[str, tuple[str, ...]],
+        step: int = 0,
+    ) -> None:
+        """Append one row."""
+        row = {key: float(value) for key, value in key_values.items() if _is_number(value)}
+        self._rows.append(row)
+        new = sorted(row.keys() - set(self._columns))
+        self._columns += new
+        try:
+            if new:
+                self._rewrite()
+            else:
+                with self._path.open("a", newline="", encoding="utf-8") as file:
+                    csv.DictWriter(file, self._columns).writerow(row)
+        except OSError as error:
+            raise CheckpointNotWritten(self._path, error.strerror or error) from error
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _rewrite(self) -> None:
+        temporary = self._path.with_suffix(".csv.new")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(self._rows)
+        temporary.replace(self._path)
+
+
+def run_logger(folder: Path, last_step: int = 0) -> Logger:
+    """An SB3 logger that writes `metrics.csv` and, if tensorboard is installed, `tb/`.
+
+    Args:
+        folder: The run folder.
+        last_step: Step that the run is resumed from; later rows of `metrics.csv` are dropped.
+    """
+    writers: list[KVWriter] = [CsvWriter(folder / "metrics.csv", last_step)]
+    try:
+        writers.append(TensorBoardOutputFormat(str(folder / "tb")))
+    except (ImportError, AssertionError):  # SB3 asserts that tensorboard is there
+        pass
+    return Logger(str(folder), writers)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) or (
+        hasattr(value, "item") and getattr(value, "size", 1) == 1
+    )
+
+
+def _is_before(row: Mapping[str, Any], last_step: int) -> bool:
+    """Whether a row is complete and not after the step."""
+    try:
+        return None not in row.values() and float(row[STEP_KEY]) <= last_step
+    except (KeyError, TypeError, ValueError):
+        return False

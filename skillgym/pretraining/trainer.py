@@ -1,0 +1,335 @@
+"""One offline trainer for all skill models: loop, validation, logs, checkpoints, exact resume."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from skillgym.data.windows import WindowDataset
+from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
+from skillgym.hub.atomic import atomic_directory, recover
+from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
+from skillgym.pretraining.config import TrainerConfig
+from skillgym.pretraining.interrupt import deferred_interrupt
+from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
+from skillgym.pretraining.state import read_training_state, write_training_state
+from skillgym.skills.base import Batch, SkillModule
+
+Sampler = Callable[[np.random.Generator, int], tuple[NDArray[Any], ...]]
+"""Draws the arrays of a batch of the given size; all randomness comes from the generator."""
+
+
+class Evaluate(Protocol):
+    """Early evaluation, e.g. prior roll-outs in the world."""
+
+    def __call__(self, model: SkillModule) -> Mapping[str, float]:
+        """Metrics of the model, which is in evaluation mode and must be left as it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Outcome of a training.
+
+    Attributes:
+        step: Last gradient step.
+        best_step: Step of the best checkpoint.
+        metrics: Metrics of the last validation and evaluation.
+        folder: The run folder.
+    """
+
+    step: int
+    best_step: int
+    metrics: dict[str, float]
+    folder: Path
+
+
+class OfflineTrainer:
+    """Minimises a skill model's loss on batches from memory.
+
+    RAdam as in the authors' code of SPiRL (`torch.optim.RAdam`: betas 0.9 and 0.999, eps 1e-8, no
+    weight decay, an un-rectified step while the rectification is undefined). Deviation: no clipping
+    of the gradient during the first 100 steps.
+
+    Every checkpoint holds model, optimiser and generators, and is written atomically: a run that
+    was killed at any moment continues from its last one exactly as if nothing had happened.
+
+    Args:
+        model: What to train, in place.
+        train: Draws training batches.
+        validation: Draws validation batches, from other episodes.
+        folder: Run folder.
+        config: Settings.
+        evaluate: Early evaluation.
+        world: Name of the world, for the checkpoints.
+        dataset: Id of the dataset, for the checkpoints.
+        progress_bar: Show a progress bar with the losses.
+    """
+
+    def __init__(
+        self,
+        model: SkillModule,
+        train: Sampler,
+        validation: Sampler,
+        folder: str | Path,
+        config: TrainerConfig | None = None,
+        *,
+        evaluate: Evaluate | None = None,
+        world: str | None = None,
+        dataset: str | None = None,
+        progress_bar: bool = False,
+    ) -> None:
+        self.config = config = config or TrainerConfig()
+        self.model = model.to(config.device)
+        self.folder = Path(folder)
+        self.step = 0
+        self.best_step, self.best_value = 0, math.inf
+        self.metrics: dict[str, float] = {}
+        self._train, self._evaluate = train, evaluate
+        self._world, self._dataset = world or model.world, dataset
+        self._progress_bar = progress_bar
+        self._rng = np.random.default_rng(config.seed)
+        self._generator = torch.Generator(config.device).manual_seed(config.seed)
+        groups = model.parameter_groups(config.learning_rate)
+        self._optimizer = torch.optim.RAdam(groups, foreach=True)
+        self._rates = [group["lr"] for group in self._optimizer.param_groups]
+        fixed = np.random.default_rng(config.seed + 1)
+        self._validation_batches = [
+            self._to_device(validation(fixed, config.batch_size))
+            for _ in range(config.validation_batches)
+        ]
+        self._sums: dict[str, Tensor] = {}
+        self._since: tuple[int, float] = 0, time.perf_counter()
+
+    def run(self, resume: bool = False) -> TrainingResult:
+        """Train until `config.steps`.
+
+        Args:
+            resume: Continue the run in the folder, if there is one; otherwise a folder with a run
+                is refused.
+
+        Raises:
+            RunExists: If the folder holds a run and `resume` is False.
+            ResumeMismatch: If the run was started with other settings.
+            TrainingDiverged: If a loss is not finite.
+            CheckpointNotWritten: If the disk is full.
+            KeyboardInterrupt: After Ctrl-C; the run can be resumed.
+        """
+        self._start(resume)
+        config = self.config
+        self._logger = run_logger(self.folder, self.step)
+        self._bar = tqdm(
+            total=config.steps, initial=self.step, unit="step", disable=not self._progress_bar
+        )
+        self._since = self.step, time.perf_counter()
+        try:
+            with deferred_interrupt() as interrupted:
+                while self.step < config.steps:
+                    self._gradient_step()
+                    self._after_step(bool(interrupted))
+                    if interrupted:
+                        raise KeyboardInterrupt
+        finally:
+            self._bar.close()
+            self._logger.close()
+            self.model.eval()
+        return TrainingResult(self.step, self.best_step, dict(self.metrics), self.folder)
+
+    def _start(self, resume: bool) -> None:
+        """Continue the run of the folder, or describe a new one."""
+        last = self.folder / "checkpoints" / "last"
+        recover(last)
+        if last.exists():
+            if not resume:
+                raise RunExists(self.folder)
+            self._restore(last)
+        else:
+            describe_run(self.folder, self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        """Everything that a resumed run must share with its first part."""
+        return {
+            "model": {"type": self.model.type_tag, "config": asdict(self.model.config)},
+            "trainer": asdict(self.config),
+            "world": self._world,
+            "dataset": self._dataset,
+        }
+
+    def _gradient_step(self) -> None:
+        """One batch, one step of the optimiser."""
+        self.model.train()
+        share = self.step / self.config.steps
+        factor = 0.5 * (1 + math.cos(math.pi * share)) if self.config.schedule == "cosine" else 1.0
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        batch = self._to_device(self._train(self._rng, self.config.batch_size))
+        total, scalars = self.model.loss(batch, self._generator)
+        self._optimizer.zero_grad()
+        total.backward()
+        self._optimizer.step()
+        self.step += 1
+        for name, value in scalars.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._bar.update()
+
+    def _after_step(self, interrupted: bool) -> None:
+        """Log, validate, evaluate and save, where due."""
+        config, step = self.config, self.step
+        final = step == config.steps
+        due = {
+            "log": step % config.log_every == 0,
+            "validate": step % config.validate_every == 0 or final,
+            "evaluate": final or (config.evaluate_every and step % config.evaluate_every == 0),
+            "save": step % config.checkpoint_every == 0 or final or interrupted,
+        }
+        if not any(due.values()):
+            return
+        self._record_training()
+        if due["validate"]:
+            self._validate()
+        if due["evaluate"] and self._evaluate is not None:
+            results = self._evaluate(self.model.eval())
+            self._record({f"eval/{name}": float(value) for name, value in results.items()})
+        self._logger.dump(step)
+        if due["validate"]:
+            self._save_if_best()
+        if due["save"]:
+            self._save("last", with_state=True)
+
+    def _record_training(self) -> None:
+        """Means since the last row, and the speed."""
+        begin, clock = self._since
+        count, now = self.step - begin, time.perf_counter()
+        means = {name: float(total) / count for name, total in self._sums.items()}
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(self.step, name)
+        self._sums, self._since = {}, (self.step, now)
+        self._bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
+        self._logger.record(STEP_KEY, self.step)
+        self._logger.record("time/steps_per_second", count / (now - clock))
+        self._logger.record("train/learning_rate", self._optimizer.param_groups[0]["lr"])
+        for name, value in means.items():
+            self._logger.record(f"train/{name}", value)
+
+    def _validate(self) -> None:
+        """Mean of the model's validation over the fixed batches, always with the same noise."""
+        self.model.eval()
+        generator = torch.Generator(self.config.device).manual_seed(self.config.seed)
+        results = [self.model.validation(batch, generator) for batch in self._validation_batches]
+        means = {
+            f"validation/{name}": float(sum(result[name] for result in results)) / len(results)
+            for name in results[0]
+        }
+        self._record(means)
+
+    def _record(self, metrics: Mapping[str, float]) -> None:
+        self.metrics |= metrics
+        for name, value in metrics.items():
+            self._logger.record(name, value)
+
+    def _save_if_best(self) -> None:
+        value = self.metrics[f"validation/{self.model.selection_metric}"]
+        if value < self.best_value:
+            self.best_step, self.best_value = self.step, value
+            self._save("best", with_state=False)
+
+    def _save(self, name: str, with_state: bool) -> None:
+        """Write one of the two checkpoints; the former one stays until the new one is complete."""
+        counters = {
+            "step": self.step,
+            "best_step": self.best_step,
+            "best_value": self.best_value if math.isfinite(self.best_value) else None,
+            "metrics": self.metrics,
+            "settings": self._settings(),
+        }
+        with atomic_directory(self.folder / "checkpoints" / name) as directory:
+            write_checkpoint(
+                self.model,
+                directory,
+                world=self._world,
+                dataset=self._dataset,
+                metrics={**self.metrics, "step": self.step},
+            )
+            if with_state:
+                write_training_state(
+                    directory, self._optimizer, self._generator, self._rng, counters
+                )
+
+    def _restore(self, last: Path) -> None:
+        """Continue from a checkpoint.
+
+        Raises:
+            ResumeMismatch: If the run was started with other settings. More steps are allowed at a
+                constant rate.
+        """
+        tensors = read_tensors(last / "model.safetensors")
+        counters = read_training_state(last, self._optimizer, self._generator, self._rng)
+        given, stored = _flat(self._settings()), _flat(counters["settings"])
+        for name in sorted(given.keys() | stored.keys()):
+            extended = name == "trainer.steps" and self.config.schedule == "constant"
+            if given.get(name) != stored.get(name) and not extended:
+                raise ResumeMismatch(name, given.get(name), stored.get(name))
+        check_tensors(last, tensors, self.model.state_dict())
+        self.model.load_state_dict(tensors)
+        self.step, self.best_step = counters["step"], counters["best_step"]
+        self.best_value = math.inf if counters["best_value"] is None else counters["best_value"]
+        self.metrics = counters["metrics"]
+
+    def _to_device(self, arrays: tuple[NDArray[Any], ...]) -> Batch:
+        return tuple(torch.from_numpy(array).to(self.config.device) for array in arrays)
+
+
+def pretrain(
+    model: SkillModule,
+    dataset: WindowDataset,
+    folder: str | Path,
+    config: TrainerConfig | None = None,
+    *,
+    resume: bool = False,
+    **options: Any,
+) -> TrainingResult:
+    """Train a skill model on windows of trajectories.
+
+    Args:
+        model: What to train, in place; its `max_steps` is the length of the windows.
+        dataset: Trajectories; the validation share is split off by episode, chosen by the seed.
+        folder: Run folder.
+        config: Settings.
+        resume: Continue the run in the folder, if there is one.
+        **options: Further arguments of `OfflineTrainer`.
+    """
+    config = config or TrainerConfig()
+    rng = np.random.default_rng(config.seed)
+    train, validation = dataset.split(config.validation_share, rng)
+    horizon = model.max_steps
+    trainer = OfflineTrainer(
+        model,
+        lambda rng, size: train.sample(rng, size, horizon),
+        lambda rng, size: validation.sample(rng, size, horizon),
+        folder,
+        config,
+        **options,
+    )
+    return trainer.run(resume)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

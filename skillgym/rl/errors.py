@@ -1,0 +1,46 @@
+"""Exceptions of the algorithms. Each takes the facts and composes one sentence."""
+
+from __future__ import annotations
+
+from skillgym_envs.core.errors import SkillgymError
+
+
+class UnusablePrior(SkillgymError, ValueError):
+    """A prior cannot be used for what was asked."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"Got a prior {problem}, expected a network that maps observations to a Gaussian over "
+            "the skills of the environment; use the skill model's own prior, or 'MlpPolicy' for "
+            "other kinds of priors."
+        )
+
+
+class NoPrior(SkillgymError, ValueError):
+    """There is no prior in the environment."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"Got {problem}, expected an environment whose actions are the skills of a skill model "
+            "with a prior; wrap it with SkillActions, or pass prior=<network> or prior=None."
+        )
+
+
+class ForeignPrior(SkillgymError, ValueError):
+    """An agent is loaded with another prior than it was trained with."""
+
+    def __init__(self, name: object, given: str, expected: str) -> None:
+        super().__init__(
+            f"Got a skill prior with sha256 {given[:12]} ({name!r}), expected {expected[:12]}, the "
+            "one that the agent was trained with; load the agent with that skill model."
+        )
+
+
+class NormalizedObservations(SkillgymError, ValueError):
+    """Observations are normalised, which a prior does not understand."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Got VecNormalize with norm_obs=True, expected the raw observations that the prior was "
+            "trained on; use norm_obs=False."
+        )

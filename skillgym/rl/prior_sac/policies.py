@@ -1,0 +1,182 @@
+"""A policy that starts as the skill prior.
+
+Shapes: `B` batch, `O` observation, `Z` latent.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
+from stable_baselines3.common.policies import BasePolicy, ContinuousCritic
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.sac.policies import SACPolicy
+from torch import Tensor, nn
+
+from skillgym.nn.distributions import Gaussian
+from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
+from skillgym.rl.errors import UnusablePrior
+
+CRITIC_ARCH = (256,) * 6
+
+
+class SkillActor(BasePolicy):
+    """Policy whose network is a copy of a prior: skill = high * tanh(u), u ~ N(mean, std).
+
+    BatchNorm layers always use their running statistics, also while gradients are taken; their
+    affine parameters are trained.
+
+    Paper: Pertsch et al. 2020, Sec. 3.3 (the policy is initialised with the prior);
+    arXiv:2010.11944.
+
+    Args:
+        observation_space: Observations (O,).
+        action_space: Skills (Z,).
+        features_extractor: Flattens observations.
+        network: The prior's network, which is copied. Maps (B, O) to a `Gaussian` over (B, Z).
+
+    Raises:
+        UnusablePrior: If the network's distribution is not a Gaussian of the right size.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Box,
+        features_extractor: BaseFeaturesExtractor,
+        network: nn.Module,
+    ) -> None:
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor=features_extractor,
+            squash_output=True,
+        )
+        self.network = deepcopy(network).requires_grad_(True)
+        self.action_dist = SquashedDiagGaussianDistribution(action_space.shape[0])
+        self.eval()
+        check_prior(self.network, observation_space, action_space)
+
+    def train(self, mode: bool = True) -> SkillActor:
+        """Switch to training mode, except for the network: its running statistics stay."""
+        super().train(mode)
+        self.network.eval()
+        return self
+
+    def get_action_dist_params(self, obs: Any) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Mean and log-std (B, Z) before squashing; the third is empty, as in SB3's actor."""
+        gaussian = self.network(self.extract_features(obs, self.features_extractor))
+        return gaussian.mean, gaussian.log_std, {}
+
+    def forward(self, obs: Any, deterministic: bool = False) -> Tensor:
+        """Squashed skills (B, Z) in [-1, 1]; SB3 scales them to the action space."""
+        mean, log_std, _ = self.get_action_dist_params(obs)
+        return self.action_dist.actions_from_params(mean, log_std, deterministic)
+
+    def action_log_prob(self, obs: Any) -> tuple[Tensor, Tensor]:
+        """Squashed skills (B, Z) and their log-probabilities (B,)."""
+        mean, log_std, _ = self.get_action_dist_params(obs)
+        return self.action_dist.log_prob_from_params(mean, log_std)
+
+    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
+        return self(observation, deterministic)
+
+
+class SkillPriorPolicy(SACPolicy):
+    """Actor that starts as a copy of the prior, and LeakyReLU critics without normalisation.
+
+    Paper: Pertsch et al. 2020, App. B and the authors' code: critics with seven linear layers of
+    width 256, Xavier-normal weights and zero biases; arXiv:2010.11944.
+
+    Deviation: critics see latents scaled to [-1, 1], as in SB3; the authors feed [-2, 2].
+
+    Args:
+        observation_space: Observations (O,).
+        action_space: Skills (Z,).
+        lr_schedule: Learning rate as a function of the remaining progress.
+        prior: Network that the actor is a copy of; `PriorSAC` gives it.
+        critic_arch: Widths of the critics' hidden layers.
+        optimizer_kwargs: Keywords of the optimizers; fused Adam by default.
+        kwargs: Other keywords of SB3's SAC policy.
+    """
+
+    actor: SkillActor  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        prior: nn.Module,
+        critic_arch: tuple[int, ...] = CRITIC_ARCH,
+        optimizer_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # A function, because a module cannot own another before its own constructor has run.
+        self._initial_network = lambda: prior
+        kwargs = {"activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE)} | kwargs
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            net_arch={"pi": [], "qf": list(critic_arch)},
+            optimizer_kwargs={"fused": True} if optimizer_kwargs is None else optimizer_kwargs,
+            **kwargs,
+        )
+
+    def make_actor(  # type: ignore[override]
+        self, features_extractor: BaseFeaturesExtractor | None = None
+    ) -> SkillActor:
+        """A new actor that equals the prior."""
+        extractor = features_extractor or self.make_features_extractor()
+        actor = SkillActor(
+            self.observation_space,
+            self.action_space,  # type: ignore[arg-type]
+            extractor,
+            self._initial_network(),
+        )
+        return actor.to(self.device)
+
+    def make_critic(
+        self, features_extractor: BaseFeaturesExtractor | None = None
+    ) -> ContinuousCritic:
+        """New random critics."""
+        critic = super().make_critic(features_extractor)
+        initialise_linear(critic)
+        return critic
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        parameters = super()._get_constructor_parameters()
+        for name in ("net_arch", "use_sde", "log_std_init", "use_expln", "clip_mean"):
+            del parameters[name]
+        return parameters | {
+            "prior": self.actor.network,
+            "critic_arch": tuple(self.net_arch["qf"]),  # type: ignore[call-overload]
+        }
+
+
+def check_prior(
+    prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Box
+) -> None:
+    """Check that a prior (in evaluation mode) gives Gaussians over the skills.
+
+    Raises:
+        UnusablePrior: If it does not.
+    """
+    size = spaces.flatdim(observation_space)
+    device = next(iter(prior.parameters()), torch.empty(0)).device
+    try:
+        with torch.no_grad():
+            distribution = prior(torch.zeros(1, size, device=device))
+    except RuntimeError as error:
+        raise UnusablePrior(f"that fails for observations of size {size} ({error})") from error
+    if not isinstance(distribution, Gaussian):
+        raise UnusablePrior(f"that gives a {type(distribution).__name__}")
+    if distribution.mean.shape[-1:] != action_space.shape:
+        found = tuple(distribution.mean.shape[-1:])
+        raise UnusablePrior(f"over latents of shape {found}, skills have {action_space.shape}")

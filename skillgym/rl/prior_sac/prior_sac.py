@@ -1,0 +1,237 @@
+"""Soft actor-critic with a divergence from a skill prior in place of the entropy."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.noise import ActionNoise
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
+from torch import Tensor, nn
+
+from skillgym.errors import InvalidConfig
+from skillgym.nn.distributions import Distribution, Gaussian
+from skillgym.rl.errors import ForeignPrior, NormalizedObservations
+from skillgym.rl.prior_sac import losses
+from skillgym.rl.prior_sac.policies import SkillPriorPolicy
+from skillgym.rl.prior_sac.priors import find_prior, frozen_copy, sha256
+
+KLS = ("sampled", "analytic", None)
+
+
+class PriorSAC(SAC):
+    """SB3's SAC, regularised towards a skill prior: the algorithm of SPiRL.
+
+    The actor maximises Q minus alpha times the KL divergence from the prior, which is also part of
+    the critics' target; alpha keeps the mean divergence at its target. The divergence is that of
+    the Gaussians before squashing, although the executed skill is high * tanh(u). With
+    `SkillPriorPolicy` the actor starts as the prior and the warm-up samples it, too.
+
+    Paper: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
+    Alg. 1; arXiv:2010.11944. Order of an update and numbers follow the authors' code.
+
+    Deviation: the warm-up is 1000 skills and part of the budget (authors: 5000, not counted). Time
+    limits bootstrap (authors: stored as terminal states).
+
+    Args:
+        policy: `"SkillPriorPolicy"` (the actor is a copy of the prior), or one of SB3's SAC
+            policies.
+        env: Environment whose actions are skills (`SkillActions`), or any environment if `prior` is
+            given.
+        prior: `"auto"` takes that of the environment's skill model. A network that maps
+            observations (B, O) to a `skillgym.nn.distributions` distribution over unsquashed
+            actions. None for none: SB3's SAC.
+        kl: `"sampled"` (10 samples), `"analytic"` (Gaussian priors only), or None: the prior only
+            initialises the policy and the objective is that of SB3's SAC (fine-tuning).
+        target_divergence: Target delta of the mean divergence [nat].
+        alpha: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
+        num_kl_samples: Samples of the sampled divergence.
+        learning_starts: Skills before the first update.
+        kwargs: Any other keyword of SB3's SAC. Its defaults are the paper's: batch size 256, gamma
+            0.99 per skill, tau 0.005, learning rates 3e-4, one update per skill.
+
+    Raises:
+        NoPrior: If the environment has no skill model.
+        UnusablePrior: If `SkillPriorPolicy` cannot start from the prior.
+        NormalizedObservations: If observations are normalised, which the prior would not
+            understand.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        **SAC.policy_aliases,
+        "SkillPriorPolicy": SkillPriorPolicy,
+    }
+
+    def __init__(
+        self,
+        policy: str | type[BasePolicy],
+        env: GymEnv | str | None,
+        prior: Literal["auto"] | nn.Module | None = "auto",
+        kl: Literal["sampled", "analytic"] | None = "sampled",
+        target_divergence: float = 5.0,
+        alpha: str | float = "auto",
+        num_kl_samples: int = 10,
+        learning_starts: int = 1000,
+        **kwargs: Any,
+    ) -> None:
+        if kl not in KLS:
+            raise InvalidConfig("kl", kl, "'sampled', 'analytic' or None")
+        if kwargs.get("use_sde"):
+            raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
+        self.prior: nn.Module | None = None
+        self.prior_source = prior
+        self.prior_reference: dict[str, Any] | None = None
+        self.kl = kl
+        self.target_divergence = target_divergence
+        self.num_kl_samples = num_kl_samples
+        kwargs = {"gradient_steps": -1} | kwargs
+        super().__init__(
+            policy,  # type: ignore[arg-type]
+            env,  # type: ignore[arg-type]
+            ent_coef=alpha,
+            learning_starts=learning_starts,
+            **kwargs,
+        )
+
+    def _setup_model(self) -> None:
+        self._setup_prior()
+        policy_kwargs = self.policy_kwargs
+        if issubclass(self.policy_class, SkillPriorPolicy):
+            # Only for the construction: the saved agent does not repeat the prior.
+            self.policy_kwargs = {**policy_kwargs, "prior": self.prior}
+        super()._setup_model()
+        self.policy_kwargs = policy_kwargs
+
+    def _setup_prior(self) -> None:
+        """Find the prior, freeze a copy, and check that the agent was trained with this one."""
+        source, name = find_prior(self.prior_source, self.env, self.prior_reference)
+        if source is None:
+            return
+        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
+            raise NormalizedObservations
+        self.prior = frozen_copy(source, self.device)
+        digest = sha256(self.prior)
+        if self.prior_reference is None:
+            self.prior_reference = {"skill_model": name, "sha256": digest}
+        elif digest != self.prior_reference["sha256"]:
+            raise ForeignPrior(name, digest, self.prior_reference["sha256"])
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "prior"]
+
+    def _sample_action(
+        self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        # A policy that starts as the prior warms up with itself instead of uniform skills.
+        if isinstance(self.policy, SkillPriorPolicy):
+            learning_starts = 0
+        return super()._sample_action(learning_starts, action_noise, n_envs)
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Update the networks; without a divergence this is SB3's own."""
+        if self.prior is None or self.kl is None:
+            super().train(gradient_steps, batch_size)
+            return
+        self.policy.set_training_mode(True)
+        optimizers = [self.actor.optimizer, self.critic.optimizer]
+        if self.ent_coef_optimizer is not None:
+            optimizers.append(self.ent_coef_optimizer)
+        self._update_learning_rate(optimizers)
+        updates = []
+        for step in range(gradient_steps):
+            batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)  # type: ignore[union-attr]
+            updates.append(self._update(batch))
+            if step % self.target_update_interval == 0:
+                self._update_target_critics()
+        self._n_updates += gradient_steps
+        self._record(updates)
+
+    def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
+        """One update on a batch: temperature, then actor and critics from the same old networks."""
+        policy, action = self._act(batch.observations)
+        prior, next_prior = self._priors(batch)
+        divergence = self._divergence(policy, prior)
+        alpha_loss = self._update_alpha(divergence)
+        alpha = self._alpha()
+
+        q_of_policy = torch.cat(self.critic(batch.observations, action), dim=1)
+        actor_loss = losses.actor_loss(q_of_policy, divergence, alpha)
+        with torch.no_grad():
+            next_policy, next_action = self._act(batch.next_observations)
+            target = losses.td_target(
+                batch.rewards,
+                batch.dones,
+                self.gamma if batch.discounts is None else batch.discounts,
+                torch.cat(self.critic_target(batch.next_observations, next_action), dim=1),
+                self._divergence(next_policy, next_prior),
+                alpha,
+            )
+        q_values = torch.cat(self.critic(batch.observations, batch.actions), dim=1)
+        critic_loss = losses.critic_loss(q_values, target)
+
+        self.actor.optimizer.zero_grad()
+        # The critics' weights get no gradient from the actor's loss.
+        actor_loss.backward(inputs=list(self.actor.parameters()))
+        self.critic.optimizer.zero_grad()
+        critic_loss.backward()
+        self.actor.optimizer.step()
+        self.critic.optimizer.step()
+        return {
+            "alpha": alpha,
+            "alpha_loss": alpha_loss,
+            "actor_loss": actor_loss,
+            "critic_loss": critic_loss,
+            "prior_divergence": divergence.mean(),
+            "policy_entropy": policy.entropy().mean(),
+            "target_q": target.mean(),
+        }
+
+    def _act(self, observations: Tensor) -> tuple[Gaussian, Tensor]:
+        """The policy before squashing, and one squashed action (B, Z) of it."""
+        mean, log_std, _ = self.actor.get_action_dist_params(observations)
+        policy = Gaussian(mean, log_std)
+        return policy, torch.tanh(policy.sample())
+
+    @torch.no_grad()
+    def _priors(self, batch: ReplayBufferSamples) -> tuple[Distribution, Distribution]:
+        """The prior in the states and in the next states of a batch."""
+        prior: Any = self.prior
+        return prior(batch.observations.float()), prior(batch.next_observations.float())
+
+    def _divergence(self, policy: Gaussian, prior: Distribution) -> Tensor:
+        if self.kl == "analytic":
+            return losses.analytic_divergence(policy, prior)  # type: ignore[arg-type]
+        noise = torch.randn(self.num_kl_samples, *policy.mean.shape, device=self.device)
+        return losses.sampled_divergence(policy, prior, noise)
+
+    def _alpha(self) -> Tensor:
+        """Weight of the divergence, without gradient."""
+        if self.log_ent_coef is None:
+            return self.ent_coef_tensor
+        return self.log_ent_coef.detach().exp()
+
+    def _update_alpha(self, divergence: Tensor) -> Tensor:
+        """Step the temperature, if it is learned, and return its loss."""
+        if self.ent_coef_optimizer is None or self.log_ent_coef is None:
+            return torch.zeros(())
+        loss = losses.temperature_loss(self.log_ent_coef, divergence, self.target_divergence)
+        self.ent_coef_optimizer.zero_grad()
+        loss.backward()
+        self.ent_coef_optimizer.step()
+        return loss
+
+    @torch.no_grad()
+    def _update_target_critics(self) -> None:
+        target: list[Tensor] = list(self.critic_target.parameters())
+        online: list[Tensor] = list(self.critic.parameters())
+        torch._foreach_lerp_(target, online, self.tau)
+
+    def _record(self, updates: list[dict[str, Tensor]]) -> None:
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/target_divergence", self.target_divergence)
+        for name in updates[0]:
+            values = [update[name].item() for update in updates]
+            self.logger.record(f"train/{name}", np.mean(values))

@@ -1,0 +1,88 @@
+"""Run folders: everything that is needed to understand, resume and repeat a run. Imports no torch.
+
+```
+config.json        what was asked for
+command.txt        the command line of every sitting
+environment.json   versions, git commit and machine
+metrics.csv        the log
+checkpoints/ videos/ tb/
+```
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "skillgym", "mujoco", "gymnasium", "gymnasium-robotics", "stable-baselines3", "torch", "numpy",
+    "minari",
+)  # fmt: skip
+
+
+def start_run(folder: Path, config: Mapping[str, Any]) -> None:
+    """Make a run folder self-describing; a resumed run keeps its files and adds its command line.
+
+    Args:
+        folder: The run folder; created if need be.
+        config: What was asked for, as plain JSON.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", config)
+    write_json(folder / "environment.json", environment_record())
+    with (folder / "command.txt").open("a", encoding="utf8") as file:
+        file.write(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
+
+
+def environment_record() -> dict[str, Any]:
+    """Versions, git commit and machine of this process."""
+    return {
+        "versions": {"python": platform.python_version(), **package_versions()},
+        "git_commit": git_commit(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "threads": os.environ.get("OMP_NUM_THREADS", ""),
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that decide about numbers."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def git_commit() -> str | None:
+    """Commit of the source tree, with `-dirty` if it was changed; None outside a repository."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():  # installed: a repository further up would be somebody else's
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader (or a kill) never meets half a file.
+
+    Args:
+        path: The file.
+        content: Plain JSON.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
+    temporary.replace(path)

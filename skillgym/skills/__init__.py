@@ -1,0 +1,1 @@
+"""Skill models, one folder a paper."""

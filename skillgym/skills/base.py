@@ -1,0 +1,129 @@
+"""What all skill models have in common: spaces, bounds, and the checks of their inputs.
+
+Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from skillgym.errors import ShapeMismatch, UnsupportedSpace
+from skillgym.types import BoolArray, FloatArray, SkillState
+
+Batch = tuple[Tensor, ...]
+Scalars = dict[str, Tensor]
+
+
+class SkillModule(nn.Module, ABC):
+    """A `SkillModel` as a torch module that the trainer can train and the hub can save.
+
+    A subclass is constructed as `cls(observation_space, action_space, config)`, so that a
+    checkpoint's `config.json` is enough to build it again.
+
+    Args:
+        observation_space: One-dimensional Box of size O.
+        action_space: One-dimensional Box of size A.
+        skill_space: What an agent chooses.
+        max_steps: H.
+
+    Attributes:
+        type_tag: Name of the class in checkpoints.
+        config_class: Dataclass of its configuration.
+        selection_metric: Entry of `validation` by which the best checkpoint is chosen (smallest).
+
+    Raises:
+        UnsupportedSpace: If a space is not a one-dimensional Box.
+    """
+
+    type_tag: ClassVar[str]
+    config_class: ClassVar[type]
+    selection_metric: ClassVar[str] = "loss"
+    config: Any
+    prior: nn.Module
+
+    def __init__(
+        self,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        skill_space: gym.Space[Any],
+        max_steps: int,
+    ) -> None:
+        super().__init__()
+        self.observation_space = flat_box("observation", observation_space)
+        self.action_space = flat_box("action", action_space)
+        self.skill_space = skill_space
+        self.max_steps = max_steps
+        self.world: str | None = None  # name of the world it was trained in, if known
+
+    @classmethod
+    def create(
+        cls,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        config: Any = None,
+        seed: int = 0,
+    ) -> Self:
+        """A fresh model with weights from the seed; leaves the global random state alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(observation_space, action_space, config)  # type: ignore[call-arg]
+
+    @abstractmethod
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
+        """Training loss (scalar, with gradient) of a batch, and detached scalars to log."""
+
+    @abstractmethod
+    def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
+        """Scalars that judge the model on data it has not seen, in evaluation mode."""
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Groups for the optimiser; a subclass may give some parameters another learning rate."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
+
+    @abstractmethod
+    def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> SkillState:
+        """See `SkillModel.begin`."""
+
+    @abstractmethod
+    def act(self, obs: NDArray[Any], state: SkillState, t: int) -> FloatArray:
+        """See `SkillModel.act`."""
+
+    def finished(self, obs: NDArray[Any], state: SkillState, t: int) -> BoolArray:
+        """True (B,) from control step H - 1 on."""
+        return np.full(len(obs), t + 1 >= self.max_steps)
+
+    def checked_skill(self, obs: NDArray[Any], skill: NDArray[Any]) -> FloatArray:
+        """The skills (B, Z) in float32.
+
+        Raises:
+            ShapeMismatch: If observations or skills do not fit the spaces, or each other.
+        """
+        observation_size, skill_shape = self.observation_space.shape, self.skill_space.shape
+        if obs.ndim != 2 or obs.shape[1:] != observation_size:
+            raise ShapeMismatch("observations", obs.shape, f"(B, {observation_size[0]})")
+        if skill.shape != (len(obs), *(skill_shape or ())):
+            raise ShapeMismatch("skills", skill.shape, f"{(len(obs), *(skill_shape or ()))}")
+        return np.asarray(skill, np.float32)
+
+    def bounded(self, actions: FloatArray) -> FloatArray:
+        """Actions clipped to the action space, in place."""
+        return np.clip(actions, self.action_space.low, self.action_space.high, out=actions)
+
+
+def flat_box(role: str, space: gym.Space[Any]) -> Box:
+    """The space itself, if it is a one-dimensional Box.
+
+    Raises:
+        UnsupportedSpace: Otherwise.
+    """
+    if not isinstance(space, Box) or len(space.shape) != 1:
+        raise UnsupportedSpace(role, space)
+    return space

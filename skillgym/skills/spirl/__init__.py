@@ -1,0 +1,9 @@
+"""SPiRL: skills as latent codes of action windows, with a state-conditioned prior."""
+
+from __future__ import annotations
+
+from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
+from skillgym.skills.spirl.flat import FlatPrior
+from skillgym.skills.spirl.model import ClosedLoopSpirl, OpenLoopSpirl
+
+__all__ = ["ClosedLoopSpirl", "FlatPrior", "FlatPriorConfig", "OpenLoopSpirl", "SpirlConfig"]

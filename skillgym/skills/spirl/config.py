@@ -1,0 +1,103 @@
+"""Configurations of the SPiRL models. The defaults are the authors' kitchen settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from skillgym.errors import InvalidConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpirlConfig:
+    """Configuration of `ClosedLoopSpirl` and `OpenLoopSpirl`.
+
+    Paper: Pertsch et al. 2020, arXiv:2010.11944; the values of the authors' code.
+
+    Attributes:
+        skill_horizon: H, control steps of one skill.
+        latent_size: Z, size of the skill latent.
+        hidden_size: Width of all networks.
+        encoder_size: Width of the encoder's output before the last linear layer (32 in SPiRL's
+            office).
+        decoder_layers: Square layers of the closed-loop decoder.
+        prior_layers: Square layers of the prior.
+        prior: Form of the prior.
+        prior_loss: `"nll"` (default) or the analytic `"kl"` (Gaussian prior only).
+        beta: Weight of the mean KL to the unit Gaussian. Maze: 1e-3.
+        target_kl: If given, beta is learned from 1 so that the mean KL meets this value, in nats
+            per dimension.
+        beta_learning_rate: Learning rate of the learned beta.
+        latent_bound: Skills are chosen from [-latent_bound, latent_bound].
+        squash_actions: Send decoded actions of the closed-loop model through tanh, as the authors'
+            agent did, instead of clipping them to the action space.
+    """
+
+    skill_horizon: int = 10
+    latent_size: int = 10
+    hidden_size: int = 128
+    encoder_size: int = 128
+    decoder_layers: int = 5
+    prior_layers: int = 6
+    prior: Literal["gaussian", "mixture", "flow"] = "gaussian"
+    prior_loss: Literal["nll", "kl"] = "nll"
+    beta: float = 5e-4
+    target_kl: float | None = None
+    beta_learning_rate: float = 3e-4
+    latent_bound: float = 2.0
+    squash_actions: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InvalidConfig: If one cannot work.
+        """
+        for field in ("skill_horizon", "latent_size", "hidden_size", "encoder_size"):
+            require(self, field, getattr(self, field) >= 1, "at least 1")
+        for field in ("decoder_layers", "prior_layers", "beta"):
+            require(self, field, getattr(self, field) >= 0, "at least 0")
+        require(self, "latent_bound", self.latent_bound > 0, "a positive number")
+        require(
+            self,
+            "prior",
+            self.prior in ("gaussian", "mixture", "flow"),
+            "gaussian, mixture or flow",
+        )
+        require(self, "prior_loss", self.prior_loss in ("nll", "kl"), "nll or kl")
+        require(
+            self,
+            "prior_loss",
+            self.prior_loss == "nll" or self.prior == "gaussian",
+            "nll for a mixture or a flow, whose KL has no closed form",
+        )
+        even = self.prior != "flow" or self.latent_size % 2 == 0
+        require(self, "latent_size", even, "an even number for a flow prior")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlatPriorConfig:
+    """Configuration of `FlatPrior`, the single-step action prior and behaviour-cloning baseline.
+
+    Attributes:
+        hidden_size: Width of the network.
+        num_layers: Its square layers.
+    """
+
+    hidden_size: int = 128
+    num_layers: int = 5
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InvalidConfig: If one cannot work.
+        """
+        require(self, "hidden_size", self.hidden_size >= 1, "at least 1")
+        require(self, "num_layers", self.num_layers >= 0, "at least 0")
+
+
+def require(config: object, field: str, valid: bool, expected: str) -> None:
+    """Raise `InvalidConfig` for `field` unless `valid`."""
+    if not valid:
+        raise InvalidConfig(field, getattr(config, field), expected)

@@ -1,0 +1,116 @@
+"""Learning curves. Matplotlib without its global state, so that no display is needed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Curve = tuple[Sequence[float], Sequence[float]]
+"""Control steps and values of one run."""
+
+COLORS = ("#1b6ca8", "#c8553d", "#2a9d6f", "#8f6bb3", "#b98a1d", "#5d6d7e", "#d977a5", "#3a3a3a")
+
+
+def learning_curves(
+    curves: Mapping[str, Sequence[Curve]],
+    label: str = "subtasks completed (of 4)",
+    title: str = "",
+    limit: float | None = 4.0,
+) -> Figure:
+    """Mean over the runs of each method, with a band from the lowest to the highest run.
+
+    Args:
+        curves: Runs of each method.
+        label: Name of the vertical axis.
+        title: Title of the figure.
+        limit: Top of the vertical axis; chosen from the data if None.
+    """
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    # A few categories only: colours repeat after eight, line styles then tell them apart.
+    for index, (method, runs) in enumerate(curves.items()):
+        steps, table = align(runs)
+        color = COLORS[index % len(COLORS)]
+        style = "-" if index < len(COLORS) else "--"
+        name = f"{method} ({len(runs)} seeds)" if len(runs) > 1 else method
+        axes.plot(
+            steps, table.mean(0), style, color=color, label=name, linewidth=2, marker="o", ms=3
+        )
+        if len(runs) > 1:
+            axes.fill_between(steps, table.min(0), table.max(0), color=color, alpha=0.15, lw=0)
+    axes.set_xlabel("control steps")
+    axes.set_ylabel(label)
+    axes.set_ylim(0.0, limit)
+    axes.set_xlim(left=0.0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:.0f}k" if value else "0")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if title:
+        axes.set_title(title)
+    if curves:
+        axes.legend(frameon=False)
+    return figure
+
+
+def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values of several runs at common steps: those of the first run that all runs reached.
+
+    Args:
+        runs: R runs of one method.
+
+    Returns:
+        Steps (T,) and values (R, T), interpolated linearly.
+    """
+    last = min(run[0][-1] for run in runs)
+    first = np.asarray(runs[0][0], float)
+    steps = first[first <= last]
+    if not len(steps):  # a short first run: its end is all there is to compare
+        steps = np.array([float(last)])
+    return steps, np.array([np.interp(steps, *run) for run in runs])
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as an SVG element, for a page."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG and SVG.
+
+    Args:
+        figure: The figure.
+        path: Path without suffix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".png", ".svg"):
+        figure.savefig(
+            path.with_suffix(suffix), dpi=150, metadata={"Date": None} if suffix == ".svg" else None
+        )
+
+
+def group_curves(points: Sequence[Mapping[str, Any]], task: str) -> dict[str, list[Curve]]:
+    """Curves of each method on a task, one per seed.
+
+    Args:
+        points: Rows with task, method, seed, step and subtasks.
+        task: The task.
+    """
+    runs: dict[tuple[str, int], tuple[list[float], list[float]]] = {}
+    for point in points:
+        if point["task"] == task:
+            steps, values = runs.setdefault((point["method"], point["seed"]), ([], []))
+            steps.append(point["step"])
+            values.append(point["subtasks"])
+    grouped: dict[str, list[Curve]] = {}
+    for (method, _), curve in runs.items():
+        grouped.setdefault(method, []).append(curve)
+    return grouped

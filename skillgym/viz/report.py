@@ -1,0 +1,112 @@
+"""The report page: one HTML file that carries its plot and its videos inside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from skillgym.runs import environment_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of the evaluation table.
+
+    Attributes:
+        method: What was trained.
+        subtasks: Mean number of subtasks completed.
+        episodes: Episodes of the evaluation.
+        steps: Control steps of training.
+        minutes: Wall time of training [min].
+        rates: Which subtasks were completed how often.
+    """
+
+    method: str
+    subtasks: float
+    episodes: int
+    steps: int
+    minutes: float
+    rates: str
+
+    @classmethod
+    def of(cls, method: str, result: dict[str, Any]) -> Row:
+        """Row of an experiment's result."""
+        rates = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in result["rates"].items())
+        return cls(
+            method=method,
+            subtasks=result["subtasks"],
+            episodes=result["episodes"],
+            steps=result["steps"],
+            minutes=result["seconds"] / 60.0,
+            rates=rates or "none",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """A video with its caption.
+
+    Attributes:
+        path: The `.mp4` file.
+        caption: What it shows.
+    """
+
+    path: Path
+    caption: str
+
+    @property
+    def source(self) -> str:
+        """The file as a data address."""
+        content = base64.b64encode(self.path.read_bytes()).decode("ascii")
+        return f"data:video/mp4;base64,{content}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Content of a report page.
+
+    Attributes:
+        title: Title.
+        lead: What was done, in a sentence or two.
+        rows: Evaluation table.
+        num_subtasks: Subtasks of the task.
+        plot: SVG element of the learning curve.
+        videos: Videos.
+        notes: Remarks below the table.
+        commands: Commands that repeat it.
+    """
+
+    title: str
+    lead: str
+    rows: Sequence[Row]
+    num_subtasks: int
+    plot: str = ""
+    videos: Sequence[Video] = ()
+    notes: Sequence[str] = ()
+    commands: Sequence[str] = ()
+    environment: dict[str, Any] = field(default_factory=lambda: flat_environment())
+
+    def write(self, path: Path) -> None:
+        """Write the page.
+
+        Args:
+            path: The file.
+        """
+        file = resources.files("skillgym.viz").joinpath("templates/report.html")
+        environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        page = environment.from_string(file.read_text("utf8")).render(report=self)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(page, encoding="utf8")
+        temporary.replace(path)
+
+
+def flat_environment() -> dict[str, Any]:
+    """Versions, commit and machine as name and value."""
+    record = environment_record()
+    return {"machine": record["machine"], "commit": record["git_commit"], **record["versions"]}

@@ -1,0 +1,114 @@
+"""Videos of agents: every control step is a frame, also inside a skill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio.v2 as imageio
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from tqdm import tqdm
+
+from skillgym.rl.vec_env import GymnasiumVecEnv
+
+Frame = NDArray[np.uint8]
+
+
+def record_episodes(
+    policy: Callable[[NDArray[Any]], NDArray[Any]],
+    env: GymnasiumVecEnv,
+    path: Path,
+    seed: int,
+    episodes: int = 1,
+    fps: float = 12.5,
+    every: int = 1,
+    progress: bool = False,
+) -> list[tuple[str, ...]]:
+    """Write a video of a policy's episodes.
+
+    Args:
+        policy: Maps observations (1, O) to actions (1, ...).
+        env: One environment with `render_mode="rgb_array"`.
+        path: The file (`.mp4` or `.gif`).
+        seed: Seed of the environment.
+        episodes: Number of episodes.
+        fps: Control steps shown per second; 12.5 is real time in the kitchen.
+        every: Keep every n-th frame, where rendering is slow.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The subtasks completed in each episode.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    outcomes: list[tuple[str, ...]] = []
+    env.seed(seed)
+    observation: Any = env.reset()
+    with _Recorder(env, temporary, fps, every, progress) as recorder:
+        while len(outcomes) < episodes:
+            observation, _, dones, infos = env.step(policy(observation))
+            recorder.after_step()
+            recorder.caption = ", ".join(infos[0].get("subtasks_completed", ()))
+            if dones[0]:
+                outcomes.append(tuple(infos[0].get("subtasks_completed", ())))
+                recorder.caption = ""
+    temporary.replace(path)
+    return outcomes
+
+
+class _Recorder:
+    """Takes frames from inside skills where there are skills, else after each step."""
+
+    def __init__(
+        self, env: GymnasiumVecEnv, path: Path, fps: float, every: int, progress: bool
+    ) -> None:
+        self.caption = ""
+        self._env: Any = env.env
+        self._inside = hasattr(self._env, "frame_callback")
+        self._every, self._count = every, 0
+        options = {"macro_block_size": 2} if path.suffix == ".mp4" else {}
+        self._writer = imageio.get_writer(path, fps=fps / every, **options)
+        self._bar = tqdm(unit="frame", disable=not progress, leave=False)
+
+    def __enter__(self) -> _Recorder:
+        if self._inside:
+            self._env.frame_callback = self._add
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._inside:
+            self._env.frame_callback = None
+        self._writer.close()
+        self._bar.close()
+
+    def after_step(self) -> None:
+        """Take a frame of an environment without skills."""
+        if not self._inside:
+            self._add(self._env.render())
+
+    def _add(self, frames: Any) -> None:
+        self._count += 1
+        self._bar.update()
+        if (self._count - 1) % self._every == 0:
+            self._writer.append_data(captioned(frames[0], self.caption))
+
+
+def captioned(frame: Frame, text: str) -> Frame:
+    """A frame with a line of text in its lower left corner.
+
+    Args:
+        frame: Image (height, width, 3).
+        text: The text; nothing is drawn if it is empty.
+    """
+    if not text:
+        return frame
+    image = Image.fromarray(frame)
+    draw = ImageDraw.Draw(image)
+    place = (8, frame.shape[0] - 22)
+    box = draw.textbbox(place, text, font_size=14)
+    draw.rectangle((box[0] - 4, box[1] - 3, box[2] + 4, box[3] + 3), fill=(20, 24, 28))
+    draw.text(place, text, fill=(240, 240, 240), font_size=14)
+    return np.asarray(image)

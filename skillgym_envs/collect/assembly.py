@@ -1,0 +1,159 @@
+"""From finished episodes to a Minari dataset, complete or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import minari
+from minari.data_collector import EpisodeBuffer
+from minari.namespace import create_namespace, list_local_namespaces
+
+import skillgym_envs
+from skillgym_envs.collect.episodes import Episode
+from skillgym_envs.collect.spec import DatasetSpec, package_versions
+
+LICENCE = "MIT"
+AUTHOR = "The skillgym authors"
+
+
+def assemble(
+    spec: DatasetSpec, episodes: Sequence[Episode], root: Path, work: Path, wall_seconds: float
+) -> Path:
+    """Write the dataset in a work folder and move it to its place in one step.
+
+    Args:
+        spec: What the dataset is.
+        episodes: All its episodes, in order.
+        root: Minari's dataset folder.
+        work: Folder on the same file system, for the unfinished dataset.
+        wall_seconds: Duration of the collection, for the metadata [s].
+
+    Returns:
+        The dataset's folder.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    with _datasets_root(work), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # optional fields that are left out
+        dataset = _create(spec, episodes)
+        dataset.storage.update_metadata(_metadata(spec, episodes, wall_seconds))
+        dataset.storage.update_episode_metadata(
+            [
+                {"sequence": json.dumps(e.facts["plan"]), "attempts": len(e.facts["attempts"])}
+                for e in episodes
+            ]
+        )
+    finished, final = work / spec.dataset_id, root / spec.dataset_id
+    for file in finished.rglob("*"):
+        if file.is_file():
+            with file.open("rb+") as stream:
+                os.fsync(stream.fileno())
+    with _datasets_root(root):
+        namespace = str(Path(spec.dataset_id).parent)
+        if namespace not in list_local_namespaces():
+            create_namespace(namespace)
+    if final.exists():  # overwritten
+        final.replace(work / "replaced")
+    finished.replace(final)
+    return final
+
+
+def _create(spec: DatasetSpec, episodes: Sequence[Episode]) -> minari.MinariDataset:
+    env = gym.make(spec.env_id, **spec.env_kwargs)
+    try:
+        return minari.create_dataset_from_buffers(
+            spec.dataset_id,
+            [_buffer(episode) for episode in episodes],
+            env=env,
+            algorithm_name=f"{spec.make_expert.__module__}:{spec.make_expert.__qualname__}",
+            author=AUTHOR,
+            code_permalink=f"skillgym {skillgym_envs.__version__}, its files having code_sha256",
+            description=spec.description,
+            requirements=list(spec.requirements),
+        )
+    finally:
+        env.close()
+
+
+def _buffer(episode: Episode) -> EpisodeBuffer:
+    steps = len(episode.actions)
+    terminations = [False] * (steps - 1) + [episode.terminated]
+    truncations = [False] * (steps - 1) + [not episode.terminated]
+    return EpisodeBuffer(
+        seed=episode.facts["env_seed"],
+        observations=episode.observations,
+        actions=episode.actions,
+        rewards=list(episode.rewards),
+        terminations=terminations,
+        truncations=truncations,
+    )
+
+
+def _metadata(
+    spec: DatasetSpec, episodes: Sequence[Episode], wall_seconds: float
+) -> dict[str, Any]:
+    env = gym.make(spec.env_id, **spec.env_kwargs)
+    layout = env.get_wrapper_attr("layout").to_json()
+    env.close()
+    return {
+        **{k: v for k, v in spec.identity().items() if k != "dataset_id"},  # Minari has it
+        "licence": LICENCE,
+        "versions": package_versions(),
+        "observation_layout": layout,
+        "success": success_table(episodes),
+        "expert_seconds": round(sum(episode.facts["seconds"] for episode in episodes), 1),
+        "wall_seconds": round(wall_seconds, 1),
+    }
+
+
+def success_table(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """How often the expert did what it was asked to.
+
+    Returns:
+        Totals, and for each subtask and each plan the number of attempts asked for it and of those
+        that did it. A subtask counts as asked for once all before it in the plan were done.
+    """
+    subtasks: dict[str, Counter[str]] = {}
+    sequences: dict[str, Counter[str]] = {}
+    for episode in episodes:
+        plan = tuple(episode.facts["plan"])
+        for achieved in episode.facts["attempts"]:
+            for index, subtask in enumerate(plan):
+                success = tuple(achieved[: index + 1]) == plan[: index + 1]
+                _count(subtasks, subtask, success)
+                if not success:
+                    break
+            _count(sequences, " -> ".join(plan), tuple(achieved[: len(plan)]) == plan)
+    attempts = sum(len(episode.facts["attempts"]) for episode in episodes)
+    return {
+        "episodes": len(episodes),
+        "attempts": attempts,
+        "subtasks": dict(sorted(subtasks.items())),
+        "sequences": dict(sorted(sequences.items())),
+    }
+
+
+def _count(table: dict[str, Counter[str]], name: str, success: bool) -> None:
+    table.setdefault(name, Counter(attempts=0, successes=0)).update(attempts=1, successes=success)
+
+
+@contextmanager
+def _datasets_root(path: Path) -> Iterator[None]:
+    """Let Minari work in another dataset folder for a while; it knows only the variable."""
+    earlier = os.environ.get("MINARI_DATASETS_PATH")
+    os.environ["MINARI_DATASETS_PATH"] = str(path)
+    try:
+        yield
+    finally:
+        if earlier is None:
+            del os.environ["MINARI_DATASETS_PATH"]
+        else:
+            os.environ["MINARI_DATASETS_PATH"] = earlier

@@ -1,0 +1,86 @@
+"""One episode: the expert tries until it does what is asked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.collect.errors import ExpertFailed
+from skillgym_envs.collect.spec import DatasetSpec
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A recorded episode. Letters: `T` control steps, `O` observation size, `A` action size.
+
+    Attributes:
+        observations: Shape (T+1, O).
+        actions: As executed, shape (T, A).
+        rewards: Shape (T,).
+        terminated: Whether the last step terminated the task; otherwise it truncated the episode.
+        facts: JSON-able: index, env seed, plan, subtasks achieved by each attempt, seconds.
+    """
+
+    observations: FloatArray
+    actions: FloatArray
+    rewards: NDArray[np.float64]
+    terminated: bool
+    facts: dict[str, Any]
+
+
+class Recorder:
+    """Records episodes of a dataset, each depending on its index alone."""
+
+    def __init__(self, spec: DatasetSpec) -> None:
+        self.spec = spec
+        self.env = gym.make(spec.env_id, disable_env_checker=True, **spec.env_kwargs)
+
+    def record(self, index: int) -> Episode:
+        """Run the expert until an attempt completes the plan of episode `index`.
+
+        Raises:
+            ExpertFailed: If none does within the spec's number of attempts.
+        """
+        began = time.perf_counter()
+        plan = self.spec.plans[index]
+        outcomes: list[tuple[str, ...]] = []
+        for attempt in range(self.spec.max_attempts):
+            seed, rng = self.spec.attempt_seeds(index, attempt)
+            observations, actions, rewards, terminated = self._attempt(plan, seed, rng)
+            outcomes.append(self.spec.achieved(observations))
+            if outcomes[-1][: len(plan)] == plan:
+                facts = {"index": index, "env_seed": seed, "plan": plan, "attempts": outcomes}
+                facts["seconds"] = time.perf_counter() - began
+                return Episode(observations, actions, rewards, terminated, facts)
+        raise ExpertFailed(index, plan, len(outcomes), outcomes[-1])
+
+    def _attempt(
+        self, plan: tuple[str, ...], seed: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.float64], bool]:
+        expert = self.spec.make_expert(plan, rng)
+        observation, _ = self.env.reset(seed=seed)
+        data = self.env.get_wrapper_attr("data")
+        expert.reset(data)
+        observations = [observation.copy()]
+        actions: list[FloatArray] = []
+        rewards: list[float] = []
+        terminated = truncated = False
+        while not (terminated or truncated or (expert.done and actions)):
+            action = np.asarray(expert.act(data), np.float32)  # recorded exactly as executed
+            observation, reward, terminated, truncated, _ = self.env.step(action)
+            observations.append(observation.copy())
+            actions.append(action)
+            rewards.append(float(reward))
+        return (
+            np.asarray(observations, np.float32),
+            np.asarray(actions, np.float32),
+            np.asarray(rewards),
+            terminated,
+        )

@@ -1,0 +1,115 @@
+"""What a dataset is made of: a `DatasetSpec`, and the list of those that ship with the worlds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+import skillgym_envs
+from skillgym_envs.collect.errors import UnknownDataset
+
+
+class Expert(Protocol):
+    """A scripted policy that reads the simulator's state."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the expert has nothing left to do."""
+
+    def reset(self, data: mujoco.MjData) -> None:
+        """Start an episode."""
+
+    def act(self, data: mujoco.MjData) -> NDArray[np.floating[Any]]:
+        """Action (A,) for the current state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """Everything that decides the content of a dataset, for any family of worlds.
+
+    Attributes:
+        dataset_id: Minari id.
+        description: What is in it.
+        env_id: Registered environment; `env_kwargs` are its keywords.
+        plans: For each episode the subtasks that the expert is asked to do, in order.
+        make_expert: Module-level function from a plan and a generator to the expert of an episode.
+        achieved: Module-level function from the observations (T+1, O) of an episode to the subtasks
+            it completed, in order. An episode is kept if these begin with its plan, else retried.
+        requirements: pip requirements to replay it, with an upper bound on MuJoCo.
+        seed: Seed of everything.
+        max_attempts: Tries per episode before collection gives up.
+    """
+
+    dataset_id: str
+    description: str
+    env_id: str
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    plans: tuple[tuple[str, ...], ...]
+    make_expert: Callable[[Sequence[str], np.random.Generator], Expert]
+    achieved: Callable[[NDArray[np.float32]], tuple[str, ...]]
+    requirements: tuple[str, ...] = ()
+    seed: int = 0
+    max_attempts: int = 20
+
+    def attempt_seeds(self, episode: int, attempt: int) -> tuple[int, np.random.Generator]:
+        """Seed of the environment and generator of the expert, for one try of one episode."""
+        key = (zlib.crc32(self.dataset_id.encode()), episode, attempt)
+        sequence = np.random.SeedSequence(self.seed, spawn_key=key)
+        return int(sequence.generate_state(1)[0]), np.random.default_rng(sequence.spawn(1)[0])
+
+    def identity(self) -> dict[str, Any]:
+        """Facts that must agree for episodes to belong to the same dataset, as JSON values."""
+        plans = json.dumps(self.plans).encode()
+        return {
+            "dataset_id": self.dataset_id,
+            "seed": self.seed,
+            "episodes": len(self.plans),
+            "plans_sha256": hashlib.sha256(plans).hexdigest(),
+            "env": json.loads(json.dumps([self.env_id, dict(self.env_kwargs)])),
+            "mujoco": mujoco.__version__,
+            "code_sha256": code_sha256(),
+        }
+
+
+def code_sha256() -> str:
+    """Digest of the worlds' source files: which expert and which world made a dataset."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that a dataset's content depends on."""
+    others = ("mujoco", "gymnasium", "gymnasium-robotics", "numpy", "minari")
+    return {"skillgym": skillgym_envs.__version__, **{name: version(name) for name in others}}
+
+
+def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
+    """All datasets that ship, by the name that `skillgym collect` takes."""
+    from skillgym_envs.kitchen.datasets import DATASETS as KITCHEN
+
+    return {**KITCHEN}
+
+
+def dataset_spec(name: str, seed: int = 0) -> DatasetSpec:
+    """The shipped dataset of this name.
+
+    Raises:
+        UnknownDataset: If there is none; the message has the nearest match.
+    """
+    datasets = registered_datasets()
+    if name not in datasets:
+        raise UnknownDataset(name, datasets)
+    return datasets[name](seed)

@@ -1,0 +1,227 @@
+"""Scripted expert of the kitchen: does any sequence of elements from any state, varied like a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.core.errors import UnknownTask
+from skillgym_envs.core.ik import SiteIk, rotation_error
+from skillgym_envs.kitchen.phases import Manner, Offset, Phase, Scene, level
+from skillgym_envs.kitchen.tasks import ELEMENTS
+from skillgym_envs.kitchen.waypoints import OPEN, PLANS
+
+Array = NDArray[np.float64]
+
+ARM_JOINTS = tuple(f"robot:panda0_joint{i}" for i in range(1, 8))
+
+_CONTROL_STEP = 0.08
+_FULL_ACTION = 2.0 * _CONTROL_STEP  # displacement of the position target for an action of 1 [rad]
+_TIP = 0.04  # from the end effector's site to the contact point near the fingers' ends [m]
+_STIFFNESS = np.array([870.0] * 4 + [120.0] * 3)  # position gains of the arm's actuators [N m/rad]
+_DAMPING = np.array([100.0] * 4 + [10.0] * 3)  # joint damping [N m s/rad]
+# A joint covers only this share of the way to its position target within a control step.
+_SHARE = 1.0 - np.exp(-_CONTROL_STEP * _STIFFNESS / _DAMPING)
+_MAX_DRIFT = 0.02  # of that, towards the resting posture
+_MAX_CHANGE = 0.075  # joint motion asked for in a control step [rad]
+_LOOKAHEAD = 0.05  # the arm coasts for about this long [s]
+_POSTURE = np.array([-1.1, -1.2, 1.5, -2.0, 0.0, 1.2, 1.2])  # elbow to the right, wrist centred
+_FORWARD = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+_PATIENCE = 50  # control steps in one phase before the try is given up
+_GOOD = 0.15  # an element this near to its goal needs no further try
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertStyle:
+    """How much the expert varies.
+
+    Attributes:
+        speed: Range of the speed factor drawn for each element.
+        pace: Standard deviation of the slow wandering of the speed within an element (log scale).
+        via: Standard deviation of approach points [m].
+        grip: Half-width of the uniform contact offsets [m].
+        tilt: Standard deviation of pitch and yaw [rad].
+        tremor: Standard deviation of the smooth noise on arm actions.
+    """
+
+    speed: tuple[float, float] = (0.85, 1.1)
+    pace: float = 0.12
+    via: float = 0.015
+    grip: float = 0.004
+    tilt: float = 0.04
+    tremor: float = 0.02
+
+    def manner(self, rng: np.random.Generator) -> Manner:
+        """Draw the variation of one try."""
+        via: Offset = tuple(np.clip(rng.normal(0.0, self.via, 3), -2 * self.via, 2 * self.via))
+        grip: Offset = tuple(rng.uniform(-self.grip, self.grip, 3))
+        pitch, yaw = np.clip(rng.normal(0.0, self.tilt, 2), -2 * self.tilt, 2 * self.tilt)
+        return Manner(rng.uniform(*self.speed), via, grip, (pitch, yaw))
+
+
+def hand_rotation(pitch: float, yaw: float, roll: float = 0.0) -> Array:
+    """Orientation (3, 3) of a hand that points along y: rolled, then tilted up by pitch, then turned left."""
+    cos, sin = np.cos([pitch, yaw, roll]), np.sin([pitch, yaw, roll])
+    tilt = np.array([[1.0, 0.0, 0.0], [0.0, cos[0], -sin[0]], [0.0, sin[0], cos[0]]])
+    turn = np.array([[cos[1], -sin[1], 0.0], [sin[1], cos[1], 0.0], [0.0, 0.0, 1.0]])
+    spin = np.array([[cos[2], -sin[2], 0.0], [sin[2], cos[2], 0.0], [0.0, 0.0, 1.0]])
+    return turn @ tilt @ _FORWARD @ spin
+
+
+class KitchenExpert:
+    """Closed-loop controller that works through a sequence of elements.
+
+    Each element is a list of phases (`waypoints.py`). A phase gives a fingertip pose; the arm follows it with
+    one damped-least-squares step per control step, with gravity compensated. A try that slips or
+    stalls is begun again; the next element follows when the current one is well inside its goal.
+    """
+
+    def __init__(
+        self,
+        sequence: Sequence[str],
+        rng: np.random.Generator,
+        style: ExpertStyle | None = None,
+    ) -> None:
+        """Prepare an expert.
+
+        Args:
+            sequence: Names of elements, in the order in which they are to be done.
+            rng: Source of all variation.
+            style: Amount of variation.
+
+        Raises:
+            UnknownTask: If a name is not an element.
+        """
+        for name in sequence:
+            if name not in PLANS:
+                raise UnknownTask(name, PLANS)
+        self.sequence = tuple(sequence)
+        self.style = style or ExpertStyle()
+        self._rng = rng
+
+    def reset(self, data: mujoco.MjData) -> None:
+        """Begin an episode.
+
+        Args:
+            data: State of the environment; only read, here and in `act`.
+        """
+        self._ik = SiteIk(data.model, "end_effector", ARM_JOINTS)
+        self._gravity = np.zeros(data.model.nv)
+        self._change = np.zeros(7)
+        self._tremor = np.zeros(7)
+        self._index = 0
+        self.tries = 1
+        self._skip_finished(data.qpos)
+        self._begin_try()
+
+    @property
+    def done(self) -> bool:
+        """Whether the whole sequence is complete and the hand has drawn back."""
+        return self._index >= len(self.sequence)
+
+    @property
+    def current(self) -> str | None:
+        """Element being worked at; None when done."""
+        return None if self.done else self.sequence[self._index]
+
+    @property
+    def phase(self) -> str | None:
+        """Name of the phase being executed; None when done."""
+        return None if self.done else self._phases[self._phase].name
+
+    def act(self, data: mujoco.MjData) -> Array:
+        """Choose the action of this control step.
+
+        Args:
+            data: State of the environment.
+
+        Returns:
+            Action (9,) in [-1, 1]: joint velocities in units of 2 rad/s (fingers: 2 m/s).
+        """
+        self._ik.update(data.qpos)
+        rotation = self._ik.rotation
+        tip = self._ik.position + _TIP * rotation[:, 2]
+        scene = Scene(self._ik.scratch, tip, float(data.qpos[7] + data.qpos[8]))
+        self._advance(scene)
+        wanted, opening = np.zeros(7), OPEN / 2
+        if not self.done:
+            phase = self._phases[self._phase]
+            wanted, opening = self._follow(phase, scene, rotation, data), phase.opening
+        self._change += 0.5 * (wanted - self._change)
+        mujoco.mj_rne(data.model, self._ik.scratch, 0, self._gravity)
+        offset = self._change / _SHARE + self._gravity[:7] / _STIFFNESS
+        action = np.concatenate((offset, opening - data.qpos[7:9])) / _FULL_ACTION
+        self._tremor *= 0.8
+        self._tremor += self._rng.normal(0.0, 0.6 * self.style.tremor, 7)
+        action[:7] += self._tremor
+        return np.clip(action, -1.0, 1.0)
+
+    def _follow(self, phase: Phase, scene: Scene, rotation: Array, data: mujoco.MjData) -> Array:
+        """Joint motion (7,) [rad] of this control step that brings the hand towards a phase's pose."""
+        self._pace = 0.85 * self._pace + self._rng.normal(0.0, 0.5 * self.style.pace)
+        velocity = self._ik.jacobian()[:3] @ data.qvel[:7]
+        gap = phase.target(scene) - scene.tip - _LOOKAHEAD * velocity
+        reach = phase.speed * np.exp(self._pace) * _CONTROL_STEP
+        gap *= min(0.6, reach / max(float(np.linalg.norm(gap)), 1e-6))
+        pose = hand_rotation(phase.pitch, phase.yaw, phase.roll(scene))
+        turn = rotation_error(pose, rotation)
+        turn *= min(0.4, 1.2 * _CONTROL_STEP / max(float(np.linalg.norm(turn)), 1e-6))
+        gap -= np.cross(turn, _TIP * rotation[:, 2])  # the site moves, the tip is meant
+        posture = np.clip(0.1 * (_POSTURE - data.qpos[:7]), -_MAX_DRIFT, _MAX_DRIFT)
+        change = self._ik.step(
+            gap, turn, damping=0.03, rotation_weight=0.25, secondary=posture, margin=0.01
+        )
+        return change * min(1.0, _MAX_CHANGE / float(np.abs(change).max()))
+
+    def _advance(self, scene: Scene) -> None:
+        """Go to the next phase, try or element when it is time."""
+        self._steps += 1
+        while not self.done:
+            phase = self._phases[self._phase]
+            if phase.over(scene):
+                self._phase += 1
+                self._steps = 0
+                if self._phase == len(self._phases):
+                    self._finish_try(scene)
+            elif phase.lost(scene) or self._steps > _PATIENCE:
+                self._finish_try(scene)
+                self._phases.insert(0, _draw_back(scene.tip))
+                return
+            else:
+                return
+
+    def _finish_try(self, scene: Scene) -> None:
+        """Begin the next try: at the next open element, or again at one that is not well done."""
+        first = self._index
+        self._skip_finished(scene.data.qpos)
+        self.tries = self.tries + 1 if self._index == first else 1
+        self._begin_try()
+
+    def _skip_finished(self, qpos: Array) -> None:
+        while not self.done and goal_distance(self.sequence[self._index], qpos) < _GOOD:
+            self._index += 1
+
+    def _begin_try(self) -> None:
+        """Draw a manner and start with the first phase."""
+        self._phase = self._steps = 0
+        self._pace = 0.0
+        manner = self.style.manner(self._rng)
+        self._phases = [] if self.done else PLANS[self.sequence[self._index]](manner)
+
+
+def _draw_back(tip: Array) -> Phase:
+    """Opens the hand and moves it away from the furniture."""
+    goal = tip + [0.0, -0.12, 0.0]
+    return Phase(
+        "draw back", lambda s: goal, lambda s: s.tip[1] < goal[1] + 0.04, OPEN, 0.3, -0.3, 0.0, level
+    )
+
+
+def goal_distance(element: str, qpos: Array) -> float:
+    """Distance of an element's slots from its goal, as the task's score measures it."""
+    slots, goal = ELEMENTS[element].slots, ELEMENTS[element].goal
+    return float(np.linalg.norm(qpos[list(slots)] - np.array(goal)))

@@ -1,0 +1,115 @@
+"""The `skillgym` command as a user meets it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from skillgym.cli import main as cli
+from skillgym.cli.options import parse_options
+
+COMMANDS = sorted(cli.COMMANDS)
+
+
+def skillgym(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "skillgym.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_help_lists_every_command_without_importing_torch() -> None:
+    program = (
+        "import sys; from skillgym.cli.main import main; main(['--help']); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_answers_quickly(command: str) -> None:
+    begin = time.monotonic()
+    done = skillgym(command, "--help")
+    seconds = time.monotonic() - begin
+    assert done.returncode == 0, done.stderr
+    assert f"usage: skillgym {command}" in done.stdout
+    assert seconds < 10.0  # torch alone takes two; generous, because tests share the machine
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["trian"], "did you mean 'train'"),
+        (["describe", "skillgym/Kichen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
+        (["describe", "skillgym/Kitchen-v0", "--env", "tasks=mixd"], "did you mean 'mixed'"),
+        (["describe", "skillgym/Kitchen-v0", "--env", "tasks"], "expected KEY=VALUE"),
+        (["collect", "kitchen-plai"], "did you mean 'kitchen-play'"),
+    ],
+)
+def test_mistakes_get_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) != 0
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1 and "Traceback" not in error
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    def run(name: str, arguments: list[str]) -> None:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (OSError(28, "No space left on device", "runs/a"), 1, "The disk is full (runs/a)"),
+        (PermissionError(13, "Permission denied", "runs/b"), 1, "Permission denied (runs/b)"),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_bad_days(
+    error: BaseException,
+    status: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "run", raising(error))
+    assert cli.main(["worlds"]) == status
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_closed_pipe_is_silent() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m skillgym.cli.main describe skillgym/Kitchen-v0 | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert done.stderr == ""
+
+
+def test_describe_tells_every_dimension(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", "skillgym/Kitchen-v0", "--env", "velocities=true"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line[:1].isdigit()] == [str(i) for i in range(89)]
+    assert any("rad/s" in line for line in lines)
+
+
+def test_options_are_json_where_they_can_be() -> None:
+    pairs = ["tasks=misaligned", "ordered=true", "noise=0.05", 'list=["kettle"]']
+    assert parse_options(pairs) == {
+        "tasks": "misaligned",
+        "ordered": True,
+        "noise": 0.05,
+        "list": ["kettle"],
+    }

@@ -1,0 +1,248 @@
+"""Frames with and without OpenGL, and what is said where there is none."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import pytest
+
+import skillgym_envs  # noqa: F401  registers the environments
+from skillgym_envs.core.rendering import (
+    DisplayUnavailable,
+    FrameRenderer,
+    HumanViewer,
+    RendererClosed,
+    RenderingUnavailable,
+    UnknownCamera,
+    UnknownRenderer,
+)
+from tests.toy_world import ToyWorld
+
+WORLD = ToyWorld()
+CAMERA = WORLD.camera
+
+
+def opengl() -> bool:
+    try:
+        FrameRenderer(WORLD.model, 8, 8).close()
+    except RenderingUnavailable:
+        return False
+    return True
+
+
+needs_opengl = pytest.mark.skipif(not opengl(), reason="no OpenGL library is installed")
+backends = pytest.mark.parametrize("backend", [pytest.param(None, marks=needs_opengl), "ray"])
+
+
+def data_at(position: float) -> mujoco.MjData:
+    data = mujoco.MjData(WORLD.model)
+    data.qpos[:] = position
+    mujoco.mj_forward(WORLD.model, data)
+    return data
+
+
+def red_centre(frame: np.ndarray) -> float:
+    """Mean column of the pixels of the red puck."""
+    red = (frame[..., 0] > 100) & (frame[..., 1] < 80) & (frame[..., 2] < 80)
+    assert red.any()
+    return float(np.nonzero(red)[1].mean())
+
+
+@backends
+def test_a_frame_shows_the_state(backend):
+    renderer = FrameRenderer(WORLD.model, 80, 60, CAMERA, backend)
+    middle, right = renderer.render(data_at(0.0)), renderer.render(data_at(0.6))
+    renderer.close()
+    assert middle.shape == (60, 80, 3)
+    assert middle.dtype == np.uint8
+    assert not np.shares_memory(middle, right)
+    assert red_centre(middle) == pytest.approx(39.5, abs=1.0)
+    # Seen along +y, the axis of the rail points to the right of the picture.
+    assert red_centre(right) > red_centre(middle) + 8
+
+
+@needs_opengl
+def test_both_kinds_of_frames_agree_on_the_geometry():
+    frames = [
+        FrameRenderer(WORLD.model, 80, 60, CAMERA, backend).render(data_at(0.3))
+        for backend in (None, "ray")
+    ]
+    assert red_centre(frames[0]) == pytest.approx(red_centre(frames[1]), abs=0.5)
+
+
+@backends
+def test_one_after_the_other_and_two_at_once(backend):
+    """The second renderer after a closed one is not black, and two do not disturb each other."""
+    first = FrameRenderer(WORLD.model, 40, 30, CAMERA, backend)
+    expected = first.render(data_at(0.2))
+    first.close()
+    first.close()
+    with pytest.raises(RendererClosed):
+        first.render(data_at(0.2))
+    second = FrameRenderer(WORLD.model, 40, 30, CAMERA, backend)
+    third = FrameRenderer(WORLD.model, 20, 20, CAMERA, backend)
+    for renderer in (second, third, second):
+        frame = renderer.render(data_at(0.2))
+        assert frame.std() > 10
+    np.testing.assert_array_equal(second.render(data_at(0.2)), expected)
+    third.close()
+    np.testing.assert_array_equal(second.render(data_at(0.2)), expected)
+    second.close()
+
+
+@backends
+def test_any_thread_may_draw(backend):
+    renderer = FrameRenderer(WORLD.model, 40, 30, CAMERA, backend)
+    expected, frames = renderer.render(data_at(0.0)), []
+    thread = threading.Thread(target=lambda: frames.append(renderer.render(data_at(0.0))))
+    thread.start()
+    thread.join()
+    np.testing.assert_array_equal(frames[0], expected)
+    np.testing.assert_array_equal(renderer.render(data_at(0.0)), expected)
+    renderer.close()
+
+
+@needs_opengl
+def test_a_forgotten_renderer_releases_its_context():
+    for _ in range(30):
+        assert FrameRenderer(WORLD.model, 8, 8).render(data_at(0.0)).std() > 0
+    gc.collect()
+
+
+@needs_opengl
+def test_the_model_is_left_as_it_was():
+    before = (WORLD.model.vis.global_.offwidth, WORLD.model.vis.quality.shadowsize)
+    FrameRenderer(WORLD.model, 2000, 10).close()
+    assert (WORLD.model.vis.global_.offwidth, WORLD.model.vis.quality.shadowsize) == before
+
+
+@backends
+def test_named_and_free_cameras(backend):
+    env = gym.make("skillgym/Kitchen-v0")
+    env.reset(seed=0)
+    world, data = env.unwrapped.world, env.unwrapped.data
+    frames = []
+    for camera in ("left_cap", world.camera, None):
+        renderer = FrameRenderer(world.model, 32, 24, camera, backend)
+        frames.append(renderer.render(data).astype(int))
+        renderer.close()
+    assert np.abs(frames[0] - frames[1]).mean() > 5
+    assert np.abs(frames[1] - frames[2]).mean() > 5
+
+
+@backends
+def test_shadows_darken(backend):
+    frames = []
+    for shadows in (False, True):
+        renderer = FrameRenderer(WORLD.model, 120, 90, CAMERA, backend, shadows)
+        frames.append(renderer.render(data_at(0.0)).mean())
+        renderer.close()
+    assert frames[1] < frames[0]
+
+
+@needs_opengl
+def test_environments_render_one_after_the_other_and_in_a_batch():
+    frames = []
+    for _ in range(2):
+        env = gym.make("skillgym/Kitchen-v0", render_mode="rgb_array", width=48, height=36)
+        env.reset(seed=0)
+        frames.append(env.render())
+        env.close()
+        env.close()
+    np.testing.assert_array_equal(frames[0], frames[1])
+    assert frames[0].shape == (36, 48, 3)
+    assert frames[0].std() > 20
+    batch = gym.make_vec(
+        "skillgym/Kitchen-v0",
+        2,
+        vectorization_mode="vector_entry_point",
+        render_mode="rgb_array",
+        width=48,
+        height=36,
+    )
+    batch.reset(seed=0)
+    for frame in batch.render():
+        np.testing.assert_allclose(frame.astype(int), frames[0], atol=3)
+    batch.close()
+
+
+def test_mistakes_are_one_sentence(monkeypatch):
+    with pytest.raises(UnknownRenderer, match="vulkan"):
+        FrameRenderer(WORLD.model, 8, 8, backend="vulkan")
+    with pytest.raises(UnknownCamera, match="top"):
+        FrameRenderer(WORLD.model, 8, 8, "top", "ray")
+    with pytest.raises(UnknownCamera, match="zoom"):
+        FrameRenderer(WORLD.model, 8, 8, {"zoom": 2}, "ray")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    if sys.platform == "linux":
+        with pytest.raises(DisplayUnavailable, match="rgb_array"):
+            HumanViewer(WORLD.model, data_at(0.0))
+
+
+SCRIPT = """
+import ctypes, os, sys
+import mujoco
+loaded = ctypes.CDLL.__init__
+def missing(self, name, *args, **kwargs):
+    if name and any(word in name for word in ("EGL", "OSMesa")):
+        raise OSError(name)
+    loaded(self, name, *args, **kwargs)
+ctypes.CDLL.__init__ = missing
+import gymnasium, skillgym_envs
+env = gymnasium.make("skillgym/Kitchen-v0", render_mode="rgb_array", width=24, height=16)
+env.reset(seed=0)
+env.step(env.action_space.sample())
+frame = env.render()
+print(frame.shape, frame.std() > 10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="hides Linux libraries")
+@pytest.mark.parametrize("renderer", ["", "auto", "ray"])
+def test_without_any_opengl_library(renderer):
+    """States need no OpenGL; frames say what to install, or are drawn by rays."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
+    environment["SKILLGYM_RENDERER"] = renderer
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment
+    )
+    if renderer:
+        assert done.stdout.strip() == "(16, 24, 3) True"
+        return
+    assert done.returncode != 0
+    message = done.stderr.strip().splitlines()[-1]
+    for word in ("RenderingUnavailable", "EGL", "OSMesa", "libegl1", "libosmesa6", "=ray"):
+        assert word in message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="EGL and OSMesa are Linux libraries")
+@pytest.mark.parametrize("variable", ["", "egl", "osmesa"])
+def test_the_choice_does_not_depend_on_what_was_imported_before(variable):
+    """`MUJOCO_GL` is honoured although mujoco and PyOpenGL were imported with another setting."""
+    script = f"""
+import os, ctypes.util
+os.environ.pop("MUJOCO_GL", None)
+os.environ.pop("DISPLAY", None)
+import mujoco
+os.environ["PYOPENGL_PLATFORM"] = "{"osmesa" if variable == "egl" else "egl"}"
+os.environ["MUJOCO_GL"] = "{variable}"
+from tests.toy_world import ToyWorld
+from skillgym_envs.core.rendering import FrameRenderer, RenderingUnavailable
+world = ToyWorld()
+data = mujoco.MjData(world.model)
+mujoco.mj_forward(world.model, data)
+try:
+    print(FrameRenderer(world.model, 16, 16).render(data).std() > 5)
+except RenderingUnavailable as error:
+    print("not installed" in str(error))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr

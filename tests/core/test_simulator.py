@@ -1,0 +1,72 @@
+"""Simulators: the same states whatever the number of threads."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import pytest
+
+from skillgym_envs.core.simulator import SerialSimulator, ThreadedSimulator
+from skillgym_envs.core.world import Control, PhysicsState
+from tests.toy_world import ToyWorld
+
+
+def control(value: np.ndarray) -> Control:
+    return Control(ctrl=value[:, None], mocap_pos=np.tile(value[:, None, None], (1, 1, 3)))
+
+
+def run(simulator: SerialSimulator) -> np.ndarray:
+    n = simulator.num_envs
+    simulator.load(range(n), PhysicsState(qpos=np.zeros((n, 1)), qvel=np.zeros((n, 1))))
+    rng = np.random.default_rng(0)
+    rows = []
+    for step in range(20):
+        active = None if step % 2 else rng.random(n) < 0.5
+        simulator.step(control(rng.normal(size=n)), active)
+        physics = simulator.physics
+        rows.append(np.concatenate([physics.qpos, physics.qvel, physics.sensordata], axis=1))
+    simulator.close()
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 5, 50])
+def test_threads_change_nothing(num_threads):
+    model = ToyWorld().model
+    serial = run(SerialSimulator(model, 7, 5))
+    np.testing.assert_array_equal(run(ThreadedSimulator(model, 7, 5, num_threads)), serial)
+
+
+def test_one_control_step_is_frame_skip_physics_steps():
+    model = ToyWorld().model
+    simulator = SerialSimulator(model, 1, 5)
+    simulator.load([0], PhysicsState(qpos=np.array([[0.1]]), qvel=np.array([[0.2]])))
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:], data.ctrl[:] = 0.1, 0.2, 0.7
+    mujoco.mj_forward(model, data)
+    simulator.step(control(np.array([0.7])))
+    for _ in range(5):
+        mujoco.mj_step(model, data)
+    np.testing.assert_array_equal(simulator.physics.qpos[0], data.qpos)
+    np.testing.assert_array_equal(simulator.physics.qvel[0], data.qvel)
+
+
+def test_a_broken_step_in_a_thread_is_raised():
+    simulator = ThreadedSimulator(ToyWorld().model, 4, 5, 2)
+    with pytest.raises(IndexError):
+        simulator.step(control(np.zeros(3)))
+    simulator.close()
+
+
+def test_load_forgets_solver_history_and_mocap():
+    model = ToyWorld().model
+    used, fresh = SerialSimulator(model, 1, 5), SerialSimulator(model, 1, 5)
+    used.step(control(np.array([3.0])))
+    for simulator in (used, fresh):
+        simulator.load([0], PhysicsState(qpos=np.zeros((1, 1)), qvel=np.zeros((1, 1))))
+    kind = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+    states = []
+    for simulator in (used, fresh):
+        state = np.zeros(mujoco.mj_stateSize(model, kind))
+        mujoco.mj_getState(model, simulator.data[0], state, kind)
+        states.append(state)
+    np.testing.assert_array_equal(*states)

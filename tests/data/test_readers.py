@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import gymnasium as gym
+import gymnasium_robotics
+import h5py
+import minari
+import numpy as np
+import pytest
+from minari.data_collector import EpisodeBuffer
+
+import skillgym_envs  # noqa: F401  (registers the kitchen)
+from skillgym.data import (
+    DatasetNotFound,
+    SimulatorVersionWarning,
+    UnreadableDataset,
+    WindowDataset,
+    load_windows,
+)
+from skillgym.data.kitchen_formats import goal_half
+
+OURS, D4RL_V2 = "skillgym/kitchen/test-v0", "D4RL/kitchen/mixed-v2"
+
+
+class Trajectory:
+    """A made-up episode with everything that the three formats hold."""
+
+    def __init__(self, rng: np.random.Generator, steps: int) -> None:
+        self.qpos = rng.normal(size=(steps + 1, 30)).astype(np.float32)
+        self.qvel = rng.normal(size=(steps + 1, 29)).astype(np.float32)
+        self.actions = rng.uniform(-1, 1, (steps, 9)).astype(np.float32)
+
+    @property
+    def flat(self) -> np.ndarray:
+        return np.concatenate((self.qpos, np.tile(goal_half(), (len(self.qpos), 1))), axis=1)
+
+    @property
+    def nested(self) -> dict[str, object]:
+        parts = (self.qpos[:, :9], self.qvel[:, :9], self.qpos[:, 9:], self.qvel[:, 9:])
+        goals = {
+            "microwave": self.qpos[:, 22:23].astype(float),
+            "kettle": self.qpos[:, 23:30].astype(float),
+        }
+        return {
+            "observation": np.concatenate(parts, axis=1).astype(float),
+            "achieved_goal": goals,
+            "desired_goal": {name: np.ones_like(values) for name, values in goals.items()},
+        }
+
+    def buffer(self, observations: object) -> EpisodeBuffer:
+        steps = len(self.actions)
+        ends = [False] * (steps - 1) + [True]
+        return EpisodeBuffer(
+            observations=observations,
+            actions=self.actions,
+            rewards=[0.0] * steps,
+            terminations=ends,
+            truncations=[False] * steps,
+        )
+
+
+@pytest.fixture
+def trajectories() -> list[Trajectory]:
+    rng = np.random.default_rng(0)
+    return [Trajectory(rng, steps) for steps in (17, 12, 30)]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def ours(root: Path, trajectories: list[Trajectory]) -> str:
+    env = gym.make("skillgym/Kitchen-v0")
+    buffers = [trajectory.buffer(trajectory.flat) for trajectory in trajectories]
+    minari.create_dataset_from_buffers(OURS, buffers, env=env)
+    return OURS
+
+
+@pytest.fixture
+def d4rl_v2(root: Path, trajectories: list[Trajectory]) -> str:
+    gym.register_envs(gymnasium_robotics)
+    env = gym.make("FrankaKitchen-v1", tasks_to_complete=["microwave", "kettle"])
+    buffers = [trajectory.buffer(trajectory.nested) for trajectory in trajectories]
+    minari.create_dataset_from_buffers(D4RL_V2, buffers, env=env)
+    return D4RL_V2
+
+
+@pytest.fixture
+def d4rl_v0(root: Path, trajectories: list[Trajectory]) -> Path:
+    observations = np.concatenate([trajectory.flat for trajectory in trajectories])
+    observations[:, 30:] = 7.0  # the goals of another task
+    actions = [np.append(t.actions, np.ones((1, 9)), axis=0) for t in trajectories]
+    terminals = np.zeros(len(observations), bool)
+    terminals[np.cumsum([len(t.qpos) for t in trajectories]) - 1] = True
+    with h5py.File(root / "kitchen-mixed-v0.hdf5", "w") as file:
+        file["observations"], file["actions"] = observations, np.concatenate(actions)
+        file["terminals"], file["rewards"] = terminals, np.zeros(len(observations))
+        file["infos/probs"] = np.zeros(len(observations))
+    return root / "kitchen-mixed-v0.hdf5"
+
+
+def assert_same_windows(one: WindowDataset, other: WindowDataset) -> None:
+    for horizon in (1, 10, 12):
+        assert one.num_windows(horizon) == other.num_windows(horizon) > 0
+        pairs = zip(one.batches(16, horizon), other.batches(16, horizon), strict=True)
+        for (observations, actions), (others, other_actions) in pairs:
+            np.testing.assert_array_equal(observations, others)
+            np.testing.assert_array_equal(actions, other_actions)
+        first, second = (
+            data.sample(np.random.default_rng(1), 64, horizon) for data in (one, other)
+        )
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_three_formats_give_the_same_windows(
+    ours: str, d4rl_v2: str, d4rl_v0: Path, trajectories: list[Trajectory]
+) -> None:
+    expected = WindowDataset.from_episodes([(t.flat, t.actions) for t in trajectories])
+    for source in (ours, d4rl_v2, d4rl_v0):
+        assert_same_windows(load_windows(source), expected)
+
+
+def test_goal_half_is_that_of_the_world() -> None:
+    env = gym.make("skillgym/Kitchen-v0", tasks="kbts")
+    observation, _ = env.reset(seed=0)
+    np.testing.assert_array_equal(observation[30:], goal_half())
+
+
+def test_minari_dataset_is_found_by_path_too(ours: str, root: Path) -> None:
+    assert_same_windows(load_windows(root / OURS), load_windows(ours))
+
+
+def test_missing_dataset_names_the_nearest_one_and_the_command(ours: str) -> None:
+    with pytest.raises(DatasetNotFound, match="skillgym collect kitchen-play`") as failure:
+        load_windows("skillgym/kitchen/play-v1")
+    assert f"did you mean '{OURS}'" in str(failure.value)
+    with pytest.raises(DatasetNotFound, match="minari download D4RL/kitchen/partial-v2"):
+        load_windows("D4RL/kitchen/partial-v2")
+
+
+def test_missing_dataset_in_an_empty_folder(root: Path) -> None:
+    with pytest.raises(DatasetNotFound, match="holds no dataset"):
+        load_windows("skillgym/kitchen/play-v0")
+
+
+@pytest.mark.parametrize("size", [0, 100, 5000])
+def test_truncated_minari_file_is_explained(ours: str, root: Path, size: int) -> None:
+    file = root / OURS / "data" / "main_data.hdf5"
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(UnreadableDataset, match=r"cannot be read \(.+\); delete it and run `skill"):
+        load_windows(ours)
+
+
+@pytest.mark.parametrize("content", [None, "", '{"total_epis', "{}"])
+def test_damaged_metadata_is_explained(ours: str, root: Path, content: str | None) -> None:
+    file = root / OURS / "data" / "metadata.json"
+    file.unlink() if content is None else file.write_text(content)
+    with pytest.raises(UnreadableDataset, match=r"cannot be read \(.+\); delete it and run `skill"):
+        load_windows(ours)
+
+
+def test_missing_episode_is_explained(ours: str, root: Path) -> None:
+    with h5py.File(root / OURS / "data" / "main_data.hdf5", "a") as file:
+        del file["episode_1"]
+    with pytest.raises(UnreadableDataset, match="episode_1"):
+        load_windows(ours)
+
+
+def test_truncated_d4rl_file_is_explained(d4rl_v0: Path) -> None:
+    d4rl_v0.write_bytes(d4rl_v0.read_bytes()[:3000])
+    with pytest.raises(UnreadableDataset, match="copy or download it again"):
+        load_windows(d4rl_v0)
+    with pytest.raises(UnreadableDataset, match="No such file"):
+        load_windows(d4rl_v0.with_name("absent.hdf5"))
+
+
+def test_other_hdf5_files_are_explained(root: Path) -> None:
+    path = root / "other.hdf5"
+    with h5py.File(path, "w") as file:
+        file["observations"] = np.zeros((3, 17))
+    with pytest.raises(UnreadableDataset, match="lacks actions, terminals"):
+        load_windows(path)
+    with h5py.File(path, "a") as file:
+        file["actions"], file["terminals"] = np.zeros((3, 6)), np.zeros(3)
+    with pytest.raises(UnreadableDataset, match=r"shape \(3, 17\)"):
+        load_windows(path)
+
+
+def test_unknown_observation_space_is_explained(root: Path) -> None:
+    space = gym.spaces.Dict({"state": gym.spaces.Box(-1, 1, (3,))})
+    buffer = EpisodeBuffer(
+        observations={"state": np.zeros((3, 3), np.float32)},
+        actions=np.zeros((2, 1), np.float32),
+        rewards=[0.0] * 2,
+        terminations=[False] * 2,
+        truncations=[False, True],
+    )
+    action_space = gym.spaces.Box(-1, 1, (1,))
+    minari.create_dataset_from_buffers(
+        "other/dict-v0", [buffer], observation_space=space, action_space=action_space
+    )
+    with pytest.raises(UnreadableDataset, match="observation space is Dict"):
+        load_windows("other/dict-v0")
+
+
+def test_other_mujoco_version_warns_with_both(ours: str, root: Path) -> None:
+    import mujoco
+
+    file = root / OURS / "data" / "metadata.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "mujoco": "3.1.1"}))
+    with pytest.warns(SimulatorVersionWarning, match=rf"MuJoCo 3\.1\.1, but {mujoco.__version__}"):
+        load_windows(ours)
+
+
+def test_hidden_folders_are_not_offered(ours: str, root: Path) -> None:
+    shutil.copytree(root / OURS, root / "skillgym/kitchen/.play-v0.collecting/assembly/x")
+    with pytest.raises(DatasetNotFound) as failure:
+        load_windows("skillgym/kitchen/nothing-v0")
+    assert "collecting" not in str(failure.value)

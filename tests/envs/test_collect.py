@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gymnasium as gym
+import minari
+import mujoco
+import numpy as np
+import pytest
+
+import skillgym_envs
+from skillgym_envs.collect import (
+    DatasetExists,
+    DatasetSpec,
+    DiskFull,
+    ExpertFailed,
+    StaleEpisodes,
+    UnknownDataset,
+    collect,
+    dataset_spec,
+)
+from tests.envs import random_expert
+from tests.envs.random_expert import RandomExpert, impossible, random_dataset
+
+SMALL = random_dataset(plans=(("long", "done"),) * 6)
+STAGING = "skillgym/kitchen/.random-v0.collecting"
+
+
+def content(dataset: Path) -> bytes:
+    return (dataset / "data" / "main_data.hdf5").read_bytes()
+
+
+def metadata(dataset: Path) -> dict[str, object]:
+    return json.loads((dataset / "data" / "metadata.json").read_text())
+
+
+def reseeded(spec: DatasetSpec, seed: int) -> DatasetSpec:
+    return random_dataset(plans=spec.plans, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return collect(SMALL, tmp_path_factory.mktemp("datasets"), workers=1)
+
+
+def test_dataset_is_one_that_minari_knows(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(small.parents[2]))
+    assert list(minari.list_local_datasets()) == [SMALL.dataset_id]
+    dataset = minari.load_dataset(SMALL.dataset_id)
+    assert dataset.total_episodes == 6
+    for episode in dataset:
+        steps = len(episode.actions)
+        assert episode.observations.shape == (steps + 1, 60)
+        assert episode.observations.dtype == episode.actions.dtype == np.float32
+        assert episode.truncations.tolist() == [False] * (steps - 1) + [True]
+    env = dataset.recover_environment()
+    assert env.unwrapped.world.subtasks[0] == "kettle"
+    assert not list(small.parent.glob(".*"))  # nothing is left of the staging
+
+
+def test_actions_replay_from_the_episode_seeds(small: Path) -> None:
+    dataset = minari.MinariDataset(small / "data")
+    env = dataset.recover_environment()
+    for episode, facts in zip(dataset, dataset.storage.get_episode_metadata(range(6)), strict=True):
+        observation, _ = env.reset(seed=facts["seed"])
+        for expected, action in zip(episode.observations, episode.actions, strict=False):
+            np.testing.assert_array_equal(observation, expected)
+            observation = env.step(action)[0]
+        np.testing.assert_array_equal(observation, episode.observations[-1])
+
+
+def test_metadata_tells_how_it_was_made(small: Path) -> None:
+    facts = metadata(small)
+    assert facts["mujoco"] == mujoco.__version__
+    assert facts["versions"]["skillgym"] == skillgym_envs.__version__
+    assert facts["seed"] == 0 and facts["requirements"] == ["mujoco>=3.10,<3.12"]
+    assert json.loads(facts["env_spec"])["kwargs"] == {"tasks": "kbts"}
+    assert sum(len(block["labels"]) for block in facts["observation_layout"]) == 60
+    table = facts["success"]
+    attempts = table["attempts"]
+    assert table["episodes"] == 6 and attempts > 6  # some attempts are too short
+    assert table["subtasks"]["long"] == {"attempts": attempts, "successes": attempts}
+    assert table["subtasks"]["done"] == {"attempts": attempts, "successes": 6}
+    assert table["sequences"] == {"long -> done": {"attempts": attempts, "successes": 6}}
+    episodes = minari.MinariDataset(small / "data").storage.get_episode_metadata(range(6))
+    assert sum(episode["attempts"] for episode in episodes) == attempts
+
+
+def test_number_of_workers_does_not_change_the_dataset(small: Path, tmp_path: Path) -> None:
+    assert content(collect(SMALL, tmp_path, workers=3)) == content(small)
+
+
+def test_seed_changes_the_dataset(small: Path, tmp_path: Path) -> None:
+    assert content(collect(reseeded(SMALL, 1), tmp_path, workers=1)) != content(small)
+
+
+def test_complete_dataset_is_left_alone_and_others_are_protected(tmp_path: Path) -> None:
+    path = collect(SMALL, tmp_path, workers=1)
+    before = (path / "data" / "main_data.hdf5").stat().st_mtime_ns
+    assert collect(SMALL, tmp_path, workers=1) == path
+    assert (path / "data" / "main_data.hdf5").stat().st_mtime_ns == before
+    with pytest.raises(DatasetExists, match=r"seed \(0 there, 1 now\).*overwrite"):
+        collect(reseeded(SMALL, 1), tmp_path, workers=1)
+    collect(reseeded(SMALL, 1), tmp_path, workers=1, overwrite=True)
+    assert metadata(path)["seed"] == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_is_explained_and_the_run_goes_on(small: Path, tmp_path: Path) -> None:
+    fourth = tmp_path / STAGING / f"episode_00003.npz.{os.getpid()}.partial"
+
+    def with_full_disk(plan: tuple[str, ...], rng: np.random.Generator) -> RandomExpert:
+        if not fourth.is_symlink():
+            fourth.symlink_to("/dev/full")  # where every write fails with ENOSPC
+        return RandomExpert(plan, rng)
+
+    spec = random_dataset(plans=SMALL.plans, make_expert=with_full_disk)
+    with pytest.raises(DiskFull, match="3 of 6 episodes are safe; free some space"):
+        collect(spec, tmp_path, workers=1)
+    names = sorted(file.name for file in fourth.parent.iterdir())
+    assert names == [*(f"episode_0000{i}.npz" for i in range(3)), "identity.json"]
+    assert content(collect(SMALL, tmp_path, workers=1)) == content(small)
+
+
+def test_damaged_episode_file_is_collected_again(small: Path, tmp_path: Path) -> None:
+    failing = random_dataset(plans=SMALL.plans, achieved=impossible)
+    with pytest.raises(ExpertFailed):
+        collect(failing, tmp_path, workers=1)  # leaves a staging folder
+    (tmp_path / STAGING / "episode_00002.npz").write_bytes(b"PK not an archive")
+    assert content(collect(SMALL, tmp_path, workers=1)) == content(small)
+
+
+def test_unfinished_run_of_another_seed_is_not_mixed_in(tmp_path: Path) -> None:
+    failing = random_dataset(plans=SMALL.plans, achieved=impossible)
+    with pytest.raises(ExpertFailed):
+        collect(failing, tmp_path, workers=1)
+    with pytest.raises(StaleEpisodes, match=r"different seed \(0 there, 1 now\).*no-resume"):
+        collect(reseeded(SMALL, 1), tmp_path, workers=1)
+    assert collect(reseeded(SMALL, 1), tmp_path, workers=1, resume=False).exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_expert_that_cannot_do_it_is_explained(tmp_path: Path, workers: int) -> None:
+    spec = random_dataset(plans=(("long", "done"),) * 2, achieved=impossible, max_attempts=2)
+    with pytest.raises(ExpertFailed, match=r"2 attempts of episode [01], expected long"):
+        collect(spec, tmp_path, workers=workers)
+
+
+def test_unknown_dataset_names_the_nearest() -> None:
+    with pytest.raises(UnknownDataset, match="did you mean 'kitchen-play'"):
+        dataset_spec("kitchen-plai")
+
+
+def test_episodes_stop_at_the_time_limit(tmp_path: Path) -> None:
+    class Endless(RandomExpert):
+        done = False  # type: ignore[assignment]
+
+    spec = random_dataset(plans=(("long",),), make_expert=Endless)
+    episode = minari.MinariDataset(collect(spec, tmp_path, workers=1) / "data")[0]
+    assert len(episode.actions) == gym.spec("skillgym/Kitchen-v0").max_episode_steps
+    assert episode.truncations[-1] and not episode.terminations[-1]
+
+
+def run_and_kill(folder: Path, workers: int, seconds: float) -> bool:
+    """Whether the run ended by itself before it was killed; no process may be left of it."""
+    command = [sys.executable, "-m", random_expert.__name__, str(folder), str(workers)]
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(command, cwd=root, start_new_session=True)
+    try:
+        assert process.wait(seconds) == 0
+        return True
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    finally:
+        deadline = time.monotonic() + 20.0
+        while process_group_lives(process.pid):
+            if time.monotonic() > deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+                pytest.fail("workers outlived the killed run")
+            time.sleep(0.05)
+
+
+def process_group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def kill_and_resume(tmp_path: Path, kills: int) -> None:
+    """Kill runs at random moments, resuming each; what they finish equals an undisturbed run."""
+    rng = np.random.default_rng(0)
+    spec = random_dataset()
+    whole = content(collect(spec, tmp_path / "whole", workers=1))
+    dataset = tmp_path / "broken" / spec.dataset_id
+    while kills:
+        ended = run_and_kill(tmp_path / "broken", 1 + kills % 2, rng.uniform(0.4, 1.6))
+        kills -= not ended
+        if dataset.exists():  # complete, or not there at all
+            assert content(dataset) == whole
+            shutil.rmtree(dataset)
+    assert run_and_kill(tmp_path / "broken", 2, 120.0)
+    assert content(dataset) == whole
+
+
+def test_killed_runs_resume_to_the_same_dataset(tmp_path: Path) -> None:
+    kill_and_resume(tmp_path, kills=2)
+
+
+@pytest.mark.slow
+def test_runs_killed_at_20_random_moments(tmp_path: Path) -> None:
+    kill_and_resume(tmp_path, kills=20)

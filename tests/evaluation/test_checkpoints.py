@@ -1,0 +1,108 @@
+"""Checkpoints of agents: a resumed run is as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from skillgym.errors import CorruptFile
+from skillgym.evaluation.checkpoints import (
+    BUFFER,
+    generator_states,
+    load_checkpoint,
+    restore_generators,
+    save_checkpoint,
+)
+
+
+def make_agent() -> SAC:
+    env = DummyVecEnv([lambda: gym.make("Pendulum-v1")])
+    return SAC(
+        "MlpPolicy",
+        env,
+        policy_kwargs={"net_arch": [8]},
+        buffer_size=500,
+        learning_starts=20,
+        seed=0,
+    )
+
+
+def trained() -> SAC:
+    return make_agent().learn(60)
+
+
+def test_generators_go_on_where_they_were() -> None:
+    random.gauss(0, 1)  # leaves a cached second value
+    np.random.standard_normal()  # noqa: NPY002
+    states = generator_states()
+    first = random.gauss(0, 1), np.random.standard_normal(3).tolist(), torch.rand(3).tolist()  # noqa: NPY002
+    restore_generators(states)
+    again = random.gauss(0, 1), np.random.standard_normal(3).tolist(), torch.rand(3).tolist()  # noqa: NPY002
+    assert first == again
+
+
+def test_checkpoint_restores_agent_buffer_and_counters(tmp_path: Path) -> None:
+    agent = trained()
+    save_checkpoint(tmp_path / "last", agent, {"control_steps": 60})
+    fresh = make_agent()
+    found = load_checkpoint(tmp_path / "last", fresh, fresh.get_env())
+    assert found is not None
+    loaded, state = found
+    assert state == {"control_steps": 60}
+    assert (loaded.num_timesteps, loaded._n_updates) == (60, agent._n_updates)
+    assert loaded.replay_buffer.pos == 60
+    for name in ("observations", "next_observations", "actions", "rewards", "dones", "timeouts"):
+        stored = getattr(loaded.replay_buffer, name)
+        np.testing.assert_array_equal(stored[:60], getattr(agent.replay_buffer, name)[:60])
+    for name, tensor in agent.policy.state_dict().items():
+        torch.testing.assert_close(loaded.policy.state_dict()[name], tensor, rtol=0, atol=0)
+
+
+def test_gradient_steps_after_a_resume_equal_those_without(tmp_path: Path) -> None:
+    agent = trained()
+    save_checkpoint(tmp_path / "last", agent, {})
+    agent.train(5, batch_size=16)
+    fresh = make_agent()
+    found = load_checkpoint(tmp_path / "last", fresh, fresh.get_env())
+    assert found is not None
+    found[0]._logger = agent.logger
+    found[0].train(5, batch_size=16)
+    for mine, theirs in zip(agent.policy.parameters(), found[0].policy.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+
+
+def test_no_checkpoint(tmp_path: Path) -> None:
+    agent = make_agent()
+    assert load_checkpoint(tmp_path / "last", agent, agent.get_env()) is None
+
+
+def test_truncated_file_is_one_sentence(tmp_path: Path) -> None:
+    agent = trained()
+    save_checkpoint(tmp_path / "last", agent, {})
+    path = tmp_path / "last" / BUFFER
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CorruptFile, match="last"):
+        load_checkpoint(tmp_path / "last", agent, agent.get_env())
+
+
+def test_failed_save_keeps_the_old_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = trained()
+    save_checkpoint(tmp_path / "last", agent, {"control_steps": 1})
+
+    def killed(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path / "last", agent, {"control_steps": 2})
+    found = load_checkpoint(tmp_path / "last", agent, agent.get_env())
+    assert found is not None and found[1] == {"control_steps": 1}

@@ -1,0 +1,56 @@
+"""Write the golden checkpoints: tiny skill models with the outputs that later versions must give.
+
+Run `python -m tests.golden.make_golden NAME` once per release or new model type. Existing ones are never written again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+from skillgym.hub import save_skill
+from skillgym.skills.base import SkillModule
+from tests.skills.models import MODELS, OBSERVATION_SIZE, random_batch, small_model
+
+DIRECTORY = Path(__file__).parent
+
+
+def outputs(model: SkillModule, obs: np.ndarray, skill: np.ndarray) -> dict[str, np.ndarray]:
+    """What a golden checkpoint fixes: all actions of one skill, and the prior's parameters."""
+    state = model.begin(obs, skill)
+    actions = [model.act(obs, state, t) for t in range(model.max_steps)]
+    with torch.no_grad():
+        prior = model.prior(torch.from_numpy(obs))
+    return {
+        "actions": np.stack(actions, axis=1),
+        "prior_mean": prior.mean.numpy(),
+        "prior_log_std": prior.log_std.numpy(),
+    }
+
+
+def main() -> None:
+    """Write one checkpoint for each type of model, after some training."""
+    for cls in MODELS:
+        target = DIRECTORY / f"{cls.type_tag}-{sys.argv[1]}"
+        if target.exists():
+            raise SystemExit(f"{target} exists; golden checkpoints are never changed.")
+        model, generator = small_model(cls), torch.Generator().manual_seed(0)
+        optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+        for seed in range(20):
+            optimizer.zero_grad()
+            model.loss(random_batch(model, 32, seed), generator)[0].backward()
+            optimizer.step()
+        rng = np.random.default_rng(0)
+        obs = rng.normal(size=(3, OBSERVATION_SIZE)).astype(np.float32)
+        skill = rng.normal(size=(3, *(model.skill_space.shape or ()))).astype(np.float32)
+        save_skill(model.eval(), target, world="toy")
+        inputs = {"obs": obs, "skill": skill}
+        save_file({**inputs, **outputs(model, obs, skill)}, target / "golden.safetensors")
+
+
+if __name__ == "__main__":
+    main()

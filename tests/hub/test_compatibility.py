@@ -1,0 +1,61 @@
+"""A skill model refuses environments that it was not made for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box
+
+from skillgym.errors import ForeignWorld
+from skillgym.hub import check_world
+from skillgym.skills.base import SkillModule
+from skillgym.skills.spirl import ClosedLoopSpirl
+from tests.skills.models import ACTION_SIZE, OBSERVATION_SIZE, small_model, spaces
+
+
+class Env(gym.Env[np.ndarray, np.ndarray]):
+    """An environment that only has spaces and, perhaps, a world."""
+
+    def __init__(self, observation: Box, action: Box, world: str | None = None) -> None:
+        self.observation_space, self.action_space = observation, action
+        if world is not None:
+            self.world = SimpleNamespace(name=world)
+
+
+@pytest.fixture
+def model() -> SkillModule:
+    model = small_model(ClosedLoopSpirl)
+    model.world = "kitchen"
+    return model
+
+
+def test_fitting_environments_pass(model: SkillModule) -> None:
+    observation, action = spaces(OBSERVATION_SIZE, ACTION_SIZE)
+    check_world(model, Env(observation, action, "kitchen"))
+    check_world(model, Env(observation, action))
+    check_world(model, gym.wrappers.TimeLimit(Env(observation, action, "kitchen"), 5))
+    check_world(model, gym.vector.SyncVectorEnv([lambda: Env(observation, action)] * 2))
+
+
+def test_other_spaces_and_worlds_are_refused(model: SkillModule) -> None:
+    observation, action = spaces(OBSERVATION_SIZE, ACTION_SIZE)
+    more, wider = spaces(7, ACTION_SIZE)[0], Box(-2.0, 2.0, (ACTION_SIZE,))
+    with pytest.raises(ForeignWorld, match=r"observation shape is \(7,\), expected \(6,\)"):
+        check_world(model, Env(more, action))
+    with pytest.raises(ForeignWorld, match=r"action shape is \(4,\)"):
+        check_world(model, Env(observation, spaces(1, 4)[1]))
+    with pytest.raises(ForeignWorld, match="action space is"):
+        check_world(model, Env(observation, wider))
+    with pytest.raises(ForeignWorld, match="world is 'maze', expected 'kitchen'"):
+        check_world(model, Env(observation, action, "maze"))
+    vector = gym.vector.SyncVectorEnv([lambda: Env(more, action)] * 2)
+    with pytest.raises(ForeignWorld, match="observation shape"):
+        check_world(model, vector)
+
+
+def test_models_that_tell_nothing_are_not_compared() -> None:
+    observation, action = spaces(OBSERVATION_SIZE, ACTION_SIZE)
+    check_world(SimpleNamespace(), Env(observation, action, "kitchen"))

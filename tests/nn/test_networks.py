@@ -1,0 +1,107 @@
+"""Parameter counts, initialisation and folding of the networks."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skillgym.nn.lstm import EmbeddedLSTM
+from skillgym.nn.mlp import MLP, FoldedMLP, count_parameters
+from skillgym.nn.priors import FlowMLP, GaussianMLP, MixtureMLP
+
+
+def trained(mlp: MLP) -> MLP:
+    """The network after a few steps on shifted data, so that its running statistics matter."""
+    generator = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(mlp.parameters(), 1e-2)
+    for _ in range(20):
+        x = 3 + 2 * torch.randn(64, mlp.input.in_features, generator=generator)
+        optimizer.zero_grad()
+        mlp(x).square().mean().backward()
+        optimizer.step()
+    return mlp
+
+
+def test_mlp_has_two_more_linear_layers_than_hidden_ones() -> None:
+    layers = [layer for layer in MLP(3, 8, 2, 4) if isinstance(layer, nn.Linear)]
+    assert len(layers) == 6
+    assert [layer.bias is None for layer in layers] == [False, True, True, True, True, False]
+    assert all(layer.bias is not None for layer in MLP(3, 8, 2, 4, batch_norm=False).children()
+               if isinstance(layer, nn.Linear))
+
+
+def test_mlp_treats_all_leading_axes_as_batch() -> None:
+    mlp = MLP(3, 8, 2, 2)
+    x = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(mlp(x), deepcopy(mlp)(x.reshape(20, 3)).reshape(4, 5, 2))
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_folding_equals_evaluation_mode(batch_norm: bool) -> None:
+    mlp = trained(MLP(7, 16, 3, 4, batch_norm))
+    x = np.random.default_rng(0).normal(size=(32, 7)).astype(np.float32)
+    folded = FoldedMLP(mlp)
+    expected = mlp.eval()(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(folded(x), expected, atol=1e-5)
+
+
+def test_folding_follows_the_weights() -> None:
+    mlp = MLP(7, 16, 3, 2)
+    folded = FoldedMLP(mlp)
+    x = np.ones((2, 7), np.float32)
+    before = folded(x)
+    trained(mlp)
+    assert not np.allclose(before, folded(x))
+    mlp.load_state_dict(MLP(7, 16, 3, 2).state_dict())
+    expected = mlp.eval()(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(folded(x), expected, atol=1e-5)
+
+
+def test_lstm_steps_equal_the_fused_sequence() -> None:
+    lstm = EmbeddedLSTM(5, 16, 3)
+    x = torch.randn(4, 6, 5, generator=torch.Generator().manual_seed(0))
+    state = (torch.zeros(4, 16), torch.zeros(4, 16))
+    for t in range(6):
+        output, state = lstm.step(x[:, t], state)
+    torch.testing.assert_close(output, lstm.last(x))
+
+
+def test_forget_bias_is_two() -> None:
+    lstm = EmbeddedLSTM(5, 16, 3).lstm
+    total = lstm.bias_ih_l0 + lstm.bias_hh_l0
+    assert torch.all(total[16:32] == 2)
+    assert torch.equal(lstm.bias_ih_l0[16:32], lstm.bias_hh_l0[16:32])
+
+
+def test_parameter_counts_of_the_parts() -> None:
+    assert count_parameters(MLP(60, 128, 20, 6)) == 110_228
+    assert count_parameters(MLP(70, 128, 9, 5)) == 93_449
+    assert count_parameters(EmbeddedLSTM(69, 128, 128)) == 157_568
+
+
+@pytest.mark.parametrize("prior", [GaussianMLP, MixtureMLP, FlowMLP])
+def test_priors_fit_two_modes(prior: type[nn.Module]) -> None:
+    """Density of samples at x = +-2: a Gaussian reaches its own optimum, the others beat it."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = prior(1, 2, 16, 1)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    for _ in range(300):
+        signs = torch.randint(0, 2, (128, 1), generator=generator) * 4.0 - 2.0
+        x = signs + 0.3 * torch.randn(128, 2, generator=generator)
+        loss = -net(torch.zeros(128, 1)).log_prob(x).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    samples = net.eval()(torch.zeros(512, 1)).sample(generator)
+    assert samples.shape == (512, 2)
+    best_gaussian = 2 * 0.5 * np.log(2 * np.pi * np.e * (4 + 0.09))
+    if prior is GaussianMLP:
+        assert loss.item() == pytest.approx(best_gaussian, abs=0.3)
+    else:
+        assert loss.item() < best_gaussian - 1.0

@@ -1,0 +1,60 @@
+"""Small models and batches for the tests of skills, hub and trainer."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+
+from skillgym.data import WindowDataset
+from skillgym.skills.base import Batch, SkillModule
+from skillgym.skills.spirl import (
+    ClosedLoopSpirl,
+    FlatPrior,
+    FlatPriorConfig,
+    OpenLoopSpirl,
+    SpirlConfig,
+)
+
+OBSERVATION_SIZE, ACTION_SIZE = 6, 3
+SMALL = {"skill_horizon": 4, "latent_size": 2, "hidden_size": 16, "encoder_size": 8}
+MODELS: tuple[type[SkillModule], ...] = (ClosedLoopSpirl, OpenLoopSpirl, FlatPrior)
+
+
+def spaces(observation_size: int, action_size: int) -> tuple[Box, Box]:
+    return (
+        Box(-np.inf, np.inf, (observation_size,), np.float32),
+        Box(-1.0, 1.0, (action_size,), np.float32),
+    )
+
+
+def small_model(cls: type[SkillModule], **options: object) -> SkillModule:
+    config = (
+        FlatPriorConfig(hidden_size=16, num_layers=2)
+        if cls is FlatPrior
+        else SpirlConfig(**{**SMALL, **options})  # type: ignore[arg-type]
+    )
+    return cls.create(*spaces(OBSERVATION_SIZE, ACTION_SIZE), config)
+
+
+def random_batch(model: SkillModule, size: int = 5, seed: int = 0) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    horizon = model.max_steps
+    return (
+        torch.randn(size, horizon + 1, OBSERVATION_SIZE, generator=generator),
+        torch.randn(size, horizon, ACTION_SIZE, generator=generator),
+    )
+
+
+def random_walks(num_episodes: int = 12, length: int = 40, seed: int = 0) -> WindowDataset:
+    """Episodes whose actions drive a linear system along a few repeated motions."""
+    rng = np.random.default_rng(seed)
+    episodes = []
+    for _ in range(num_episodes):
+        phase = rng.uniform(0, 2 * np.pi)
+        time = np.arange(length)[:, None]
+        actions = 0.8 * np.sin(0.3 * time + phase + np.arange(ACTION_SIZE))
+        positions = np.concatenate([np.zeros((1, ACTION_SIZE)), np.cumsum(0.1 * actions, axis=0)])
+        velocities = np.diff(positions, axis=0, prepend=0)
+        episodes.append((np.concatenate([positions, velocities], axis=1), actions))
+    return WindowDataset.from_episodes(episodes)

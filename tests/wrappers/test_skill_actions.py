@@ -1,0 +1,140 @@
+"""Skills as actions of a single environment."""
+
+from __future__ import annotations
+
+import inspect
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env as gymnasium_check_env
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+from skillgym.wrappers import SkillActions, VectorSkillActions
+from skillgym.wrappers.errors import InvalidSkill, UnknownRewardOption
+from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.errors import ResetNeeded
+from tests.skill_stubs import CountingEnv, StubSkills
+from tests.toy_world import ToyWorld
+
+SKILL = np.array([0.5, 0.0], np.float32)
+
+
+def test_transitions_are_aligned_and_keep_the_last_reward_of_a_time_limit() -> None:
+    env = SkillActions(TimeLimit(CountingEnv(), 35), StubSkills())
+    observation, _ = env.reset(seed=0)
+    transitions = []
+    truncated = False
+    while not truncated:
+        start = observation[0]
+        observation, reward, terminated, truncated, info = env.step(SKILL)
+        assert not terminated
+        transitions.append((start, reward, observation[0], info["skill_steps"]))
+    assert transitions == [(0, 45, 10, 10), (10, 145, 20, 10), (20, 245, 30, 10), (30, 160, 35, 5)]
+    assert info["skill_rewards"] == (30.0, 31.0, 32.0, 33.0, 34.0)
+
+
+def test_termination_inside_a_skill_stops_it() -> None:
+    env = SkillActions(CountingEnv(end=13), StubSkills())
+    env.reset(seed=0)
+    env.step(SKILL)
+    observation, reward, terminated, truncated, info = env.step(SKILL)
+    assert (observation[0], reward, terminated, truncated) == (13, 10 + 11 + 12, True, False)
+    assert info["skill_steps"] == 3
+    observation, _ = env.reset()
+    assert observation[0] == 0
+    assert env.step(SKILL)[1] == 45.0
+
+
+def test_termination_and_time_limit_in_the_same_step_both_pass_through() -> None:
+    env = SkillActions(TimeLimit(CountingEnv(end=13), 13), StubSkills())
+    env.reset(seed=0)
+    env.step(SKILL)
+    assert env.step(SKILL)[2:4] == (True, True)
+
+
+def test_a_skill_may_end_by_itself() -> None:
+    env = SkillActions(CountingEnv(), StubSkills(early_end=4))
+    env.reset(seed=0)
+    assert env.step(np.array([0.0, 1.0], np.float32))[4]["skill_steps"] == 4
+    assert env.step(np.array([0.0, -1.0], np.float32))[4]["skill_steps"] == 10
+
+
+def test_discounted_reward() -> None:
+    env = SkillActions(CountingEnv(), StubSkills(), reward="discounted", gamma=0.5)
+    env.reset(seed=0)
+    assert env.step(SKILL)[1] == pytest.approx(sum(t * 0.5**t for t in range(10)))
+
+
+def test_info_is_of_the_last_control_step_and_subtasks_of_the_whole_skill() -> None:
+    env = SkillActions(CountingEnv(), StubSkills(max_steps=16))
+    env.reset(seed=0)
+    info = env.step(SKILL)[4]
+    assert info["t"] == 16
+    assert info["subtasks_completed_step"] == ("step 7", "step 14")
+
+
+def test_subtasks_of_a_world() -> None:
+    model = StubSkills(max_steps=6)
+    env = SkillActions(WorldEnv(ToyWorld(noise=0.0, max_episode_steps=200)), model)
+    env.reset(seed=0)
+    seen: list[str] = []
+    terminated = False
+    while not terminated:
+        # Push left until the left mark is reached, then right.
+        push = np.array([-2.0 if not seen else 2.0, 0.0], np.float32)
+        _, reward, terminated, _, info = env.step(push)
+        assert reward == len(info["subtasks_completed_step"])
+        seen += info["subtasks_completed_step"]
+        assert info["subtasks_completed"] == tuple(seen)
+    assert seen == ["left", "right"]
+
+
+def test_the_plan_starts_from_the_last_observation_even_if_the_caller_changed_it() -> None:
+    env = SkillActions(CountingEnv(), StubSkills())
+    observation, _ = env.reset(seed=0)
+    observation[:] = 1e6
+    observation, *_ = env.step(SKILL)
+    # 0.1 * skill + 0.01 * 9 + 0.001 * (t - start) with t - start = 9
+    assert observation[1] == pytest.approx(0.05 + 0.09 + 0.009)
+
+
+def test_frame_callback_sees_every_control_step() -> None:
+    env = SkillActions(CountingEnv(render_mode="rgb_array"), StubSkills())
+    frames: list[int] = []
+    env.frame_callback = lambda frame: frames.append(int(frame[0, 0, 0]))
+    env.reset(seed=0)
+    env.step(SKILL)
+    assert frames == list(range(1, 11))
+
+
+def test_both_checkers_accept_it() -> None:
+    env = SkillActions(TimeLimit(WorldEnv(ToyWorld()), 12), StubSkills(max_steps=5))
+    gymnasium_check_env(env, skip_render_check=True)
+    sb3_check_env(env)
+
+
+def test_wrong_skills_and_options() -> None:
+    env = SkillActions(CountingEnv(), StubSkills())
+    with pytest.raises(ResetNeeded):
+        env.step(SKILL)
+    env.reset(seed=0)
+    with pytest.raises(InvalidSkill, match=r"\(3,\), expected \(2,\)"):
+        env.step(np.zeros(3, np.float32))
+    with pytest.raises(UnknownRewardOption, match="'mean'"):
+        SkillActions(CountingEnv(), StubSkills(), reward="mean")  # type: ignore[arg-type]
+
+
+def test_a_live_model_has_no_spec() -> None:
+    env = SkillActions(gym.make("Pendulum-v1"), StubSkills())
+    assert env.unwrapped.spec is not None
+    assert env.spec is None
+
+
+def test_every_argument_is_recorded() -> None:
+    env = SkillActions(CountingEnv(), StubSkills())
+    arguments = set(inspect.signature(SkillActions.__init__).parameters) - {"self", "env"}
+    assert set(env._saved_kwargs) == arguments
+    twin = set(inspect.signature(VectorSkillActions.__init__).parameters)
+    assert arguments <= twin

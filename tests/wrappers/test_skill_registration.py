@@ -1,0 +1,108 @@
+"""`SkillKitchen-v0`: registration, keywords, specification."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.env_checker import check_env
+
+import skillgym  # noqa: F401
+from skillgym.errors import ForeignWorld
+from skillgym.hub import save_skill
+from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
+from skillgym.wrappers import SkillActions
+from skillgym_envs.kitchen import KitchenWorld
+
+SMALL = SpirlConfig(hidden_size=16, encoder_size=16, decoder_layers=1, prior_layers=1)
+
+
+@pytest.fixture(scope="module")
+def skill_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    world = KitchenWorld()
+    model = ClosedLoopSpirl(world.layout.space(), world.action_space, SMALL).eval()
+    directory: Path = tmp_path_factory.mktemp("skills") / "small"
+    save_skill(model, directory)
+    return str(directory)
+
+
+def stack(env: gym.Env) -> list[str]:
+    names = []
+    while isinstance(env, gym.Wrapper):
+        names.append(type(env).__name__)
+        env = env.env
+    return names
+
+
+def test_the_specification_rebuilds_the_same_stack(skill_model: str) -> None:
+    env = gym.make("SkillKitchen-v0", skill_model=skill_model, tasks="complete", noise=0.0)
+    assert env.spec is not None
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    assert stack(again) == stack(env)
+    assert stack(env).count("TimeLimit") == 1
+    assert again.spec == env.spec
+    assert again.unwrapped.world.subtasks == env.unwrapped.world.subtasks
+    skill = np.full(10, 0.5, np.float32)
+    env.reset(seed=3), again.reset(seed=3)
+    np.testing.assert_array_equal(env.step(skill)[0], again.step(skill)[0])
+
+
+def test_a_wrapper_around_a_registered_world_is_rebuilt_from_its_specification(
+    skill_model: str,
+) -> None:
+    env = SkillActions(gym.make("skillgym/Kitchen-v0"), skill_model, "discounted", 0.9)
+    assert env.spec is not None
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    assert stack(again) == stack(env)
+    assert again._saved_kwargs == env._saved_kwargs
+
+
+def test_the_time_limit_counts_control_steps(skill_model: str) -> None:
+    env = gym.make("SkillKitchen-v0", skill_model=skill_model)
+    env.reset(seed=0)
+    steps, truncated = 0, False
+    while not truncated:
+        *_, truncated, info = env.step(np.zeros(10, np.float32))
+        steps += info["skill_steps"]
+    assert steps == 280
+
+
+def test_vector_entry_point(skill_model: str) -> None:
+    env = gym.make_vec(
+        "SkillKitchen-v0", 2, skill_model=skill_model, goal=True, autoreset_mode="SameStep"
+    )
+    assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    observations, _ = env.reset(seed=1)
+    single = gym.make("SkillKitchen-v0", skill_model=skill_model)
+    np.testing.assert_array_equal(observations[1], single.reset(seed=2)[0])
+    skill = np.full(10, 0.5, np.float32)
+    np.testing.assert_allclose(env.step(np.stack([skill] * 2))[0][1], single.step(skill)[0], atol=1e-4)
+
+
+def test_checks(skill_model: str) -> None:
+    env = gym.make("SkillKitchen-v0", skill_model=skill_model)
+    check_env(env)
+    clone = pickle.loads(pickle.dumps(env.spec)).make()
+    assert stack(clone) == stack(env)
+
+
+def test_a_model_for_another_world_is_refused(skill_model: str) -> None:
+    with pytest.raises(ForeignWorld, match="observation"):
+        gym.make("SkillKitchen-v0", skill_model=skill_model, goal=False)
+    with pytest.raises(ForeignWorld):
+        SkillActions(gym.make("Pendulum-v1"), skill_model)
+
+
+def test_importing_the_package_registers_without_torch() -> None:
+    code = (
+        "import skillgym, sys, gymnasium as gym; gym.spec('SkillKitchen-v0');"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

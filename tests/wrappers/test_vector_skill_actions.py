@@ -1,0 +1,176 @@
+"""Skills as actions of a vector environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import TimeLimit
+
+from skillgym.wrappers import SkillActions, VectorSkillActions
+from skillgym.wrappers.errors import InvalidSkill, UnevenSkills, WrongAutoresetMode
+from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.vector_env import WorldVectorEnv
+from tests.skill_stubs import CountingEnv, StubSkills
+from tests.toy_world import ToyWorld
+
+N, LIMIT = 3, 25
+DISABLED, SAME_STEP = AutoresetMode.DISABLED, AutoresetMode.SAME_STEP
+
+
+def world_vector(mode: AutoresetMode = AutoresetMode.NEXT_STEP) -> VectorSkillActions:
+    world = ToyWorld(max_episode_steps=LIMIT)
+    inner = WorldVectorEnv(world, N, autoreset_mode=DISABLED, max_episode_steps=LIMIT)
+    return VectorSkillActions(inner, StubSkills(max_steps=10), autoreset_mode=mode)
+
+
+def world_single() -> SkillActions:
+    env = WorldEnv(ToyWorld(max_episode_steps=LIMIT))
+    return SkillActions(TimeLimit(env, LIMIT), StubSkills(max_steps=10))
+
+
+def counting_vector(
+    ends: list[int], mode: AutoresetMode = AutoresetMode.NEXT_STEP, model: Any = None
+) -> VectorSkillActions:
+    makers: list[Callable[[], gym.Env[Any, Any]]] = [
+        lambda end=end: CountingEnv(end) for end in ends
+    ]
+    inner = SyncVectorEnv(makers, autoreset_mode=DISABLED)
+    return VectorSkillActions(inner, model or StubSkills(), autoreset_mode=mode)
+
+
+def skills(rng: np.random.Generator) -> np.ndarray:
+    # Strong pushes, so that some episodes terminate inside a skill.
+    return np.stack([rng.choice([-2.0, 2.0], N), rng.uniform(-2, 2, N)], axis=1).astype(np.float32)
+
+
+def test_environment_i_equals_a_single_one_with_the_same_seed() -> None:
+    vector, singles = world_vector(), [world_single() for _ in range(N)]
+    observations, _ = vector.reset(seed=5)
+    for i, single in enumerate(singles):
+        np.testing.assert_array_equal(observations[i], single.reset(seed=5 + i)[0])
+    rng, over = np.random.default_rng(0), np.zeros(N, bool)
+    ends = 0
+    for _ in range(40):
+        actions = skills(rng)
+        observations, rewards, terminated, truncated, infos = vector.step(actions)
+        for i, single in enumerate(singles):
+            if over[i]:
+                observation, _ = single.reset()
+                reward, flags = 0.0, (False, False)
+                assert not infos["_skill_steps"][i]
+            else:
+                observation, reward, *flags, info = single.step(actions[i])
+                for key in ("skill_steps", "skill_rewards", "subtasks_completed_step"):
+                    assert infos[key][i] == info[key]
+                    assert infos[f"_{key}"][i]
+                assert infos["subtasks_completed"][i] == info["subtasks_completed"]
+            np.testing.assert_array_equal(observations[i], observation)
+            assert (rewards[i], terminated[i], truncated[i]) == (reward, *flags)
+        over = terminated | truncated
+        ends += over.sum()
+    assert ends > 10
+
+
+def test_same_step_gives_the_transitions_of_next_step_without_the_reset_steps() -> None:
+    env = world_vector(SAME_STEP)
+    env.reset(seed=5)
+    singles = [world_single() for _ in range(N)]
+    for i, single in enumerate(singles):
+        single.reset(seed=5 + i)
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(30):
+        actions = skills(rng)
+        observations, rewards, terminated, truncated, infos = env.step(actions)
+        for i, single in enumerate(singles):
+            observation, reward, *flags, info = single.step(actions[i])
+            assert (rewards[i], terminated[i], truncated[i]) == (reward, *flags)
+            if any(flags):
+                ends += 1
+                np.testing.assert_array_equal(infos["final_obs"][i], observation)
+                assert infos["_final_obs"][i] and infos["_final_info"][i]
+                assert infos["final_info"]["skill_rewards"][i] == info["skill_rewards"]
+                assert not infos["_skill_steps"][i]
+                observation, _ = single.reset()
+            else:
+                assert infos["skill_rewards"][i] == info["skill_rewards"]
+            np.testing.assert_array_equal(observations[i], observation)
+    assert ends > 8
+
+
+def test_other_vector_environments_end_inside_a_skill() -> None:
+    env = counting_vector([13, 4, 10_000])
+    env.reset(seed=0)
+    zeros = np.zeros((N, 2), np.float32)
+    observations, rewards, terminated, truncated, infos = env.step(zeros)
+    assert observations[:, 0].tolist() == [10, 4, 10]
+    assert rewards.tolist() == [45, 6, 45]
+    assert terminated.tolist() == [False, True, False]
+    assert infos["skill_steps"].tolist() == [10, 4, 10]
+    assert infos["t"].tolist() == [10, 4, 10]
+    observations, rewards, terminated, truncated, infos = env.step(zeros)
+    assert observations[:, 0].tolist() == [13, 0, 20]
+    assert rewards.tolist() == [10 + 11 + 12, 0, 145]
+    assert terminated.tolist() == [True, False, False]
+    assert infos["fresh"].tolist() == [False, True, False]
+    observations, rewards, *_ = env.step(zeros)
+    assert observations[:, 0].tolist() == [0, 4, 30]
+    assert rewards.tolist() == [0, 6, 245]
+
+
+def test_all_environments_may_be_over_at_once() -> None:
+    env = counting_vector([4, 4, 4])
+    env.reset(seed=0)
+    zeros = np.zeros((N, 2), np.float32)
+    assert env.step(zeros)[2].all()
+    observations, rewards, terminated, _, infos = env.step(zeros)
+    assert not observations[:, 0].any() and not rewards.any() and not terminated.any()
+    assert not infos["_skill_steps"].any()
+    assert env.step(zeros)[1].tolist() == [6, 6, 6]
+
+
+def test_results_are_copies() -> None:
+    env = world_vector()
+    env.reset(seed=0)
+    actions = skills(np.random.default_rng(1))
+    first = env.step(actions)
+    kept = first[0].copy()
+    first[0][:] = 1e6
+    other = world_vector()
+    other.reset(seed=0)
+    np.testing.assert_array_equal(other.step(actions)[0], kept)
+    np.testing.assert_array_equal(other.step(actions)[0], env.step(actions)[0])
+
+
+def test_frame_callback_sees_every_control_step() -> None:
+    makers = [lambda: CountingEnv(render_mode="rgb_array")] * 2
+    env = VectorSkillActions(SyncVectorEnv(makers, autoreset_mode=DISABLED), StubSkills())
+    frames: list[int] = []
+    env.frame_callback = lambda images: frames.append(int(images[1][0, 0, 0]))
+    env.reset(seed=0)
+    env.step(np.zeros((2, 2), np.float32))
+    assert frames == list(range(1, 11))
+
+
+def test_refuses_environments_that_reset_themselves() -> None:
+    inner = SyncVectorEnv([CountingEnv])
+    with pytest.raises(WrongAutoresetMode, match=r"autoreset_mode=AutoresetMode\.DISABLED"):
+        VectorSkillActions(inner, StubSkills())
+    inner = SyncVectorEnv([CountingEnv], autoreset_mode=DISABLED)
+    with pytest.raises(WrongAutoresetMode, match="NEXT_STEP"):
+        VectorSkillActions(inner, StubSkills(), autoreset_mode=DISABLED)
+
+
+def test_refuses_wrong_shapes_and_uneven_skills() -> None:
+    env = counting_vector([10_000] * N, model=StubSkills(early_end=4))
+    env.reset(seed=0)
+    with pytest.raises(InvalidSkill):
+        env.step(np.zeros((N + 1, 2), np.float32))
+    with pytest.raises(UnevenSkills, match="SyncVectorEnv"):
+        env.step(np.array([[0, 1], [0, -1], [0, -1]], np.float32))
+    env.reset(seed=0)
+    assert env.step(np.ones((N, 2), np.float32))[4]["skill_steps"].tolist() == [4, 4, 4]
