@@ -19,10 +19,7 @@ from skillgym.rl import GymnasiumVecEnv
 def main(skills: int = 20_000) -> None:
     """Train PPO for a number of skills."""
     # One forward pass decodes the skills of all kitchens; no processes are needed.
-    kitchens = gym.make_vec(
-        "SkillKitchen-v0", num_envs=8, vectorization_mode="vector_entry_point",
-        vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
-    )  # fmt: skip
+    kitchens = gym.make_vec("SkillKitchen-v0", 8, autoreset_mode=AutoresetMode.SAME_STEP)
     env = VecMonitor(GymnasiumVecEnv(kitchens))
     agent = PPO("MlpPolicy", env, n_steps=32, batch_size=64, seed=0, verbose=1)
     agent.learn(skills)

@@ -167,8 +167,7 @@ def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, f
         kitchens = gym.make_vec(
             preset.world,
             num_envs=min(10, preset.evaluation_episodes),
-            vectorization_mode="vector_entry_point",
-            vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},
+            autoreset_mode=AutoresetMode.DISABLED,
         )
         skills = VectorSkillActions(kitchens, model, autoreset_mode=AutoresetMode.SAME_STEP)
         env = GymnasiumVecEnv(skills)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from skillgym.cli.options import check_id, parse_options
+
+if TYPE_CHECKING:
+    from skillgym.evaluation import Episodes
+    from skillgym.evaluation.monitor import TrainingMonitor
 
 
 def main(
@@ -24,6 +28,8 @@ def main(
     eval_episodes: int = 20,
     final_episodes: int = 50,
     checkpoint_every: int = 25_000,
+    agent: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
+    minutes: float | None = None,
     folder: Path | None = None,
 ) -> None:
     """Train an agent. The same command goes on with a run that was stopped or killed.
@@ -41,6 +47,8 @@ def main(
         eval_episodes: Episodes of each evaluation during training.
         final_episodes: Episodes of the evaluation after training.
         checkpoint_every: Control steps between checkpoints.
+        agent: Keywords of the agent in place of the preset's, for example gradient_steps=2.
+        minutes: Time budget of the training; the run is complete when it is spent.
         folder: Run folder; runs/METHOD-WORLD-... by default.
     """
     from skillgym.evaluation.experiment import Experiment, ExperimentConfig
@@ -59,17 +67,17 @@ def main(
         eval_episodes=eval_episodes,
         final_episodes=final_episodes,
         checkpoint_every=checkpoint_every,
+        agent=parse_options(agent),
     )
     variant = "-".join(str(value).replace(" ", "_") for value in options.values())
     name = "-".join(filter(None, [method, world.split("/")[-1].lower(), variant, f"seed{seed}"]))
     folder = folder or Path("runs") / name
-    experiment = Experiment(
-        config,
-        folder,
-        on_evaluation=lambda step, episodes, monitor: monitor.say(
-            f"step {step:>8,}: {episodes.num_subtasks.mean():.2f} subtasks  "
-            + ", ".join(f"{key} {100 * rate:.0f} %" for key, rate in episodes.rates().items())
-        ),
-    )
-    result = experiment.run()
+    experiment = Experiment(config, folder, on_evaluation=tell)
+    result = experiment.run(seconds=None if minutes is None else 60.0 * minutes)
     print(f"{result['subtasks']:.2f} subtasks over {result['episodes']} episodes; run in {folder}")
+
+
+def tell(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:
+    """Print an evaluation above the progress bar."""
+    rates = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in episodes.rates().items())
+    monitor.say(f"step {step:>8,}: {episodes.num_subtasks.mean():.2f} subtasks   {rates}")

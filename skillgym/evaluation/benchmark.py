@@ -55,7 +55,7 @@ def run_cells(
                     break
                 while pending and len(running) < workers:
                     cell = pending.pop(0)
-                    running[cell] = start_cell(cell, folder / cell.name)
+                    running[cell] = start_training(cell.command(), folder / cell.name)
                 for cell in [
                     cell for cell, process in running.items() if process.poll() is not None
                 ]:
@@ -65,19 +65,19 @@ def run_cells(
                 bar.set_postfix_str(", ".join(cell.name for cell in running))
                 time.sleep(0.2)
         finally:
-            stop_cells(running.values())
+            stop_trainings(running.values())
     return failed
 
 
-def start_cell(cell: Cell, folder: Path) -> subprocess.Popen[bytes]:
-    """Start a cell in a process of its own session, so that Ctrl-C reaches it through us only.
+def start_training(arguments: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start a training in a process of its own session, so that Ctrl-C reaches it through us only.
 
     Args:
-        cell: The cell.
-        folder: Its run folder.
+        arguments: Arguments of `skillgym`, without the run folder.
+        folder: The run folder; what the process prints goes to its `log.txt`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "skillgym.cli.main", *cell.command(), "--folder", str(folder)]
+    command = [sys.executable, "-m", "skillgym.cli.main", *arguments, "--folder", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
@@ -85,11 +85,11 @@ def start_cell(cell: Cell, folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def stop_cells(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+def stop_trainings(processes: Iterable[subprocess.Popen[bytes]]) -> None:
     """Let processes write a checkpoint and end.
 
     Args:
-        processes: Running cells.
+        processes: What `start_training` gave.
     """
     processes = list(processes)
     for process in processes:

@@ -45,6 +45,7 @@ class ExperimentConfig:
         checkpoint_every: Control steps between checkpoints.
         log_every: Control steps between rows of the log.
         skill_model: Skill model in place of the preset's own.
+        agent: Keywords of the agent in place of the preset's.
     """
 
     method: str = "spirl-cl"
@@ -60,6 +61,7 @@ class ExperimentConfig:
     checkpoint_every: int = 25_000
     log_every: int = 2_500
     skill_model: str | None = None
+    agent: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -124,7 +126,7 @@ class Experiment:
         env = self._make_env(config.num_envs)
         evaluation_env = self._make_env(min(config.eval_episodes, 10))
         try:
-            agent = make_agent(config.method, env, seed=config.seed)
+            agent = make_agent(config.method, env, seed=config.seed, **config.agent)
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -39,7 +41,8 @@ def save_skill(
         directory: Where.
         world: Name of the world that the model was trained for (default: the model's own).
         dataset: Id of the dataset that it was trained on.
-        metrics: Numbers for `metrics.json` and the model card.
+        metrics: Numbers for `metrics.json` and the model card; those that are not finite are left
+            out.
 
     Returns:
         The directory.
@@ -64,6 +67,7 @@ def write_checkpoint(
 ) -> None:
     """Write the four files of `save_skill` into an existing directory, not atomically."""
     numbers = {name: float(value) for name, value in (metrics or {}).items()}
+    numbers = {name: value for name, value in numbers.items() if math.isfinite(value)}
     config = {
         "format": FORMAT,
         "type": model.type_tag,
@@ -151,6 +155,7 @@ def check_tensors(path: Path, given: Mapping[str, Tensor], expected: Mapping[str
             raise CheckpointMismatch(path, f"the tensor {name!r} is unknown")
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of Python, of skillgym and of the packages that matter for a checkpoint."""
     found = {"python": platform.python_version(), "skillgym": __version__}

@@ -64,7 +64,7 @@ class CsvWriter(KVWriter):
         step: int = 0,
     ) -> None:
         """Append one row."""
-        row = {key: float(value) for key, value in key_values.items() if _is_number(value)}
+        row = {key: value for key, value in key_values.items() if isinstance(value, (int, float))}
         self._rows.append(row)
         new = sorted(row.keys() - set(self._columns))
         self._columns += new
@@ -102,12 +102,6 @@ def run_logger(folder: Path, last_step: int = 0) -> Logger:
     except (ImportError, AssertionError):  # SB3 asserts that tensorboard is there
         pass
     return Logger(str(folder), writers)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) or (
-        hasattr(value, "item") and getattr(value, "size", 1) == 1
-    )
 
 
 def _is_before(row: Mapping[str, Any], last_step: int) -> bool:

@@ -96,7 +96,8 @@ class OfflineTrainer:
         self.best_step, self.best_value = 0, math.inf
         self.metrics: dict[str, float] = {}
         self._train, self._evaluate = train, evaluate
-        self._world, self._dataset = world or model.world, dataset
+        model.world = world or model.world
+        self._dataset = dataset
         self._progress_bar = progress_bar
         self._rng = np.random.default_rng(config.seed)
         self._generator = torch.Generator(config.device).manual_seed(config.seed)
@@ -147,11 +148,11 @@ class OfflineTrainer:
 
     def _start(self, resume: bool) -> None:
         """Continue the run of the folder, or describe a new one."""
+        if not resume and (self.folder / "config.json").exists():
+            raise RunExists(self.folder)
         last = self.folder / "checkpoints" / "last"
         recover(last)
         if last.exists():
-            if not resume:
-                raise RunExists(self.folder)
             self._restore(last)
         else:
             describe_run(self.folder, self._settings())
@@ -161,7 +162,7 @@ class OfflineTrainer:
         return {
             "model": {"type": self.model.type_tag, "config": asdict(self.model.config)},
             "trainer": asdict(self.config),
-            "world": self._world,
+            "world": self.model.world,
             "dataset": self._dataset,
         }
 
@@ -211,9 +212,7 @@ class OfflineTrainer:
         begin, clock = self._since
         count, now = self.step - begin, time.perf_counter()
         means = {name: float(total) / count for name, total in self._sums.items()}
-        for name, value in means.items():
-            if not math.isfinite(value):
-                raise TrainingDiverged(self.step, name)
+        self._require_finite(means)
         self._sums, self._since = {}, (self.step, now)
         self._bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
         self._logger.record(STEP_KEY, self.step)
@@ -231,12 +230,19 @@ class OfflineTrainer:
             f"validation/{name}": float(sum(result[name] for result in results)) / len(results)
             for name in results[0]
         }
+        self._require_finite(means)
         self._record(means)
 
     def _record(self, metrics: Mapping[str, float]) -> None:
-        self.metrics |= metrics
+        """Log numbers; of those that are finite, the latest go into the checkpoints."""
+        self.metrics |= {name: value for name, value in metrics.items() if math.isfinite(value)}
         for name, value in metrics.items():
             self._logger.record(name, value)
+
+    def _require_finite(self, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(self.step, name)
 
     def _save_if_best(self) -> None:
         value = self.metrics[f"validation/{self.model.selection_metric}"]
@@ -257,7 +263,6 @@ class OfflineTrainer:
             write_checkpoint(
                 self.model,
                 directory,
-                world=self._world,
                 dataset=self._dataset,
                 metrics={**self.metrics, "step": self.step},
             )
@@ -292,7 +297,7 @@ class OfflineTrainer:
 
 def pretrain(
     model: SkillModule,
-    dataset: WindowDataset,
+    data: WindowDataset,
     folder: str | Path,
     config: TrainerConfig | None = None,
     *,
@@ -303,7 +308,7 @@ def pretrain(
 
     Args:
         model: What to train, in place; its `max_steps` is the length of the windows.
-        dataset: Trajectories; the validation share is split off by episode, chosen by the seed.
+        data: Trajectories; the validation share is split off by episode, chosen by the seed.
         folder: Run folder.
         config: Settings.
         resume: Continue the run in the folder, if there is one.
@@ -311,7 +316,7 @@ def pretrain(
     """
     config = config or TrainerConfig()
     rng = np.random.default_rng(config.seed)
-    train, validation = dataset.split(config.validation_share, rng)
+    train, validation = data.split(config.validation_share, rng)
     horizon = model.max_steps
     trainer = OfflineTrainer(
         model,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from skillgym_envs.core.errors import SkillgymError
+from collections.abc import Iterable
+
+from skillgym_envs.core.errors import SkillgymError, nearest
 
 
 class UnusablePrior(SkillgymError, ValueError):
@@ -44,3 +46,10 @@ class NormalizedObservations(SkillgymError, ValueError):
             "Got VecNormalize with norm_obs=True, expected the raw observations that the prior was "
             "trained on; use norm_obs=False."
         )
+
+
+class UnknownPreset(SkillgymError, ValueError):
+    """There is no method of this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown method {name!r}; {nearest(name, known)}")

@@ -82,7 +82,7 @@ class SkillModule(nn.Module, ABC):
 
     @abstractmethod
     def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
-        """Scalars that judge the model on data it has not seen, in evaluation mode."""
+        """Scalars that judge the model, set to evaluation mode, on data it has not seen."""
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """Groups for the optimiser; a subclass may give some parameters another learning rate."""

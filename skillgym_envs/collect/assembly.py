@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,8 +41,13 @@ def assemble(
 
     Returns:
         The dataset's folder.
+
+    Raises:
+        OSError: If it cannot be written, for example because there is too little space.
     """
     shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    _check_room(work, episodes)
     with _datasets_root(work), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # optional fields that are left out
         dataset = _create(spec, episodes)
@@ -64,6 +71,17 @@ def assemble(
         final.replace(work / "replaced")
     finished.replace(final)
     return final
+
+
+def _check_room(folder: Path, episodes: Sequence[Episode]) -> None:
+    """Fail while nothing is written yet: HDF5 crashes the process when a disk runs full."""
+    arrays = sum(e.observations.nbytes + e.actions.nbytes + e.rewards.nbytes for e in episodes)
+    needed = int(1.2 * arrays) + len(episodes) * 2**15 + 2**16  # chunks are rounded up
+    if hasattr(os, "posix_fallocate"):
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, needed)
+    elif shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _create(spec: DatasetSpec, episodes: Sequence[Episode]) -> minari.MinariDataset:
@@ -110,7 +128,7 @@ def _metadata(
         "observation_layout": layout,
         "success": success_table(episodes),
         "expert_seconds": round(sum(episode.facts["seconds"] for episode in episodes), 1),
-        "wall_seconds": round(wall_seconds, 1),
+        "wall_seconds": round(wall_seconds, 1),  # of the last run, if there were several
     }
 
 

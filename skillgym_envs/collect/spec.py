@@ -74,7 +74,7 @@ class DatasetSpec:
             "dataset_id": self.dataset_id,
             "seed": self.seed,
             "episodes": len(self.plans),
-            "plans_sha256": hashlib.sha256(plans).hexdigest(),
+            "plans_sha256": hashlib.sha256(plans).hexdigest()[:16],
             "env": json.loads(json.dumps([self.env_id, dict(self.env_kwargs)])),
             "mujoco": mujoco.__version__,
             "code_sha256": code_sha256(),
@@ -82,12 +82,12 @@ class DatasetSpec:
 
 
 def code_sha256() -> str:
-    """Digest of the worlds' source files: which expert and which world made a dataset."""
+    """Digest of the worlds' source files (16 digits): which expert and world made a dataset."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 def package_versions() -> dict[str, str]:

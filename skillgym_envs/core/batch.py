@@ -123,6 +123,11 @@ class WorldBatch:
         names: NDArray[np.object_] = self._names[completed @ self._bits]
         return names
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Give the simulator its model back, which it does not pickle."""
+        self.__dict__.update(state)
+        self.simulator.attach(self.world.model)
+
     def _checked(
         self, actions: NDArray[Any], active: NDArray[np.bool_] | None
     ) -> NDArray[np.float64]:

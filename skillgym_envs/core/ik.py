@@ -74,12 +74,12 @@ class SiteIk:
     @property
     def position(self) -> Array:
         """World position (3,) [m] of the site in the scratch state."""
-        return self.scratch.site_xpos[self.site].copy()
+        return np.array(self.scratch.site_xpos[self.site])
 
     @property
     def rotation(self) -> Array:
         """World orientation (3, 3) of the site in the scratch state."""
-        return self.scratch.site_xmat[self.site].reshape(3, 3).copy()
+        return np.array(self.scratch.site_xmat[self.site]).reshape(3, 3)
 
     def jacobian(self) -> Array:
         """Jacobian (6, J) of the site: three rows of position, three of rotation."""
@@ -155,7 +155,5 @@ class SiteIk:
             if error < tolerance:
                 break
             change = np.clip(self.step(gap, turn, damping=0.02), -0.2, 0.2)
-            qpos[self.qpos_slots] = np.clip(
-                qpos[self.qpos_slots] + change, self.lower, self.upper
-            )
+            qpos[self.qpos_slots] = np.clip(qpos[self.qpos_slots] + change, self.lower, self.upper)
         return qpos[self.qpos_slots].copy(), error

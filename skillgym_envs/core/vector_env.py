@@ -141,7 +141,8 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
             if ended.any():
                 infos = self._start_ended(ended, infos)
         # Copies: callers may write to what they get.
-        return self._batch.observation.copy(), outcome.reward, terminated.copy(), truncated, infos
+        flags = terminated.copy(), truncated.copy()
+        return self._batch.observation.copy(), outcome.reward, *flags, infos
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
         """Draw every environment: N frames (height, width, 3), or None without a render mode."""

@@ -1,4 +1,4 @@
-"""Scripted expert of the kitchen: does any sequence of elements from any state, varied like a person."""
+"""Scripted expert of the kitchen: any sequence of elements, from any state, varied like a person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skillgym_envs.core.errors import UnknownTask
 from skillgym_envs.core.ik import SiteIk, rotation_error
-from skillgym_envs.kitchen.phases import Manner, Offset, Phase, Scene, level
+from skillgym_envs.kitchen.phases import Manner, Offset, Phase, Scene
 from skillgym_envs.kitchen.tasks import ELEMENTS
 from skillgym_envs.kitchen.waypoints import OPEN, PLANS
 
@@ -26,7 +26,7 @@ _STIFFNESS = np.array([870.0] * 4 + [120.0] * 3)  # position gains of the arm's 
 _DAMPING = np.array([100.0] * 4 + [10.0] * 3)  # joint damping [N m s/rad]
 # A joint covers only this share of the way to its position target within a control step.
 _SHARE = 1.0 - np.exp(-_CONTROL_STEP * _STIFFNESS / _DAMPING)
-_MAX_DRIFT = 0.02  # of that, towards the resting posture
+_MAX_DRIFT = 0.03  # of that, towards the resting posture
 _MAX_CHANGE = 0.075  # joint motion asked for in a control step [rad]
 _LOOKAHEAD = 0.05  # the arm coasts for about this long [s]
 _POSTURE = np.array([-1.1, -1.2, 1.5, -2.0, 0.0, 1.2, 1.2])  # elbow to the right, wrist centred
@@ -64,20 +64,23 @@ class ExpertStyle:
 
 
 def hand_rotation(pitch: float, yaw: float, roll: float = 0.0) -> Array:
-    """Orientation (3, 3) of a hand that points along y: rolled, then tilted up by pitch, then turned left."""
+    """Orientation (3, 3) of a hand that points along y, then rolls, tilts up and turns left [rad]."""
     cos, sin = np.cos([pitch, yaw, roll]), np.sin([pitch, yaw, roll])
     tilt = np.array([[1.0, 0.0, 0.0], [0.0, cos[0], -sin[0]], [0.0, sin[0], cos[0]]])
     turn = np.array([[cos[1], -sin[1], 0.0], [sin[1], cos[1], 0.0], [0.0, 0.0, 1.0]])
     spin = np.array([[cos[2], -sin[2], 0.0], [sin[2], cos[2], 0.0], [0.0, 0.0, 1.0]])
-    return turn @ tilt @ _FORWARD @ spin
+    rotation: Array = turn @ tilt @ _FORWARD @ spin
+    return rotation
 
 
 class KitchenExpert:
     """Closed-loop controller that works through a sequence of elements.
 
-    Each element is a list of phases (`waypoints.py`). A phase gives a fingertip pose; the arm follows it with
-    one damped-least-squares step per control step, with gravity compensated. A try that slips or
-    stalls is begun again; the next element follows when the current one is well inside its goal.
+    Each element is a list of phases (`waypoints.py`). A phase gives a fingertip pose; the arm
+    follows it with one damped-least-squares step per control step, gravity compensated. A try that
+    slips or stalls is begun again; the next element follows when the current one is well inside its
+    goal. Apart from a little smoothing, an action depends on the state and the phase alone, so that
+    a policy can learn it from observations.
     """
 
     def __init__(
@@ -113,10 +116,13 @@ class KitchenExpert:
         self._gravity = np.zeros(data.model.nv)
         self._change = np.zeros(7)
         self._tremor = np.zeros(7)
-        self._index = 0
+        self._index = self._phase = self._steps = 0
+        self._pace = 0.0
+        self._phases: list[Phase] = []
         self.tries = 1
+        scene, _ = self._look(data)
         self._skip_finished(data.qpos)
-        self._begin_try()
+        self._begin_try(scene)
 
     @property
     def done(self) -> bool:
@@ -142,10 +148,7 @@ class KitchenExpert:
         Returns:
             Action (9,) in [-1, 1]: joint velocities in units of 2 rad/s (fingers: 2 m/s).
         """
-        self._ik.update(data.qpos)
-        rotation = self._ik.rotation
-        tip = self._ik.position + _TIP * rotation[:, 2]
-        scene = Scene(self._ik.scratch, tip, float(data.qpos[7] + data.qpos[8]))
+        scene, rotation = self._look(data)
         self._advance(scene)
         wanted, opening = np.zeros(7), OPEN / 2
         if not self.done:
@@ -160,8 +163,15 @@ class KitchenExpert:
         action[:7] += self._tremor
         return np.clip(action, -1.0, 1.0)
 
+    def _look(self, data: mujoco.MjData) -> tuple[Scene, Array]:
+        """The scene and the orientation (3, 3) of the hand."""
+        self._ik.update(data.qpos)
+        rotation = self._ik.rotation
+        tip = self._ik.position + _TIP * rotation[:, 2]
+        return Scene(self._ik.scratch, tip, float(data.qpos[7] + data.qpos[8])), rotation
+
     def _follow(self, phase: Phase, scene: Scene, rotation: Array, data: mujoco.MjData) -> Array:
-        """Joint motion (7,) [rad] of this control step that brings the hand towards a phase's pose."""
+        """Joint motion (7,) [rad] of this control step, towards a phase's pose."""
         self._pace = 0.85 * self._pace + self._rng.normal(0.0, 0.5 * self.style.pace)
         velocity = self._ik.jacobian()[:3] @ data.qvel[:7]
         gap = phase.target(scene) - scene.tip - _LOOKAHEAD * velocity
@@ -199,25 +209,31 @@ class KitchenExpert:
         first = self._index
         self._skip_finished(scene.data.qpos)
         self.tries = self.tries + 1 if self._index == first else 1
-        self._begin_try()
+        self._begin_try(scene)
 
     def _skip_finished(self, qpos: Array) -> None:
         while not self.done and goal_distance(self.sequence[self._index], qpos) < _GOOD:
             self._index += 1
 
-    def _begin_try(self) -> None:
+    def _begin_try(self, scene: Scene) -> None:
         """Draw a manner and start with the first phase."""
         self._phase = self._steps = 0
         self._pace = 0.0
         manner = self.style.manner(self._rng)
-        self._phases = [] if self.done else PLANS[self.sequence[self._index]](manner)
+        self._phases = [] if self.done else PLANS[self.sequence[self._index]](manner, scene)
 
 
 def _draw_back(tip: Array) -> Phase:
     """Opens the hand and moves it away from the furniture."""
-    goal = tip + [0.0, -0.12, 0.0]
+    goal = tip + np.array([0.0, -0.12, 0.0])
     return Phase(
-        "draw back", lambda s: goal, lambda s: s.tip[1] < goal[1] + 0.04, OPEN, 0.3, -0.3, 0.0, level
+        name="draw back",
+        target=lambda s: goal,
+        over=lambda s: s.tip[1] < goal[1] + 0.04,
+        opening=OPEN,
+        speed=0.3,
+        pitch=-0.3,
+        yaw=0.0,
     )
 
 

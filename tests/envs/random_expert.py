@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -38,6 +40,12 @@ def achieved(observations: np.ndarray) -> tuple[str, ...]:
 
 def impossible(observations: np.ndarray) -> tuple[str, ...]:
     return ("something else",)
+
+
+def ends_its_process(plan: Sequence[str], rng: np.random.Generator) -> RandomExpert:
+    """As the system does to a process that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return RandomExpert(plan, rng)
 
 
 def random_dataset(**changes: object) -> DatasetSpec:

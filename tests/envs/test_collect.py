@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -23,11 +24,17 @@ from skillgym_envs.collect import (
     ExpertFailed,
     StaleEpisodes,
     UnknownDataset,
+    WorkerDied,
     collect,
     dataset_spec,
 )
 from tests.envs import random_expert
-from tests.envs.random_expert import RandomExpert, impossible, random_dataset
+from tests.envs.random_expert import (
+    RandomExpert,
+    ends_its_process,
+    impossible,
+    random_dataset,
+)
 
 SMALL = random_dataset(plans=(("long", "done"),) * 6)
 STAGING = "skillgym/kitchen/.random-v0.collecting"
@@ -129,6 +136,27 @@ def test_full_disk_is_explained_and_the_run_goes_on(small: Path, tmp_path: Path)
     assert content(collect(SMALL, tmp_path, workers=1)) == content(small)
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs posix_fallocate")
+def test_disk_without_room_for_the_final_file_is_explained(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", no_space)
+        with pytest.raises(DiskFull, match="6 of 6 episodes are safe"):
+            collect(SMALL, tmp_path, workers=1)
+    assert not (tmp_path / SMALL.dataset_id).exists()
+    assert content(collect(SMALL, tmp_path, workers=1)) == content(small)
+
+
+def test_worker_that_the_system_ends_is_explained(tmp_path: Path) -> None:
+    spec = random_dataset(plans=SMALL.plans, make_expert=ends_its_process)
+    with pytest.raises(WorkerDied, match="same command with fewer workers"):
+        collect(spec, tmp_path, workers=2)
+
+
 def test_damaged_episode_file_is_collected_again(small: Path, tmp_path: Path) -> None:
     failing = random_dataset(plans=SMALL.plans, achieved=impossible)
     with pytest.raises(ExpertFailed):
@@ -168,20 +196,26 @@ def test_episodes_stop_at_the_time_limit(tmp_path: Path) -> None:
     assert episode.truncations[-1] and not episode.terminations[-1]
 
 
-def run_and_kill(folder: Path, workers: int, seconds: float) -> bool:
-    """Whether the run ended by itself before it was killed; no process may be left of it."""
+def run_and_kill(folder: Path, workers: int, episodes: int, delay: float = 0.0) -> bool:
+    """Kill a run a moment after it has finished a number of episodes; no process may be left of it.
+
+    Returns:
+        Whether the run ended by itself before.
+    """
     command = [sys.executable, "-m", random_expert.__name__, str(folder), str(workers)]
     root = Path(__file__).parents[2]
     process = subprocess.Popen(command, cwd=root, start_new_session=True)
+    while process.poll() is None and len(list(folder.glob(f"{STAGING}/*.npz"))) < episodes:
+        time.sleep(0.01)
     try:
-        assert process.wait(seconds) == 0
+        assert process.wait(delay) == 0
         return True
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
         return False
     finally:
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + 30.0
         while process_group_lives(process.pid):
             if time.monotonic() > deadline:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -201,20 +235,22 @@ def kill_and_resume(tmp_path: Path, kills: int) -> None:
     """Kill runs at random moments, resuming each; what they finish equals an undisturbed run."""
     rng = np.random.default_rng(0)
     spec = random_dataset()
+    total = len(spec.plans)
     whole = content(collect(spec, tmp_path / "whole", workers=1))
-    dataset = tmp_path / "broken" / spec.dataset_id
+    folder = tmp_path / "broken"
+    dataset = folder / spec.dataset_id
     while kills:
-        ended = run_and_kill(tmp_path / "broken", 1 + kills % 2, rng.uniform(0.4, 1.6))
-        kills -= not ended
+        finished = len(list(folder.glob(f"{STAGING}/*.npz")))
+        more = int(rng.integers(finished, total + 1))
+        kills -= not run_and_kill(folder, 1 + kills % 2, more, rng.uniform(0.0, 0.1))
         if dataset.exists():  # complete, or not there at all
             assert content(dataset) == whole
             shutil.rmtree(dataset)
-    assert run_and_kill(tmp_path / "broken", 2, 120.0)
-    assert content(dataset) == whole
+    assert content(collect(spec, folder, workers=1)) == whole
 
 
-def test_killed_runs_resume_to_the_same_dataset(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, kills=2)
+def test_killed_run_resumes_to_the_same_dataset(tmp_path: Path) -> None:
+    kill_and_resume(tmp_path, kills=1)
 
 
 @pytest.mark.slow

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from skillgym.data import WindowDataset, episodes_of_task
-from skillgym_envs.collect import dataset_spec, registered_datasets
+from skillgym.data import WindowDataset, episodes_of_task, load_windows
+from skillgym_envs.collect import collect, dataset_spec, registered_datasets
+from skillgym_envs.collect.episodes import Recorder
 from skillgym_envs.kitchen.datasets import (
     ORDER_STATISTICS,
     completed_elements,
@@ -111,3 +113,19 @@ def test_docs_list_every_dataset() -> None:
     for name in registered_datasets():
         spec = dataset_spec(name)
         assert f"| `{name}` | `{spec.dataset_id}` | {len(spec.plans)} |" in page
+
+
+def test_expert_episodes_do_what_the_dataset_promises(tmp_path: Path) -> None:
+    spec = dataset_spec("kitchen-play-mini")
+    spec = replace(spec, plans=spec.plans[:2])
+    folder = collect(spec, tmp_path, workers=1)
+    data = load_windows(folder)
+    for index, plan in enumerate(spec.plans):
+        observations, actions = data.episode(index)
+        assert completed_elements(observations)[:4] == plan
+        assert np.abs(actions).max() <= 1.0
+        assert (observations[:, 30:] == observations[0, 30:]).all()
+    alone = Recorder(spec).record(1)  # does not depend on the episode before
+    np.testing.assert_array_equal(alone.observations, data.episode(1)[0])
+    size = sum(file.stat().st_size for file in folder.rglob("*"))
+    assert size * 12 / 2 < 5e6

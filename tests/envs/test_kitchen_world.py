@@ -53,7 +53,6 @@ def test_physics_equal_frankakitchen_v1(reference, seed):
     env.reset(seed=seed)
     reference.reset(seed=seed)
     theirs, ours = reference.unwrapped.data, env.unwrapped.data
-    # Only the start velocity of the reference depends on its history; it is zero at the first.
     for action in rng.uniform(-1.2, 1.2, (280, 9)):
         *_, terminated, _, _ = reference.step(action)
         env.step(action)

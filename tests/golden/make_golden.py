@@ -1,6 +1,6 @@
 """Write the golden checkpoints: tiny skill models with the outputs that later versions must give.
 
-Run `python -m tests.golden.make_golden NAME` once per release or new model type. Existing ones are never written again.
+Run `python -m tests.golden.make_golden VERSION` once per release or new model type.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ def outputs(model: SkillModule, obs: np.ndarray, skill: np.ndarray) -> dict[str,
     actions = [model.act(obs, state, t) for t in range(model.max_steps)]
     with torch.no_grad():
         prior = model.prior(torch.from_numpy(obs))
-    return {
+    found = {
         "actions": np.stack(actions, axis=1),
         "prior_mean": prior.mean.numpy(),
         "prior_log_std": prior.log_std.numpy(),
     }
+    # safetensors writes the memory of an array as it lies, without regard to its strides
+    return {name: np.ascontiguousarray(array) for name, array in found.items()}
 
 
 def main() -> None:

@@ -71,9 +71,9 @@ def test_samples_are_reparameterised_and_repeatable() -> None:
     assert torch.all(parameters.grad != 0)
 
 
-def random_mixture(generator: torch.Generator, batch: int, count: int, size: int) -> GaussianMixture:
-    logits = torch.randn(batch, count, generator=generator, dtype=torch.double)
-    return GaussianMixture(logits.log_softmax(-1), random_gaussian(generator, batch, count, size))
+def random_mixture(generator: torch.Generator, *shape: int) -> GaussianMixture:
+    logits = torch.randn(shape[:2], generator=generator, dtype=torch.double)
+    return GaussianMixture(logits.log_softmax(-1), random_gaussian(generator, *shape))
 
 
 def test_mixture_density_equals_torch(generator: torch.Generator) -> None:

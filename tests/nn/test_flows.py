@@ -18,9 +18,7 @@ def random_flow(seed: int = 0) -> RealNVP:
     generator = torch.Generator().manual_seed(seed)
     flow = RealNVP(SIZE, CONTEXT, num_layers=3, hidden_size=8).double()
     for parameter in flow.parameters():
-        parameter.data = 0.4 * torch.randn(
-            parameter.shape, generator=generator, dtype=torch.double
-        )
+        parameter.data = 0.4 * torch.randn(parameter.shape, generator=generator, dtype=torch.double)
     return flow
 
 
@@ -61,9 +59,7 @@ def test_density_integrates_to_one() -> None:
     flow = RealNVP(2, 1, num_layers=2, hidden_size=8).double()
     generator = torch.Generator().manual_seed(2)
     for parameter in flow.parameters():
-        parameter.data = 0.3 * torch.randn(
-            parameter.shape, generator=generator, dtype=torch.double
-        )
+        parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.double)
     axis = torch.linspace(-9, 9, 361, dtype=torch.double)
     grid = torch.cartesian_prod(axis, axis)
     distribution = FlowDistribution(flow, torch.ones(1, 1, dtype=torch.double), 2)

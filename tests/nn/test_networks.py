@@ -30,8 +30,11 @@ def test_mlp_has_two_more_linear_layers_than_hidden_ones() -> None:
     layers = [layer for layer in MLP(3, 8, 2, 4) if isinstance(layer, nn.Linear)]
     assert len(layers) == 6
     assert [layer.bias is None for layer in layers] == [False, True, True, True, True, False]
-    assert all(layer.bias is not None for layer in MLP(3, 8, 2, 4, batch_norm=False).children()
-               if isinstance(layer, nn.Linear))
+    assert all(
+        layer.bias is not None
+        for layer in MLP(3, 8, 2, 4, batch_norm=False).children()
+        if isinstance(layer, nn.Linear)
+    )
 
 
 def test_mlp_treats_all_leading_axes_as_batch() -> None:

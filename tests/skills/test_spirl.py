@@ -282,7 +282,8 @@ def test_other_spaces_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("skill_horizon", 0), ("latent_bound", 0.0), ("beta", -1.0), ("prior", "x")]
+    ("field", "value"),
+    [("skill_horizon", 0), ("latent_bound", 0.0), ("beta", -1.0)],
 )
 def test_impossible_configurations_are_refused(field: str, value: object) -> None:
     with pytest.raises(InvalidConfig, match=f"Got {field}="):

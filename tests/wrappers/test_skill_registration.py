@@ -83,7 +83,9 @@ def test_vector_entry_point(skill_model: str) -> None:
     single = gym.make("SkillKitchen-v0", skill_model=skill_model)
     np.testing.assert_array_equal(observations[1], single.reset(seed=2)[0])
     skill = np.full(10, 0.5, np.float32)
-    np.testing.assert_allclose(env.step(np.stack([skill] * 2))[0][1], single.step(skill)[0], atol=1e-4)
+    np.testing.assert_allclose(
+        env.step(np.stack([skill] * 2))[0][1], single.step(skill)[0], atol=1e-4
+    )
 
 
 def test_checks(skill_model: str) -> None:

@@ -18,7 +18,7 @@ from skillgym_envs.core.vector_env import WorldVectorEnv
 from tests.skill_stubs import CountingEnv, StubSkills
 from tests.toy_world import ToyWorld
 
-N, LIMIT = 3, 25
+N, LIMIT = 3, 45
 DISABLED, SAME_STEP = AutoresetMode.DISABLED, AutoresetMode.SAME_STEP
 
 
@@ -43,9 +43,11 @@ def counting_vector(
     return VectorSkillActions(inner, model or StubSkills(), autoreset_mode=mode)
 
 
-def skills(rng: np.random.Generator) -> np.ndarray:
-    # Strong pushes, so that some episodes terminate inside a skill.
-    return np.stack([rng.choice([-2.0, 2.0], N), rng.uniform(-2, 2, N)], axis=1).astype(np.float32)
+def skills(rng: np.random.Generator, fresh: np.ndarray) -> np.ndarray:
+    """Random pushes; environment 0 completes its task by going left and then right."""
+    chosen = np.stack([rng.choice([-2.0, 2.0], N), rng.uniform(-2, 2, N)], axis=1)
+    chosen[0, 0] = -2.0 if fresh[0] else 2.0
+    return chosen.astype(np.float32)
 
 
 def test_environment_i_equals_a_single_one_with_the_same_seed() -> None:
@@ -54,9 +56,10 @@ def test_environment_i_equals_a_single_one_with_the_same_seed() -> None:
     for i, single in enumerate(singles):
         np.testing.assert_array_equal(observations[i], single.reset(seed=5 + i)[0])
     rng, over = np.random.default_rng(0), np.zeros(N, bool)
-    ends = 0
-    for _ in range(40):
-        actions = skills(rng)
+    fresh = np.ones(N, bool)
+    terminations = truncations = 0
+    for _ in range(60):
+        actions = skills(rng, fresh)
         observations, rewards, terminated, truncated, infos = vector.step(actions)
         for i, single in enumerate(singles):
             if over[i]:
@@ -71,9 +74,10 @@ def test_environment_i_equals_a_single_one_with_the_same_seed() -> None:
                 assert infos["subtasks_completed"][i] == info["subtasks_completed"]
             np.testing.assert_array_equal(observations[i], observation)
             assert (rewards[i], terminated[i], truncated[i]) == (reward, *flags)
-        over = terminated | truncated
-        ends += over.sum()
-    assert ends > 10
+        fresh, over = over, terminated | truncated
+        terminations += terminated.sum()
+        truncations += truncated.sum()
+    assert terminations > 5 and truncations > 5
 
 
 def test_same_step_gives_the_transitions_of_next_step_without_the_reset_steps() -> None:
@@ -82,15 +86,15 @@ def test_same_step_gives_the_transitions_of_next_step_without_the_reset_steps() 
     singles = [world_single() for _ in range(N)]
     for i, single in enumerate(singles):
         single.reset(seed=5 + i)
-    rng, ends = np.random.default_rng(0), 0
-    for _ in range(30):
-        actions = skills(rng)
+    rng, fresh = np.random.default_rng(0), np.ones(N, bool)
+    terminations = truncations = 0
+    for _ in range(60):
+        actions = skills(rng, fresh)
         observations, rewards, terminated, truncated, infos = env.step(actions)
         for i, single in enumerate(singles):
             observation, reward, *flags, info = single.step(actions[i])
             assert (rewards[i], terminated[i], truncated[i]) == (reward, *flags)
             if any(flags):
-                ends += 1
                 np.testing.assert_array_equal(infos["final_obs"][i], observation)
                 assert infos["_final_obs"][i] and infos["_final_info"][i]
                 assert infos["final_info"]["skill_rewards"][i] == info["skill_rewards"]
@@ -99,20 +103,23 @@ def test_same_step_gives_the_transitions_of_next_step_without_the_reset_steps() 
             else:
                 assert infos["skill_rewards"][i] == info["skill_rewards"]
             np.testing.assert_array_equal(observations[i], observation)
-    assert ends > 8
+        fresh = terminated | truncated
+        terminations += terminated.sum()
+        truncations += truncated.sum()
+    assert terminations > 5 and truncations > 5
 
 
 def test_other_vector_environments_end_inside_a_skill() -> None:
     env = counting_vector([13, 4, 10_000])
     env.reset(seed=0)
     zeros = np.zeros((N, 2), np.float32)
-    observations, rewards, terminated, truncated, infos = env.step(zeros)
+    observations, rewards, terminated, _, infos = env.step(zeros)
     assert observations[:, 0].tolist() == [10, 4, 10]
     assert rewards.tolist() == [45, 6, 45]
     assert terminated.tolist() == [False, True, False]
     assert infos["skill_steps"].tolist() == [10, 4, 10]
     assert infos["t"].tolist() == [10, 4, 10]
-    observations, rewards, terminated, truncated, infos = env.step(zeros)
+    observations, rewards, terminated, _, infos = env.step(zeros)
     assert observations[:, 0].tolist() == [13, 0, 20]
     assert rewards.tolist() == [10 + 11 + 12, 0, 145]
     assert terminated.tolist() == [True, False, False]
@@ -136,7 +143,7 @@ def test_all_environments_may_be_over_at_once() -> None:
 def test_results_are_copies() -> None:
     env = world_vector()
     env.reset(seed=0)
-    actions = skills(np.random.default_rng(1))
+    actions = skills(np.random.default_rng(1), np.ones(N, bool))
     first = env.step(actions)
     kept = first[0].copy()
     first[0][:] = 1e6

@@ -1,0 +1,179 @@
+"""The methods of the SPiRL paper as presets of the same parts: environments and agents.
+
+Paper: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
+Sec. 4.2; arXiv:2010.11944. Numbers are those of the authors' kitchen configurations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import gymnasium as gym
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
+
+from skillgym.nn.mlp import LEAKY_SLOPE
+from skillgym.rl.errors import UnknownPreset
+from skillgym.rl.prior_sac import PriorSAC
+from skillgym.rl.vec_env import GymnasiumVecEnv
+from skillgym.wrappers import VectorSkillActions
+
+DEEP, SHALLOW = (256,) * 6, (256,) * 3
+"""Hidden layers of the authors' "5 x 256" and "2 x 256", which count square layers only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentPreset:
+    """A method: which actions an agent has, where its policy starts, what it is regularised by.
+
+    Attributes:
+        title: What it is, in a few words.
+        skill_model: Default skill model (of the kitchen) whose skills are the actions; None for
+            primitive actions. Single-step models make primitive actions skills.
+        start: The policy starts as the `"prior"` of the skill model, or as a `"random"` network.
+        objective: `"prior"`: stay close to the prior. `"entropy"`: that of SAC.
+        target_divergence: Target of the mean divergence from the prior [nat].
+        critic_arch: Hidden layers of the critics.
+        learning_starts: Actions before the first update; skills if the actions are skills.
+        buffer_size: Transitions that are kept.
+    """
+
+    title: str
+    skill_model: str | None
+    start: Literal["prior", "random"] = "prior"
+    objective: Literal["prior", "entropy"] = "prior"
+    target_divergence: float = 5.0
+    critic_arch: tuple[int, ...] = DEEP
+    learning_starts: int = 1_000
+    buffer_size: int = 1_000_000
+
+
+_FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
+
+PRESETS: dict[str, AgentPreset] = {
+    "spirl-cl": AgentPreset(
+        title="closed-loop skills, prior-regularised", skill_model="spirl-kitchen"
+    ),
+    "spirl-ol": AgentPreset(
+        title="open-loop skills, prior-regularised", skill_model="spirl-kitchen-open"
+    ),
+    "ssp": AgentPreset(
+        title="open-loop skills without prior",
+        skill_model="spirl-kitchen-open",
+        start="random",
+        objective="entropy",
+    ),
+    "flat-prior": AgentPreset(
+        title="single-step actions, prior-regularised",
+        skill_model="flat-kitchen",
+        target_divergence=1.0,
+        **_FLAT,  # type: ignore[arg-type]
+    ),
+    "bc-sac": AgentPreset(
+        title="behaviour cloning, fine-tuned with SAC",
+        skill_model="flat-kitchen",
+        objective="entropy",
+        **_FLAT,  # type: ignore[arg-type]
+    ),
+    "sac": AgentPreset(
+        title="SAC from scratch",
+        skill_model=None,
+        start="random",
+        objective="entropy",
+        **_FLAT,  # type: ignore[arg-type]
+    ),
+}
+
+
+def find_preset(preset: str | AgentPreset) -> AgentPreset:
+    """The preset of a name.
+
+    Raises:
+        UnknownPreset: If there is none.
+    """
+    if isinstance(preset, AgentPreset):
+        return preset
+    if preset not in PRESETS:
+        raise UnknownPreset(preset, PRESETS)
+    return PRESETS[preset]
+
+
+def make_env(
+    preset: str | AgentPreset,
+    world: str = "skillgym/Kitchen-v0",
+    num_envs: int = 1,
+    skill_model: Any = None,
+    **options: Any,
+) -> GymnasiumVecEnv:
+    """The environments of a method, as SB3 takes them.
+
+    Args:
+        preset: The method.
+        world: Id of a world with primitive actions.
+        num_envs: Number of environments.
+        skill_model: Name, path or live skill model in place of the preset's own.
+        options: Keywords of the world and of its vector environment (`num_threads`).
+    """
+    name = find_preset(preset).skill_model
+    if name is None:
+        env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
+        return GymnasiumVecEnv(env)
+    env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
+    model = skill_model or name
+    skills = VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP)
+    return GymnasiumVecEnv(skills)
+
+
+def make_agent(
+    preset: str | AgentPreset,
+    env: VecEnv | gym.Env[Any, Any],
+    seed: int | None = None,
+    **overrides: Any,
+) -> PriorSAC:
+    """The agent of a method.
+
+    Args:
+        preset: The method.
+        env: Its environment or environments, for example of `make_env`.
+        seed: Seed of the agent and of the environments.
+        overrides: Keywords of `PriorSAC` in place of the preset's.
+    """
+    preset = find_preset(preset)
+    policy, policy_kwargs = "SkillPriorPolicy", {"critic_arch": preset.critic_arch}
+    if preset.start == "random":
+        policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
+    keywords = {
+        "prior": None if preset.start == "random" and preset.objective == "entropy" else "auto",
+        "kl": "sampled" if preset.objective == "prior" else None,
+        "target_divergence": preset.target_divergence,
+        "learning_starts": preset.learning_starts,
+        "buffer_size": preset.buffer_size,
+        "policy_kwargs": policy_kwargs,
+    }
+    return PriorSAC(policy, env, seed=seed, **{**keywords, **overrides})
+
+
+def load_agent(
+    preset: str | AgentPreset, path: str | Path, env: VecEnv | gym.Env[Any, Any] | None = None
+) -> PriorSAC:
+    """A saved agent of a method.
+
+    Args:
+        preset: The method.
+        path: File that its `save` wrote.
+        env: Its environments; without, it can only predict.
+    """
+    find_preset(preset)
+    return PriorSAC.load(path, env=env)
+
+
+def _random_networks(preset: AgentPreset) -> dict[str, Any]:
+    return {
+        "net_arch": {"pi": list(DEEP), "qf": list(preset.critic_arch)},
+        "activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE),
+        "optimizer_kwargs": {"fused": True},
+    }

@@ -1,0 +1,117 @@
+"""Experiments: what a run leaves behind, and that it survives interruptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillgym.errors import InvalidConfig, ResumeMismatch
+from skillgym.evaluation.benchmark import learning_curve
+from skillgym.evaluation.experiment import Experiment, ExperimentConfig
+from skillgym.pretraining.run_folder import STEP_KEY
+
+
+@pytest.fixture
+def config(kitchen_skills: Path) -> dict[str, Any]:
+    return {
+        "method": "spirl-cl",
+        "skill_model": str(kitchen_skills),
+        "steps": 900,
+        "num_envs": 2,
+        "num_threads": 1,
+        "eval_every": 300,
+        "eval_episodes": 1,
+        "final_episodes": 1,
+        "checkpoint_every": 300,
+        "log_every": 300,
+        "agent": {"learning_starts": 40, "batch_size": 8, "policy_kwargs": {"critic_arch": [8]}},
+    }
+
+
+def steps_of(folder: Path) -> int:
+    state = folder / "checkpoints" / "last" / "state.json"
+    return json.loads(state.read_text())["control_steps"] if state.exists() else 0
+
+
+def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -> None:
+    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    assert {path.name for path in tmp_path.iterdir()} >= {
+        "config.json", "command.txt", "environment.json", "metrics.csv", "checkpoints", "result.json",
+    }  # fmt: skip
+    assert json.loads((tmp_path / "config.json").read_text())["method"] == "spirl-cl"
+    versions = json.loads((tmp_path / "environment.json").read_text())["versions"]
+    assert {"mujoco", "torch", "stable-baselines3"} <= set(versions)
+    assert 900 <= result["steps"] < 900 + 2 * 10
+    assert result["subtasks"] == result["subtasks_of_episodes"][0]
+    assert learning_curve(tmp_path)[0] == [300, 600, 900]
+
+
+def test_a_complete_run_is_not_repeated(tmp_path: Path, config: dict[str, Any]) -> None:
+    (tmp_path / "result.json").write_text('{"subtasks": 3.0}')
+    assert Experiment(ExperimentConfig(**config), tmp_path).run() == {"subtasks": 3.0}
+
+
+def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"seed": 5}))
+    with pytest.raises(ResumeMismatch, match="seed"):
+        Experiment(ExperimentConfig(**config), tmp_path)
+
+
+def test_unknown_method_is_one_sentence() -> None:
+    with pytest.raises(InvalidConfig, match="spirl-cl"):
+        ExperimentConfig(method="spirl")
+
+
+def test_a_time_budget_ends_the_training(tmp_path: Path, config: dict[str, Any]) -> None:
+    config |= {"steps": 10**6}
+    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False, seconds=0.5)
+    assert result["steps"] < 10**5 and (tmp_path / "result.json").exists()
+
+
+def start(folder: Path, skills: Path) -> subprocess.Popen[str]:
+    arguments = [
+        *("train", "spirl-cl", "--skill-model", str(skills), "--steps", "3000"),
+        *("--eval-every", "10000", "--final-episodes", "1", "--checkpoint-every", "200"),
+        *("--agent", "learning_starts=10", "batch_size=8", "--folder", str(folder)),
+    ]
+    command = [sys.executable, "-m", "skillgym.cli.main", *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def wait_for_checkpoint(folder: Path, after: int) -> None:
+    deadline = time.monotonic() + 60
+    while steps_of(folder) <= after:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_ctrl_c_and_kill_leave_a_run_that_goes_on(tmp_path: Path, kitchen_skills: Path) -> None:
+    killed = start(tmp_path, kitchen_skills)
+    wait_for_checkpoint(tmp_path, 0)
+    killed.kill()
+    killed.communicate()
+    first = steps_of(tmp_path)
+
+    interrupted = start(tmp_path, kitchen_skills)
+    wait_for_checkpoint(tmp_path, first)
+    interrupted.send_signal(signal.SIGINT)
+    error = interrupted.communicate()[1]
+    assert interrupted.returncode == 130
+    assert "goes on where it stopped" in error and "Traceback" not in error
+    assert first < steps_of(tmp_path) < 3000
+
+    assert start(tmp_path, kitchen_skills).wait() == 0
+    assert json.loads((tmp_path / "result.json").read_text())["steps"] >= 3000
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()
+    column = rows[0].split(",").index(STEP_KEY)
+    steps = [float(row.split(",")[column]) for row in rows[1:]]
+    assert steps == sorted(set(steps))

@@ -1,0 +1,284 @@
+"""The offline trainer: it learns, resumes exactly, survives kills and tells what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skillgym.errors import (
+    CheckpointNotWritten,
+    InvalidConfig,
+    ResumeMismatch,
+    RunExists,
+    TrainingDiverged,
+)
+from skillgym.hub import load_skill
+from skillgym.hub.checkpoint import read_tensors
+from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
+from skillgym.skills.base import SkillModule
+from skillgym.skills.spirl import ClosedLoopSpirl
+from tests.skills.models import MODELS, random_walks, small_model
+
+SHORT = {
+    "steps": 40,
+    "batch_size": 16,
+    "log_every": 10,
+    "validate_every": 15,
+    "checkpoint_every": 20,
+    "validation_batches": 1,
+}
+
+
+class Stop(Exception):
+    """Raised by an evaluation to end a run early, as a crash would."""
+
+
+def train(
+    folder: Path, *, resume: bool = False, stop_at: int = 0, **options: Any
+) -> TrainingResult:
+    """A short training; with `stop_at`, it crashes at the evaluation of that step."""
+    cls = options.pop("cls", ClosedLoopSpirl)
+    model = options.pop("model", None) or small_model(cls, **options.pop("model_options", {}))
+    evaluations = 0
+
+    def evaluate(model: SkillModule) -> dict[str, float]:
+        nonlocal evaluations
+        evaluations += 1
+        assert not model.training
+        if stop_at and evaluations * 5 == stop_at:
+            raise Stop
+        return {"subtasks": 1.0}
+
+    config = TrainerConfig(**{**SHORT, "evaluate_every": 5, **options})
+    return pretrain(model, random_walks(), folder, config, resume=resume, evaluate=evaluate)
+
+
+def tensors(folder: Path, name: str = "last") -> dict[str, torch.Tensor]:
+    """All tensors of a checkpoint: model, optimiser and generator."""
+    directory = folder / "checkpoints" / name
+    return {
+        f"{path.stem}/{key}": value
+        for path in directory.glob("*.safetensors")
+        for key, value in read_tensors(path).items()
+    }
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [
+            {key: value for key, value in row.items() if key != "time/steps_per_second"}
+            for row in csv.DictReader(file)
+        ]
+
+
+def assert_equal_runs(first: Path, second: Path) -> None:
+    for name in ("last", "best"):
+        given, expected = tensors(first, name), tensors(second, name)
+        assert given.keys() == expected.keys()
+        for key, value in expected.items():
+            assert torch.equal(given[key], value), (name, key)
+    assert rows(first) == rows(second)
+    states = [
+        json.loads((run / "checkpoints/last/training.json").read_text()) for run in (first, second)
+    ]
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_learns(cls: type[SkillModule], tmp_path: Path) -> None:
+    result = train(
+        tmp_path, cls=cls, steps=150, learning_rate=1e-2, validate_every=150, evaluate_every=0
+    )
+    values = [float(row["train/loss"]) for row in rows(tmp_path)]
+    assert values[-1] < values[0] - 0.3
+    assert result.step == 150 and result.metrics["eval/subtasks"] == 1.0
+    assert np.isfinite(list(result.metrics.values())).all()
+
+
+def test_run_folder(tmp_path: Path) -> None:
+    train(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names >= {"config.json", "command.txt", "environment.json", "metrics.csv", "checkpoints"}
+    steps = [int(float(row["time/step"])) for row in rows(tmp_path)]
+    assert steps == [5, 10, 15, 20, 25, 30, 35, 40]
+    validated = [int(float(r["time/step"])) for r in rows(tmp_path) if r["validation/loss"]]
+    assert validated == [15, 30, 40]
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["trainer"]["steps"] == 40 and config["model"]["type"] == "spirl_cl"
+    assert isinstance(load_skill(tmp_path), ClosedLoopSpirl)
+
+
+def test_resume_is_exact(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(whole)
+    with pytest.raises(Stop):
+        train(parts, stop_at=35)  # the last checkpoint is that of step 20
+    assert json.loads((parts / "checkpoints/last/training.json").read_text())["step"] == 20
+    train(parts, resume=True)
+    assert_equal_runs(parts, whole)
+
+
+def test_resume_is_exact_with_a_learned_beta(tmp_path: Path) -> None:
+    options = {"model_options": {"target_kl": 0.5}}
+    train(tmp_path / "whole", **options)
+    with pytest.raises(Stop):
+        train(tmp_path / "parts", stop_at=25, **options)
+    train(tmp_path / "parts", resume=True, **options)
+    assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_same_seed_same_run_and_another_seed_another(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(tmp_path / name, seed=seed, steps=10)
+    weights = [tensors(tmp_path / name)["model/encoder.head.weight"] for name in "abc"]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
+    first = train(tmp_path)
+    before = tensors(tmp_path)
+    model = small_model(ClosedLoopSpirl)
+    again = train(tmp_path, resume=True, model=model)
+    assert again == first
+    assert all(torch.equal(value, before[key]) for key, value in tensors(tmp_path).items())
+    assert torch.equal(model.state_dict()["encoder.head.bias"], before["model/encoder.head.bias"])
+
+
+def test_a_constant_rate_can_be_continued_for_longer(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(whole, schedule="constant", validate_every=20)
+    train(parts, schedule="constant", validate_every=20, steps=20)
+    train(parts, schedule="constant", validate_every=20, resume=True)
+    given, expected = tensors(parts), tensors(whole)
+    assert all(torch.equal(given[key], value) for key, value in expected.items())
+
+
+def test_other_settings_are_refused(tmp_path: Path) -> None:
+    train(tmp_path)
+    with pytest.raises(RunExists, match="resume"):
+        train(tmp_path)
+    with pytest.raises(ResumeMismatch, match=r"trainer\.batch_size 8 .* started with 16"):
+        train(tmp_path, resume=True, batch_size=8)
+    with pytest.raises(ResumeMismatch, match=r"trainer\.steps 80"):
+        train(tmp_path, resume=True, steps=80)
+    with pytest.raises(ResumeMismatch, match=r"model\.config\.beta"):
+        train(tmp_path, resume=True, model_options={"beta": 0.1})
+    with pytest.raises(ResumeMismatch, match=r"model\.type"):
+        train(tmp_path, resume=True, cls=MODELS[1])
+
+
+def test_best_checkpoint_is_that_of_the_best_validation(tmp_path: Path) -> None:
+    result = train(tmp_path, validate_every=5, learning_rate=0.05, steps=60)
+    values = {
+        int(float(row["time/step"])): float(row["validation/prior_best_mse"])
+        for row in rows(tmp_path)
+        if row["validation/prior_best_mse"]
+    }
+    assert result.best_step == min(values, key=lambda step: values[step])
+    metrics = json.loads((tmp_path / "checkpoints/best/metrics.json").read_text())
+    assert metrics["step"] == result.best_step
+    assert metrics["validation/prior_best_mse"] == pytest.approx(min(values.values()))
+
+
+def test_disk_full_keeps_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, saves = os.fsync, 0
+
+    def fail_later(number: int) -> None:
+        nonlocal saves
+        saves += 1
+        if saves > 20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(number)
+
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(whole, checkpoint_every=5)
+    monkeypatch.setattr(os, "fsync", fail_later)
+    with pytest.raises(CheckpointNotWritten, match=r"No space left on device.*resume"):
+        train(parts, checkpoint_every=5)
+    monkeypatch.undo()
+    assert isinstance(load_skill(parts), ClosedLoopSpirl)
+    train(parts, checkpoint_every=5, resume=True)
+    assert_equal_runs(parts, whole)
+
+
+def test_an_evaluation_without_a_number_is_logged_but_not_stored(tmp_path: Path) -> None:
+    model, config = small_model(MODELS[2]), TrainerConfig(**SHORT)  # type: ignore[arg-type]
+    result = pretrain(
+        model, random_walks(), tmp_path, config, evaluate=lambda model: {"length": float("nan")}
+    )
+    assert "eval/length" not in result.metrics
+    assert rows(tmp_path)[-1]["eval/length"] == "nan"
+
+
+def test_diverged_training_stops_before_saving(tmp_path: Path) -> None:
+    model = small_model(ClosedLoopSpirl)
+    assert isinstance(model, ClosedLoopSpirl)
+    with torch.no_grad():
+        model.decoder.head.bias[0] = float("nan")
+    with pytest.raises(TrainingDiverged, match="non-finite"):
+        train(tmp_path, model=model)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("learning_rate", 0.0), ("validation_share", 1.0)]
+)
+def test_impossible_configurations_are_refused(field: str, value: float) -> None:
+    with pytest.raises(InvalidConfig, match=f"Got {field}="):
+        TrainerConfig(**{field: value})  # type: ignore[arg-type]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.pretraining.test_trainer import train
+train(Path(sys.argv[1]), resume=True, steps=100_000, schedule="constant", checkpoint_every=1)
+"""
+
+
+def start_and_signal(folder: Path, number: int) -> int:
+    """Train in another process, send a signal after its first checkpoints, return the exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder)], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    state = folder / "checkpoints" / "last" / "training.json"
+    while not (state.exists() and _step(state) > 2):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(number)
+    return process.wait(30)
+
+
+def _step(path: Path) -> int:
+    try:
+        return int(json.loads(path.read_text())["step"])
+    except (OSError, ValueError):  # replaced while we read it
+        return 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_killed_and_interrupted_runs_resume_exactly(tmp_path: Path, number: int) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert start_and_signal(parts, number) != 0
+    steps = json.loads((parts / "checkpoints/last/training.json").read_text())["step"] + 20
+    options = {"schedule": "constant", "checkpoint_every": 1}
+    train(parts, resume=True, steps=steps, **options)
+    train(whole, steps=steps, **options)
+    given, expected = tensors(parts), tensors(whole)
+    assert all(torch.equal(given[key], value) for key, value in expected.items())

@@ -1,0 +1,94 @@
+"""Gymnasium's vector environments as those of SB3."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
+
+from skillgym.rl import GymnasiumVecEnv
+from skillgym.wrappers import SkillActions, VectorSkillActions
+from skillgym.wrappers.errors import WrongAutoresetMode
+from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.vector_env import WorldVectorEnv
+from tests.skill_stubs import CountingEnv, StubSkills
+from tests.toy_world import ToyWorld
+
+N, LIMIT = 3, 45
+
+
+def single() -> gym.Env:
+    world = WorldEnv(ToyWorld(max_episode_steps=LIMIT), render_mode=None)
+    return SkillActions(TimeLimit(world, LIMIT), StubSkills(max_steps=10))
+
+
+def batched() -> GymnasiumVecEnv:
+    world = ToyWorld(max_episode_steps=LIMIT)
+    inner = WorldVectorEnv(world, N, autoreset_mode=AutoresetMode.DISABLED, max_episode_steps=LIMIT)
+    skills = VectorSkillActions(inner, StubSkills(max_steps=10), autoreset_mode="SameStep")
+    return GymnasiumVecEnv(skills)
+
+
+def test_it_equals_a_dummy_vec_env_of_the_single_wrapper() -> None:
+    ours, reference = VecMonitor(batched()), VecMonitor(DummyVecEnv([single] * N))
+    rng = np.random.default_rng(0)
+    for env in (ours, reference):
+        env.seed(11)
+    np.testing.assert_array_equal(ours.reset(), reference.reset())
+    ends = timeouts = 0
+    dones = np.ones(N, bool)
+    for _ in range(60):
+        # Left first and then right completes the task; the others may run into the time limit.
+        skills = np.where(dones, -2.0, 2.0).repeat(2).reshape(N, 2).astype(np.float32)
+        skills[1:] = rng.choice([-2.0, 2.0], (N - 1, 2))
+        observations, rewards, dones, infos = ours.step(skills)
+        expected = reference.step(skills)
+        np.testing.assert_array_equal(observations, expected[0])
+        np.testing.assert_array_equal(rewards, expected[1])
+        np.testing.assert_array_equal(dones, expected[2])
+        for i, info in enumerate(infos):
+            wanted = expected[3][i]
+            assert set(info) == set(wanted)
+            for key in set(wanted) - {"terminal_observation", "episode"}:
+                assert info[key] == wanted[key], key
+            if dones[i]:
+                ends += 1
+                timeouts += info["TimeLimit.truncated"]
+                np.testing.assert_array_equal(
+                    info["terminal_observation"], wanted["terminal_observation"]
+                )
+                assert info["episode"]["r"] == wanted["episode"]["r"]
+                assert info["episode"]["l"] == wanted["episode"]["l"]
+    assert ends > timeouts > 0
+
+
+def test_attributes_methods_and_wrappers() -> None:
+    env = batched()
+    assert env.get_attr("skill_model", [0, 2]) == [env.env.skill_model] * 2
+    assert env.get_attr("max_episode_steps") == [LIMIT] * N
+    assert not env.has_attr("something else")
+    env.set_attr("max_episode_steps", 30)
+    assert env.env.env.max_episode_steps == 30
+    assert env.env_method("__repr__", indices=[1]) == [repr(env.env)]
+    assert env.env_is_wrapped(Monitor) == [False] * N
+    env.close()
+    assert env.env.closed
+
+
+def test_images() -> None:
+    makers = [partial(CountingEnv, render_mode="rgb_array")] * 2
+    env = GymnasiumVecEnv(SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP))
+    env.reset()
+    assert env.render_mode == "rgb_array"
+    assert [image.shape for image in env.get_images()] == [(2, 2, 3)] * 2
+
+
+def test_only_same_step() -> None:
+    with pytest.raises(WrongAutoresetMode, match=r"AutoresetMode\.SAME_STEP"):
+        GymnasiumVecEnv(SyncVectorEnv([CountingEnv]))

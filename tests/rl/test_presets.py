@@ -1,0 +1,95 @@
+"""The methods of the paper as presets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skillgym.rl.errors import UnknownPreset
+from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
+from skillgym.skills.spirl import (
+    ClosedLoopSpirl,
+    FlatPrior,
+    FlatPriorConfig,
+    OpenLoopSpirl,
+    SpirlConfig,
+)
+from skillgym_envs.kitchen import KitchenWorld
+
+SMALL = SpirlConfig(hidden_size=16, encoder_size=16, decoder_layers=1, prior_layers=1)
+QUICK = {"learning_starts": 4, "batch_size": 8, "buffer_size": 100, "device": "cpu"}
+
+
+def model(name: str) -> nn.Module | None:
+    world = KitchenWorld()
+    spaces = world.layout.space(), world.action_space
+    if name == "flat-kitchen":
+        return FlatPrior(*spaces, FlatPriorConfig(hidden_size=16, num_layers=1)).eval()
+    kind = OpenLoopSpirl if name == "spirl-kitchen-open" else ClosedLoopSpirl
+    return kind(*spaces, SMALL).eval()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_method_learns_saves_and_loads(name: str, tmp_path: Path) -> None:
+    preset = PRESETS[name]
+    skills = None if preset.skill_model is None else model(preset.skill_model)
+    env = make_env(name, num_envs=2, num_threads=1, skill_model=skills, tasks="mixed")
+    agent = make_agent(name, env, seed=1, **QUICK)
+    start = {key: value.clone() for key, value in agent.policy.state_dict().items()}
+    agent.learn(12)
+    assert agent._n_updates == 8
+    moved = agent.actor.state_dict()
+    assert any(not torch.equal(value, start[f"actor.{key}"]) for key, value in moved.items())
+    agent.save(tmp_path / "agent")
+    loaded = load_agent(name, tmp_path / "agent", env)
+    observation = env.reset()
+    np.testing.assert_array_equal(
+        loaded.predict(observation, deterministic=True)[0],
+        agent.predict(observation, deterministic=True)[0],
+    )
+    env.close()
+
+
+def linear_layers(network: nn.Module) -> list[tuple[int, int]]:
+    layers = [m for m in network.modules() if isinstance(m, nn.Linear)]
+    return [(layer.in_features, layer.out_features) for layer in layers]
+
+
+def test_sizes_and_objectives_are_those_of_the_paper() -> None:
+    world = KitchenWorld()
+    spaces = world.layout.space(), world.action_space
+    closed = ClosedLoopSpirl(*spaces).eval()
+    agent = make_agent("spirl-cl", make_env("spirl-cl", skill_model=closed), device="cpu")
+    assert linear_layers(agent.critic.qf0) == [(70, 256)] + [(256, 256)] * 5 + [(256, 1)]
+    assert len(linear_layers(agent.actor)) == 8
+    assert (agent.target_divergence, agent.kl) == (5.0, "sampled")
+    assert (agent.gamma, agent.tau) == (0.99, 0.005)
+    assert (agent.batch_size, agent.learning_rate) == (256, 3e-4)
+
+    flat = FlatPrior(*spaces).eval()
+    agent = make_agent("flat-prior", make_env("flat-prior", skill_model=flat), device="cpu")
+    assert linear_layers(agent.critic.qf0) == [(69, 256)] + [(256, 256)] * 2 + [(256, 1)]
+    assert agent.target_divergence == 1.0
+
+    agent = make_agent("bc-sac", make_env("bc-sac", skill_model=flat), device="cpu")
+    assert agent.kl is None
+    assert agent.target_entropy == -9.0
+
+    agent = make_agent("sac", make_env("sac"), device="cpu")
+    assert agent.prior is None
+    assert len(linear_layers(agent.actor)) == 8  # seven and the second head
+    assert agent.action_space.shape == (9,)
+
+    open_loop = model("spirl-kitchen-open")
+    agent = make_agent("ssp", make_env("ssp", skill_model=open_loop), device="cpu")
+    assert agent.prior is None
+    assert agent.target_entropy == -10.0
+
+
+def test_unknown_method() -> None:
+    with pytest.raises(UnknownPreset, match="did you mean 'spirl-cl'"):
+        make_env("spirl-cll")

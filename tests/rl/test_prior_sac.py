@@ -1,0 +1,226 @@
+"""PriorSAC: the prior in policy and objective, equality with SAC, saving and loading."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3 import SAC
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from torch import nn
+
+from skillgym.errors import InvalidConfig
+from skillgym.nn.priors import MixtureMLP
+from skillgym.rl import PriorSAC, SkillReplayBuffer
+from skillgym.rl.errors import ForeignPrior, NoPrior, NormalizedObservations, UnusablePrior
+from skillgym.wrappers import SkillActions
+from tests.skill_stubs import CountingEnv, StubSkills
+
+SMALL = {"learning_starts": 8, "batch_size": 16, "buffer_size": 1000, "seed": 0, "device": "cpu"}
+TINY_CRITIC = {"critic_arch": (16, 16)}
+
+
+class Bounded(CountingEnv):
+    """Observations stay small, so that networks do."""
+
+    def _observe(self, action: float) -> np.ndarray:
+        return super()._observe(action) * np.float32(0.01)
+
+
+def make_env(seed: int = 0, model: Any = None) -> gym.Env[Any, Any]:
+    env = SkillActions(TimeLimit(Bounded(), 35), model or StubSkills(max_steps=5))
+    env.reset(seed=seed)
+    return env
+
+
+def make_agent(**keywords: Any) -> PriorSAC:
+    keywords = {"policy_kwargs": TINY_CRITIC, **SMALL, **keywords}
+    return PriorSAC("SkillPriorPolicy", keywords.pop("env", None) or make_env(), **keywords)
+
+
+def weights(module: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def buffers(module: nn.Module) -> torch.Tensor:
+    return torch.cat([b.detach().flatten().double() for b in module.buffers()])
+
+
+@pytest.mark.parametrize("off", [{"prior": None}, {"kl": None}])
+def test_without_divergence_it_equals_sac_bit_for_bit(off: dict[str, Any]) -> None:
+    settings = {**SMALL, "policy_kwargs": {"net_arch": [16, 16]}}
+    sac = SAC("MlpPolicy", make_env(), **settings).learn(200)
+    ours = PriorSAC("MlpPolicy", make_env(), **off, **settings).learn(200)
+    assert ours._n_updates == sac._n_updates > 150
+    for name, value in sac.policy.state_dict().items():
+        assert torch.equal(value, ours.policy.state_dict()[name]), name
+    assert torch.equal(sac.log_ent_coef, ours.log_ent_coef)
+    np.testing.assert_array_equal(sac.replay_buffer.actions, ours.replay_buffer.actions)
+
+
+def test_the_policy_starts_as_the_prior_and_warms_up_with_it() -> None:
+    agent = make_agent(learning_starts=400)
+    model = agent.env.get_attr("skill_model")[0]
+    observations = torch.randn(5, 3)
+    mean, log_std, _ = agent.actor.get_action_dist_params(observations)
+    prior = model.prior(observations)
+    torch.testing.assert_close(mean, prior.mean)
+    torch.testing.assert_close(log_std, prior.log_std)
+    agent.learn(400)
+    skills = torch.as_tensor(agent.replay_buffer.actions[:400, 0])
+    latents = torch.atanh(skills.clamp(-0.9999, 0.9999))
+    prior = model.prior(torch.as_tensor(agent.replay_buffer.observations[:400, 0]))
+    standardised = (latents - prior.mean) / prior.std
+    assert standardised.mean().abs() < 0.15
+    assert (standardised.std() - 1.0).abs() < 0.15
+
+
+def test_executed_skills_are_twice_the_tanh() -> None:
+    agent = make_agent()
+    observation = np.zeros(3, np.float32)
+    skill, _ = agent.predict(observation, deterministic=True)
+    mean, _, _ = agent.actor.get_action_dist_params(torch.zeros(1, 3))
+    np.testing.assert_allclose(skill, 2.0 * np.tanh(mean.detach().numpy()[0]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kl", ["sampled", "analytic"])
+def test_training_moves_the_policy_but_neither_prior_nor_running_statistics(kl: str) -> None:
+    agent = make_agent(kl=kl)
+    model_before = deepcopy(agent.env.get_attr("skill_model")[0].prior)
+    actor, prior = weights(agent.actor), weights(agent.prior)
+    statistics = buffers(agent.actor.network)
+    agent.learn(60)
+    assert not torch.equal(weights(agent.actor), actor)
+    assert torch.equal(weights(agent.prior), prior)
+    assert torch.equal(weights(model_before), weights(agent.env.get_attr("skill_model")[0].prior))
+    assert torch.equal(buffers(agent.actor.network), statistics)
+    norms = [m for m in agent.actor.modules() if isinstance(m, nn.BatchNorm1d)]
+    assert norms and not any(norm.weight.eq(1).all() for norm in norms)
+
+
+def test_alpha_falls_near_the_prior_and_can_be_fixed() -> None:
+    learned = make_agent().learn(60)
+    assert learned.log_ent_coef.item() < 0.0
+    tight = make_agent(target_divergence=-1.0).learn(60)
+    assert tight.log_ent_coef.item() > 0.0
+    fixed = make_agent(alpha=0.3).learn(60)
+    assert fixed.ent_coef_tensor.item() == pytest.approx(0.3)
+
+
+def test_a_large_alpha_keeps_the_policy_at_the_prior() -> None:
+    divergences = []
+    for alpha in (100.0, 0.0):
+        agent = make_agent(alpha=alpha, learning_rate=3e-3).learn(150)
+        observations = torch.as_tensor(agent.replay_buffer.observations[:150, 0])
+        mean, *_ = agent.actor.get_action_dist_params(observations)
+        prior = agent.prior(observations)
+        divergences.append((((mean - prior.mean) / prior.std).square().sum(-1)).mean().item())
+    assert divergences[0] < 0.1 * divergences[1]
+
+
+def test_logged_metrics() -> None:
+    agent = make_agent().learn(20)
+    logged = agent.logger.name_to_value
+    for name in ("alpha", "alpha_loss", "actor_loss", "critic_loss", "prior_divergence"):
+        assert np.isfinite(logged[f"train/{name}"])
+    assert logged["train/target_divergence"] == 5.0
+
+
+def test_updates_follow_the_number_of_skills() -> None:
+    assert make_agent().learn(50)._n_updates == 42
+    env = DummyVecEnv([make_env, make_env])
+    assert make_agent(env=env).learn(50)._n_updates == 42
+
+
+def test_semi_markov_discounts_are_used() -> None:
+    keywords = {"replay_buffer_class": SkillReplayBuffer, "replay_buffer_kwargs": {"gamma": 0.9}}
+    agent = make_agent(**keywords).learn(20)
+    batch = agent.replay_buffer.sample(4)
+    torch.testing.assert_close(batch.discounts, torch.full((4, 1), 0.9**5))
+
+
+def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
+    agent = make_agent().learn(40)
+    agent.save(tmp_path / "agent")
+    agent.save_replay_buffer(tmp_path / "buffer")
+    loaded = PriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
+    loaded.load_replay_buffer(tmp_path / "buffer")
+    for name, value in agent.policy.state_dict().items():
+        assert torch.equal(value, loaded.policy.state_dict()[name]), name
+    assert loaded.num_timesteps == 40
+    assert loaded.kl == "sampled"
+    for other in (agent, loaded):
+        other.set_random_seed(3)
+        other.set_logger(configure(None, []))
+        other.train(5, 16)
+    torch.testing.assert_close(weights(agent.policy), weights(loaded.policy), rtol=0, atol=0)
+    torch.testing.assert_close(agent.log_ent_coef, loaded.log_ent_coef, rtol=0, atol=0)
+    loaded.learn(10, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 50
+
+
+def test_the_saved_agent_refers_to_the_prior_instead_of_repeating_it(tmp_path: Path) -> None:
+    agent = make_agent()
+    agent.save(tmp_path / "agent")
+    other = StubSkills(max_steps=5)
+    other.prior.net.head.bias.data.add_(1.0)
+    with pytest.raises(ForeignPrior, match="sha256"):
+        PriorSAC.load(tmp_path / "agent", env=make_env(model=other))
+    with pytest.raises(NoPrior, match="no name"):
+        PriorSAC.load(tmp_path / "agent")
+
+
+def test_an_explicit_prior_needs_no_skill_model(tmp_path: Path) -> None:
+    prior = StubSkills(observation_size=3, action_size=2).prior
+    env = gym.make("Pendulum-v1")
+    with pytest.raises(NoPrior, match="SkillActions"):
+        PriorSAC("MlpPolicy", env)
+    with pytest.raises(UnusablePrior, match=r"\(2,\), skills have \(1,\)"):
+        PriorSAC("SkillPriorPolicy", env, prior=prior)
+    agent = make_agent(env=TimeLimit(Bounded(), 35), prior=narrow(prior)).learn(20)
+    agent.save(tmp_path / "agent")
+    loaded = PriorSAC.load(tmp_path / "agent")
+    observation = np.zeros(3, np.float32)
+    expected = agent.predict(observation, deterministic=True)[0]
+    np.testing.assert_array_equal(loaded.predict(observation, deterministic=True)[0], expected)
+
+
+def narrow(prior: nn.Module) -> nn.Module:
+    """The prior over the first dimension only."""
+    prior = deepcopy(prior)
+    head = prior.net.head
+    smaller = nn.Linear(head.in_features, 2)
+    prior.net.head = smaller
+    return prior
+
+
+def test_other_policies_and_priors() -> None:
+    model = StubSkills(max_steps=5)
+    model.prior = MixtureMLP(3, 2, 16, 1)
+    with pytest.raises(UnusablePrior, match="GaussianMixture"):
+        make_agent(env=make_env(model=model))
+    settings = {**SMALL, "policy_kwargs": {"net_arch": [16]}}
+    agent = PriorSAC("MlpPolicy", make_env(model=model), **settings).learn(20)
+    assert np.isfinite(agent.logger.name_to_value["train/prior_divergence"])
+
+
+def test_wrong_settings() -> None:
+    with pytest.raises(InvalidConfig, match="kl="):
+        make_agent(kl="reverse")
+    with pytest.raises(InvalidConfig, match="use_sde"):
+        make_agent(use_sde=True)
+    with pytest.raises(NormalizedObservations, match="norm_obs=False"):
+        make_agent(env=VecNormalize(DummyVecEnv([make_env])))
+    make_agent(env=VecNormalize(DummyVecEnv([make_env]), norm_obs=False)).learn(20)
+
+
+def test_same_seed_same_agent() -> None:
+    first, second = (weights(make_agent().learn(30).policy) for _ in range(2))
+    assert torch.equal(first, second)
