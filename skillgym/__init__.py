@@ -1,7 +1,8 @@
 """Skill-based reinforcement learning on Gymnasium, Stable-Baselines3 and Minari.
 
-Importing this package registers the worlds (`skillgym/Kitchen-v0`) and the environments whose actions are skills
-(`SkillKitchen-v0`). It imports no torch; `load_skill` and everything under `skillgym.rl` do when they are used.
+Importing this package registers the worlds (`skillgym/Kitchen-v0`) and the environments whose
+actions are skills (`SkillKitchen-v0`). It imports no torch; `load_skill` and everything under
+`skillgym.rl` do when they are used.
 """
 
 from __future__ import annotations

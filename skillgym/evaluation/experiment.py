@@ -177,6 +177,7 @@ class Experiment:
                     agent.learn(
                         config.steps, callback=monitor, log_interval=None, reset_num_timesteps=False
                     )
+                    self._log(monitor)
                     self._save_agent(agent, monitor)
             finally:
                 monitor.close()

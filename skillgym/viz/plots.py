@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """Control steps and values of one run."""
 
 COLORS = ("#1b6ca8", "#c8553d", "#2a9d6f", "#8f6bb3", "#b98a1d", "#5d6d7e", "#d977a5", "#3a3a3a")
+
+REPEATABLE = {"svg.hashsalt": "skillgym"}
+"""The same figure gives the same file."""
 
 
 def learning_curves(
@@ -48,7 +53,7 @@ def learning_curves(
     axes.set_ylabel(label)
     axes.set_ylim(0.0, limit)
     axes.set_xlim(left=0.0)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:.0f}k" if value else "0")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if title:
@@ -78,7 +83,8 @@ def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float6
 def to_svg(figure: Figure) -> str:
     """The figure as an SVG element, for a page."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with rc_context(REPEATABLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
@@ -91,10 +97,9 @@ def save(figure: Figure, path: Path) -> None:
         path: Path without suffix.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".png", ".svg"):
-        figure.savefig(
-            path.with_suffix(suffix), dpi=150, metadata={"Date": None} if suffix == ".svg" else None
-        )
+    figure.savefig(path.with_suffix(".png"), dpi=150)
+    with rc_context(REPEATABLE):
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 
 def group_curves(points: Sequence[Mapping[str, Any]], task: str) -> dict[str, list[Curve]]:

@@ -36,6 +36,7 @@ def make_skill_kitchen(
 
     Returns:
         The environment; episodes are truncated after the world's number of control steps (280).
+        Gymnasium's own `max_episode_steps` would count skills.
     """
     from skillgym.wrappers.registered import RegisteredSkillActions
     from skillgym_envs.kitchen import make_env

@@ -82,11 +82,11 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Start episodes in all environments."""
+        """Start episodes in all environments, or in those of `options["reset_mask"]`."""
+        mask = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
         observation, infos = self.env.reset(seed=seed, options=options)
         self._observation = np.array(observation)
-        self._over = np.zeros(self.num_envs, bool)
-        self._ended = np.zeros(self.num_envs, bool)
+        self._over, self._ended = self._over & ~mask, self._ended & ~mask
         return observation, infos
 
     def step(self, actions: Any) -> tuple[NDArray[Any], NDArray[Any], Flags, Flags, dict[str, Any]]:

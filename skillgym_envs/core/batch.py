@@ -1,4 +1,4 @@
-"""The engine under both environment classes: a world, a simulator, and what N environments remember."""
+"""The engine of both environment classes: a world, a simulator, and N environments' memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.core.errors import InvalidAction
+from skillgym_envs.core.noise import NoiseBlocks
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.world import Memory, Outcome, Physics, World
 
@@ -41,12 +42,7 @@ class WorldBatch:
             completed=np.zeros((n, subtasks), bool),
         )
         self._memory: Memory = {}
-        self._rngs: dict[int, np.random.Generator] = {}
-        # Random numbers are drawn in blocks, one stream per environment, so that stepping stays vectorised.
-        self._block = world.max_episode_steps + 1
-        self._noise = np.zeros((n, self._block, world.noise_size))
-        self._noise_at = np.zeros(n, dtype=np.intp)
-        self._rows = np.arange(n)
+        self._noise = NoiseBlocks(n, world.noise_size, world.max_episode_steps + 1)
         self._action_shape = (n, *world.action_space.shape)
         self._names = _subtask_names(world.subtasks)
         self._bits = 1 << np.arange(subtasks)
@@ -67,13 +63,10 @@ class WorldBatch:
         rows = np.asarray(rows, dtype=np.intp)
         state, memory = self.world.reset(rngs, options)
         self.simulator.load(rows, state)
-        for row, rng in zip(rows.tolist(), rngs, strict=True):
-            self._rngs[row] = rng
-            self._draw_noise(row)
+        noise = self._noise.start(rows.tolist(), list(rngs))
         physics = self.simulator.physics
         selected = Physics(physics.qpos[rows], physics.qvel[rows], physics.sensordata[rows])
-        observation, memory = self.world.observe(selected, memory, self._noise[rows, 0])
-        self._noise_at[rows] = 1
+        observation, memory = self.world.observe(selected, memory, noise)
         self._memory = {
             name: _with_rows(self._memory.get(name), rows, value, self.num_envs)
             for name, value in memory.items()
@@ -91,16 +84,17 @@ class WorldBatch:
 
         Args:
             actions: Actions, shape (N, A).
-            active: Environments to step, shape (N,); all if None. The others are frozen: they keep their
-                observation and flags, and their reward is 0.
+            active: Environments to step, shape (N,); all if None. The others are frozen: they keep
+                their observation and flags, and their reward is 0.
 
         Raises:
-            InvalidAction: If an action of an active environment has the wrong shape or is not finite.
+            InvalidAction: If an action of an active environment has the wrong shape or is not
+                finite.
         """
         actions = self._checked(actions, active)
         self.simulator.step(self.world.control(actions, self._memory), active)
         physics = self.simulator.physics
-        observation, memory = self.world.observe(physics, self._memory, self._next_noise(active))
+        observation, memory = self.world.observe(physics, self._memory, self._noise.next(active))
         outcome, memory = self.world.score(observation, physics, memory)
         observation = observation.astype(np.float32)
         if active is None:
@@ -144,25 +138,10 @@ class WorldBatch:
                 actions = _select(active, actions, np.zeros_like(actions))
             if bad.any():
                 where = np.flatnonzero(bad).tolist()
-                raise InvalidAction(f"with NaN or infinity in environment {where}", self._action_shape)
+                raise InvalidAction(
+                    f"with NaN or infinity in environment {where}", self._action_shape
+                )
         return actions
-
-    def _draw_noise(self, row: int) -> None:
-        noise = self._noise[row]
-        self._rngs[row].random(out=noise)
-        noise *= 2.0
-        noise -= 1.0
-        self._noise_at[row] = 0
-
-    def _next_noise(self, active: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-        at = self._noise_at if active is None else np.where(active, self._noise_at, 0)
-        if at.max() == self._block:  # an episode without a time limit
-            for row in np.flatnonzero(at == self._block).tolist():
-                self._draw_noise(row)
-                at[row] = 0
-        noise: NDArray[np.float64] = self._noise[self._rows, at]
-        self._noise_at += 1 if active is None else active
-        return noise
 
 
 def _with_rows(

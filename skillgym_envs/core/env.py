@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.core.batch import WorldBatch
+from skillgym_envs.core.env_renderer import EnvRenderer
 from skillgym_envs.core.errors import EnvironmentClosed, InvalidAction, ResetNeeded
 from skillgym_envs.core.observations import ObservationLayout
-from skillgym_envs.core.env_renderer import EnvRenderer
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.world import World
 
 
-class WorldEnv(gym.Env[NDArray[np.float32], NDArray[np.floating[Any]]]):
+class WorldEnv(gym.Env[Any, Any]):
     """One environment of a world: a thin shell over a batch of size one.
 
     The time limit is not part of it; `gymnasium.make` adds it.
 
-    `info` carries `subtasks_completed` (this episode) and `subtasks_completed_step` (this control step), tuples of
-    names in the task's order.
+    `info` carries `subtasks_completed` (this episode) and `subtasks_completed_step` (this control
+    step), tuples of names in the task's order.
 
     Args:
         world: The world.
@@ -114,8 +114,8 @@ class WorldEnv(gym.Env[NDArray[np.float32], NDArray[np.floating[Any]]]):
         reward, terminated = float(outcome.reward[0]), bool(outcome.terminated[0])
         return self._batch.observation[0], reward, terminated, False, info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
-        """Draw the current state: a frame (height, width, 3) for `rgb_array`, the window for `human`."""
+    def render(self) -> NDArray[np.uint8] | None:
+        """Draw the state: a frame (height, width, 3) for `rgb_array`, the window for `human`."""
         self._check_open()
         return self._renderer.render(self.data)
 

@@ -1,4 +1,4 @@
-"""Exceptions of the worlds. Each takes the facts and composes one sentence: given, expected, what to do."""
+"""Exceptions of the worlds: each composes one sentence of what was given and expected."""
 
 from __future__ import annotations
 
@@ -71,5 +71,6 @@ class WrongSeedCount(SkillgymError, ValueError):
 
     def __init__(self, given: int, num_envs: int) -> None:
         super().__init__(
-            f"Got {given} seeds for {num_envs} environments; give one integer or one per environment."
+            f"Got {given} seeds for {num_envs} environments; give one integer or one seed for "
+            "each environment."
         )

@@ -1,7 +1,7 @@
 """Named observation blocks: the one place that says what each dimension of an observation is.
 
-The observation space, the documentation tables, `skillgym describe` and dataset metadata are made from these
-blocks, so that they cannot drift from the code.
+The observation space, the documentation tables, `skillgym describe` and dataset metadata are made
+from these blocks, so that they cannot drift from the code.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from skillgym_envs.core.world import Control, Physics, PhysicsState
 
-
 _INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
@@ -112,9 +111,10 @@ class SerialSimulator:
 
 
 class ThreadedSimulator(SerialSimulator):
-    """Steps N copies on threads; MuJoCo releases the GIL, so no subprocess and no pickling is needed.
+    """Steps N copies on threads; MuJoCo releases the GIL, so no subprocess is needed.
 
-    Results do not depend on the number of threads: each copy is stepped by one thread with its own `MjData`.
+    Results do not depend on the number of threads: each copy is stepped by one thread with its own
+    `MjData`.
 
     Args:
         model: Compiled model, shared by all copies.
@@ -140,8 +140,8 @@ class ThreadedSimulator(SerialSimulator):
         if self._pool is None:
             # The calling thread works too, so the pool needs one thread less.
             self._pool = ThreadPoolExecutor(self.num_threads - 1, "skillgym-physics")
-        # An iterator over a list is advanced atomically, so threads can share it: whoever is free takes
-        # the next copy, and a copy with many contacts holds up nobody.
+        # An iterator over a list is advanced atomically, so threads can share it: whoever is free
+        # takes the next copy, and a copy with many contacts holds up nobody.
         queue = iter(indices)
         futures = [
             self._pool.submit(self._step_some, control, queue) for _ in range(self.num_threads - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -13,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from skillgym_envs.core.batch import WorldBatch
+from skillgym_envs.core.env_renderer import EnvRenderer
 from skillgym_envs.core.errors import (
     EnvironmentClosed,
     InvalidResetMask,
@@ -20,7 +20,6 @@ from skillgym_envs.core.errors import (
     WrongSeedCount,
 )
 from skillgym_envs.core.observations import ObservationLayout
-from skillgym_envs.core.env_renderer import EnvRenderer
 from skillgym_envs.core.simulator import ThreadedSimulator
 from skillgym_envs.core.world import World
 
@@ -29,16 +28,19 @@ Flags = NDArray[np.bool_]
 
 
 class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], NDArray[Any]]):
-    """N environments of a world on native threads. Environment i equals a single one with the same seed, bit for bit.
+    """N environments of a world on native threads.
+
+    Environment i equals a single one with the same seed, bit for bit.
 
     Args:
         world: The world.
         num_envs: Number of environments N.
         num_threads: Number of threads; the number of usable cores if None.
-        autoreset_mode: What happens after the end of an episode. `NEXT_STEP` (Gymnasium's default): the next `step`
-            ignores that environment's action and resets it. `SAME_STEP`: reset at once, the last observation and
-            info are in `final_obs` and `final_info`. `DISABLED`: the environment is frozen (not stepped, reward 0,
-            same observation and flags) until `reset(options={"reset_mask": mask})`.
+        autoreset_mode: What happens after the end of an episode. `NEXT_STEP` (Gymnasium's default):
+            the next `step` ignores that environment's action and resets it. `SAME_STEP`: reset at
+            once, the last observation and info are in `final_obs` and `final_info`. `DISABLED`: the
+            environment is frozen (not stepped, reward 0, same observation and flags) until
+            `reset(options={"reset_mask": mask})`.
         max_episode_steps: Control steps after which an episode is truncated; no limit if None.
         render_mode: `None` or `"rgb_array"`; `render` gives a tuple of N frames.
         width: Width of rendered frames [pixel].
@@ -84,7 +86,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         """Meaning of each observation dimension."""
         return self.world.layout
 
-    def reset(  # type: ignore[override]
+    def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
@@ -93,7 +95,8 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         """Start episodes in all environments, or in those of `options["reset_mask"]`.
 
         Args:
-            seed: Environment i gets the seed `seed + i`, or `seed[i]`; random streams go on if None.
+            seed: Environment i gets the seed `seed + i`, or `seed[i]`; random streams go on if
+                None.
             options: Options of the world, and `reset_mask`, a boolean array (N,).
 
         Returns:
@@ -144,7 +147,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         flags = terminated.copy(), truncated.copy()
         return self._batch.observation.copy(), outcome.reward, *flags, infos
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Draw every environment: N frames (height, width, 3), or None without a render mode."""
         if self.closed:
             raise EnvironmentClosed
@@ -168,7 +171,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
             seeds = list(seed)
         if len(seeds) != self.num_envs:
             raise WrongSeedCount(len(seeds), self.num_envs)
-        old = self._rngs or [None] * self.num_envs
+        old: Sequence[np.random.Generator | None] = self._rngs or [None] * self.num_envs
         self._rngs = [
             rng if rng is not None and value is None else seeding.np_random(value)[0]
             for rng, value in zip(old, seeds, strict=True)

@@ -1,8 +1,9 @@
 """A world: a MuJoCo model and four pure functions over arrays whose first axis is the environment.
 
-Letters: N environments, A action size, O observation size, K subtasks, M environments that are being reset.
-The functions use only operations that NumPy and torch share (through `array_api_compat`), so that a simulator may
-keep its state on a GPU, and they never loop over environments in Python.
+Letters: N environments, A action size, O observation size, K subtasks, M environments that are
+being reset. The functions use only operations that NumPy and torch share (through
+`array_api_compat`), so that a simulator may keep its state on a GPU, and they never loop over
+environments in Python.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class World(ABC):
         subtasks: Names of the K subtasks, in the task's order.
         noise_size: Random numbers that `observe` consumes per environment and call.
         max_episode_steps: Control steps after which an episode is truncated.
-        camera: Default free camera: `distance` [m], `azimuth` [deg], `elevation` [deg], `lookat` [m].
+        camera: Default free camera: `distance` [m], `azimuth` [deg], `elevation` [deg], `lookat`
+            [m].
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Scripted expert of the kitchen: any sequence of elements, from any state, varied like a person."""
+"""Scripted kitchen expert: any sequence of elements, from any state, varied like a person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STIFFNESS = np.array([870.0] * 4 + [120.0] * 3)  # position gains of the arm's 
 _DAMPING = np.array([100.0] * 4 + [10.0] * 3)  # joint damping [N m s/rad]
 # A joint covers only this share of the way to its position target within a control step.
 _SHARE = 1.0 - np.exp(-_CONTROL_STEP * _STIFFNESS / _DAMPING)
-_MAX_DRIFT = 0.03  # of that, towards the resting posture
+_MAX_DRIFT = 0.03  # part of that towards the posture of the approach, where a pose is kept [rad]
 _MAX_CHANGE = 0.075  # joint motion asked for in a control step [rad]
 _LOOKAHEAD = 0.05  # the arm coasts for about this long [s]
 _POSTURE = np.array([-1.1, -1.2, 1.5, -2.0, 0.0, 1.2, 1.2])  # elbow to the right, wrist centred
@@ -64,7 +64,7 @@ class ExpertStyle:
 
 
 def hand_rotation(pitch: float, yaw: float, roll: float = 0.0) -> Array:
-    """Orientation (3, 3) of a hand that points along y, then rolls, tilts up and turns left [rad]."""
+    """Orientation (3, 3) of a hand that points along y, then rolls, tilts up, turns left."""
     cos, sin = np.cos([pitch, yaw, roll]), np.sin([pitch, yaw, roll])
     tilt = np.array([[1.0, 0.0, 0.0], [0.0, cos[0], -sin[0]], [0.0, sin[0], cos[0]]])
     turn = np.array([[cos[1], -sin[1], 0.0], [sin[1], cos[1], 0.0], [0.0, 0.0, 1.0]])
@@ -81,6 +81,11 @@ class KitchenExpert:
     slips or stalls is begun again; the next element follows when the current one is well inside its
     goal. Apart from a little smoothing, an action depends on the state and the phase alone, so that
     a policy can learn it from observations.
+
+    Attributes:
+        sequence: The elements, in order.
+        style: Amount of variation.
+        tries: Number of the try at the current element, from 1.
     """
 
     def __init__(
@@ -113,6 +118,8 @@ class KitchenExpert:
             data: State of the environment; only read, here and in `act`.
         """
         self._ik = SiteIk(data.model, "end_effector", ARM_JOINTS)
+        self._planner = SiteIk(data.model, "end_effector", ARM_JOINTS)
+        self._posture = _POSTURE
         self._gravity = np.zeros(data.model.nv)
         self._change = np.zeros(7)
         self._tremor = np.zeros(7)
@@ -181,11 +188,12 @@ class KitchenExpert:
         turn = rotation_error(pose, rotation)
         turn *= min(0.4, 1.2 * _CONTROL_STEP / max(float(np.linalg.norm(turn)), 1e-6))
         gap -= np.cross(turn, _TIP * rotation[:, 2])  # the site moves, the tip is meant
-        posture = np.clip(0.1 * (_POSTURE - data.qpos[:7]), -_MAX_DRIFT, _MAX_DRIFT)
+        limit, weight = (_MAX_CHANGE, 0.03) if phase.transit else (_MAX_DRIFT, 0.25)
+        drift = np.clip(0.2 * (self._posture - data.qpos[:7]), -limit, limit)
         change = self._ik.step(
-            gap, turn, damping=0.03, rotation_weight=0.25, secondary=posture, margin=0.01
+            gap, turn, damping=0.03, rotation_weight=weight, secondary=drift, margin=0.01
         )
-        return change * min(1.0, _MAX_CHANGE / float(np.abs(change).max()))
+        return change * min(1.0, _MAX_CHANGE / max(float(np.abs(change).max()), 1e-9))
 
     def _advance(self, scene: Scene) -> None:
         """Go to the next phase, try or element when it is time."""
@@ -216,11 +224,19 @@ class KitchenExpert:
             self._index += 1
 
     def _begin_try(self, scene: Scene) -> None:
-        """Draw a manner and start with the first phase."""
+        """Draw a manner, plan the posture of the approach, start with the first phase."""
         self._phase = self._steps = 0
         self._pace = 0.0
         manner = self.style.manner(self._rng)
-        self._phases = [] if self.done else PLANS[self.sequence[self._index]](manner, scene)
+        if self.done:
+            self._phases = []
+            return
+        self._phases = PLANS[self.sequence[self._index]](manner, scene)
+        first = self._phases[0]
+        pose = hand_rotation(first.pitch, first.yaw, first.roll(scene))
+        start = np.concatenate((_POSTURE, scene.data.qpos[7:]))
+        site = first.target(scene) - _TIP * pose[:, 2]
+        self._posture, _ = self._planner.solve(start, site, pose, iterations=40, tolerance=2e-3)
 
 
 def _draw_back(tip: Array) -> Phase:

@@ -6,7 +6,7 @@ World axes: x to the right, y away from the robot towards the cabinets, z up [m]
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
@@ -72,6 +72,7 @@ class Phase:
         yaw: Turn of the hand about the vertical [rad]; positive points it to the left.
         roll: Turn of the hand about its own axis [rad].
         lost: When the object slipped away and the element must be begun again.
+        transit: Whether the way there is free, so that the hand need not keep its orientation.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Phase:
     yaw: float
     roll: Angle = level
     lost: Condition = never
+    transit: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,11 @@ class Hand:
             speed,
             roll,
         )
+
+    def approach(self, target: Target, opening: float, roll: Angle = level) -> Phase:
+        """The phase that brings the hand from anywhere in front of an element."""
+        reach = self.reach("approach", target, opening, 0.045, 0.7, roll)
+        return replace(reach, transit=True)
 
     def leave(self, site: str, offset: Offset, opening: float, clear: float = 0.07) -> Phase:
         """A phase that draws the hand back from a site until it is `clear` [m] in front of it."""

@@ -9,7 +9,7 @@ from typing import Literal
 from skillgym_envs.core.errors import InvalidTask, UnknownTask
 
 COMPLETION_DISTANCE = 0.3
-"""An element is complete when its slots are nearer to its goal than this (Euclidean; rad and m mixed)."""
+"""An element is complete when its slots are nearer to its goal than this (rad and m mixed)."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Element:
 
     Attributes:
         slots: Indices into `qpos` (and into the 60-D observation) that say how it stands.
-        goal: Values of these slots when it is done [rad for hinges, m for slides; kettle: m and quaternion].
+        goal: Values of these slots when it is done [rad for hinges, m for slides; kettle: m and
+            quaternion].
     """
 
     slots: tuple[int, ...]
@@ -51,7 +52,8 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
     """Element names of a task set, or of a list given by the user.
 
     Args:
-        tasks: Name of a task set, name of one element, or a list of element names in the task's order.
+        tasks: Name of a task set, name of one element, or a list of element names in the task's
+            order.
 
     Returns:
         Element names, in order.

@@ -25,7 +25,6 @@ from skillgym_envs.kitchen.phases import (
 
 OPEN, CLOSED = 0.04, 0.0
 KETTLE_REST = np.array([-0.23, 0.75, 1.62])
-TRANSIT = 0.7
 
 
 def knob(manner: Manner, site: str, joint: str, turned: float, end: float) -> list[Phase]:
@@ -57,7 +56,7 @@ def knob(manner: Manner, site: str, joint: str, turned: float, end: float) -> li
     start = around(0.0, side)
     away = np.array(plus(manner.via, 0.0, -0.09, 0.0))
     return [
-        hand.reach("approach", lambda s: start(s) + away, CLOSED, 0.045, TRANSIT),
+        hand.approach(lambda s: start(s) + away, CLOSED),
         hand.reach("insert", start, CLOSED, 0.013, 0.25),
         hand.phase(
             "turn",
@@ -71,14 +70,25 @@ def knob(manner: Manner, site: str, joint: str, turned: float, end: float) -> li
     ]
 
 
+def bottom_burner(manner: Manner, scene: Scene) -> list[Phase]:
+    """Turn the lower left knob by its lower end, away from the light switch."""
+    return knob(manner, "knob2_site", "knob_Joint_2", -0.85, -1.0)
+
+
+def top_burner(manner: Manner, scene: Scene) -> list[Phase]:
+    """Turn the upper left knob by its upper end, or by the lower one below an open cabinet door."""
+    turned, end = (-0.8, -1.0) if door_in_the_way(scene) else (-0.88, 1.0)
+    return knob(manner, "knob4_site", "knob_Joint_4", turned, end)
+
+
 def light(manner: Manner, scene: Scene) -> list[Phase]:
     """Push the light switch to the left with closed fingers."""
-    hand = Hand(manner, pitch=-0.25, yaw=-0.1)
+    hand = Hand(manner, pitch=0.0 if door_in_the_way(scene) else -0.25, yaw=-0.1)
     site, joint = "light_site", "light_switch"
     _, dy, dz = manner.grip
     near = plus(manner.via, 0.075, -0.09, dz)
     return [
-        hand.reach("approach", beside(site, *near), CLOSED, 0.045, TRANSIT),
+        hand.approach(beside(site, *near), CLOSED),
         hand.reach("insert", beside(site, 0.06, 0.01 + dy, dz), CLOSED, 0.015, 0.25),
         hand.phase(
             "push",
@@ -97,7 +107,7 @@ def slide(manner: Manner, scene: Scene) -> list[Phase]:
     When the hinge cabinet's right door stands open in front of the handle, the hand comes from the
     right of that door, on its side.
     """
-    crowded = scene.joint("right_hinge_cabinet") > 0.5
+    crowded = door_in_the_way(scene)
     yaw, roll = (0.45, lambda _: np.pi / 2) if crowded else (-0.2, level)
     hand = Hand(manner, pitch=-0.35, yaw=yaw)
     site, joint = "slide_site", "slide_cabinet"
@@ -106,7 +116,7 @@ def slide(manner: Manner, scene: Scene) -> list[Phase]:
     if crowded:
         near = (0.05, -0.23, dz)
     return [
-        hand.reach("approach", beside(site, *near), CLOSED, 0.045, TRANSIT, roll),
+        hand.approach(beside(site, *near), CLOSED, roll),
         hand.reach("insert", beside(site, -0.07, 0.02 + dy, dz), CLOSED, 0.02, 0.25, roll),
         hand.phase(
             "push",
@@ -149,7 +159,7 @@ def door(
 
     near = plus(hand.manner.via, 0.0, -0.09, dz)
     return [
-        hand.reach("approach", beside(site, *near), OPEN, 0.045, TRANSIT),
+        hand.approach(beside(site, *near), OPEN),
         hand.reach("insert", beside(site, dx, dy, dz), OPEN, 0.015, 0.3),
         hand.phase("grasp", beside(site, 0.0, dy, dz), lambda s: s.opening < 0.05, CLOSED, 0.15),
         hand.phase("swing", swing, opened, CLOSED, speed, lost=slipped),
@@ -205,7 +215,7 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
     dx = manner.grip[0]
     near = plus(manner.via, 0.0, -0.11, -0.055)
     return [
-        hand.reach("approach", beside(site, *near), half, 0.04, TRANSIT),
+        hand.approach(beside(site, *near), half),
         hand.reach("insert", beside(site, dx, 0.035, -0.072), half, 0.015, 0.3),
         hand.phase(
             "lift",
@@ -229,9 +239,14 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
     ]
 
 
+def door_in_the_way(scene: Scene) -> bool:
+    """Whether the hinge cabinet's right door stands open above the stove."""
+    return scene.joint("right_hinge_cabinet") > 0.5
+
+
 PLANS: dict[str, Callable[[Manner, Scene], list[Phase]]] = {
-    "bottom burner": lambda manner, _: knob(manner, "knob2_site", "knob_Joint_2", -0.85, -1.0),
-    "top burner": lambda manner, _: knob(manner, "knob4_site", "knob_Joint_4", -0.88, 1.0),
+    "bottom burner": bottom_burner,
+    "top burner": top_burner,
     "light switch": light,
     "slide cabinet": slide,
     "hinge cabinet": hinge,

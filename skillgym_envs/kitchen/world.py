@@ -1,8 +1,9 @@
 """The Franka kitchen.
 
-Papers: Gupta et al. 2019, "Relay Policy Learning", arXiv:1910.11956 (scene and play data); Fu et al. 2020, "D4RL",
-arXiv:2004.07219 (tasks and reward); Pertsch et al. 2020, "Accelerating RL with Learned Skill Priors", arXiv:2010.11944.
-The MJCF assets are those of the installed gymnasium-robotics package.
+Papers: Gupta et al. 2019, "Relay Policy Learning", arXiv:1910.11956 (scene and play data); Fu et
+al. 2020, "D4RL", arXiv:2004.07219 (tasks and reward); Pertsch et al. 2020, "Accelerating RL with
+Learned Skill Priors", arXiv:2010.11944. The MJCF assets are those of the installed
+gymnasium-robotics package.
 """
 
 from __future__ import annotations
@@ -29,11 +30,15 @@ ROBOT = slice(0, 9)
 MAX_JOINT_VELOCITY = 2.0
 """Joint velocity that an action of 1 asks for [rad/s; fingers: m/s]."""
 
-# Joint limits of the position targets and half-widths of the read-out noise at `noise=1`, from the robot's
-# configuration file in the assets; the object rows are named after other furniture there and taken by index.
+# Joint limits of the position targets and half-widths of the read-out noise at `noise=1`, from the
+# robot's configuration file in the assets; the object rows are named after other furniture there
+# and taken by index.
 _JOINT_LOW = (-2.9, -1.8, -2.9, -3.1, -2.9, 0.0, -2.9, 0.0, 0.0)
 _JOINT_HIGH = (2.9, 1.8, 2.9, 0.0, 2.9, 3.8, 2.9, 0.04, 0.04)
-_QPOS_NOISE = (*[0.1] * 9, *[5e-3] * 2, *[5e-4] * 6, *[5e-3] * 3, *[0.1] * 3, *[5e-3] * 3, *[0.1] * 3, 5e-3)
+_QPOS_NOISE = (
+    *(*[0.1] * 9, *[5e-3] * 2, *[5e-4] * 6, *[5e-3] * 3),
+    *(*[0.1] * 3, *[5e-3] * 3, *[0.1] * 3, 5e-3),
+)
 _QVEL_NOISE = (*[0.1] * 9, *[5e-3] * 11, *[0.1] * 3, *[5e-3] * 3, *[0.1] * 3)
 
 _START_QPOS = (
@@ -42,32 +47,39 @@ _START_QPOS = (
     *(-2.6627985e-04, -5.18043486e-05, 3.1287722e-05, -4.51199853e-05, -3.90842156e-06),
     *(-4.22629655e-05, 6.28065475e-05, 4.04984708e-05, 4.62730939e-04, -2.26906415e-04),
     *(-4.65501369e-04, -6.44129196e-03, -1.77048263e-03, 1.08009684e-03),
-    *(-0.26939744, 0.350383255, 1.61944683, 1.00618764, 0.00406395120, -0.00662095997, -2.68278933e-04),
+    *(-0.26939744, 0.350383255, 1.61944683),
+    *(1.00618764, 0.00406395120, -0.00662095997, -2.68278933e-04),
 )
 
-# The goal half of the 60-D observation: these four elements whatever the task, as in the relabelled D4RL data.
+# The goal half of the 60-D observation: these four elements whatever the task, as in the relabelled
+# D4RL data.
 _GOAL_HALF_ELEMENTS = ("microwave", "kettle", "bottom burner", "light switch")
 
 
 class KitchenWorld(World):
-    """A Franka arm in a kitchen with seven elements; the task is to bring some of them to their goals.
+    """A Franka arm in a kitchen; some of its seven elements are to be brought to their goals.
 
-    Reward: number of subtasks newly completed in this control step; an element is complete when the observed
-    (noisy) slots are nearer than 0.3 to its goal. The episode terminates when all are complete.
+    Reward: number of subtasks newly completed in this control step; an element is complete when the
+    observed (noisy) slots are nearer than 0.3 to its goal. The episode terminates when all are
+    complete.
 
-    Control: the action is a joint velocity in units of 2 rad/s, integrated over 80 ms from the last *observed*
-    (noisy) joint position, clipped to the joint limits and given to position actuators.
+    Control: the action is a joint velocity in units of 2 rad/s, integrated over 80 ms from the last
+    *observed* (noisy) joint position, clipped to the joint limits and given to position actuators.
 
     Args:
-        tasks: Name of a task set (`mixed`, `complete`, `partial`, `misaligned`, `kbts`) or element names.
-        ordered: Whether an element counts only once all earlier ones of the list are complete. The reference
-            changed this on 2021-01-07: the curves of the SPiRL paper are unordered, those of SkiLD ordered.
-        goal: Whether the observation ends with the 30-D goal half of D4RL (60-D in all). It is constant and the
-            same for every task; models trained on D4RL data expect it.
+        tasks: Name of a task set (`mixed`, `complete`, `partial`, `misaligned`, `kbts`) or element
+            names.
+        ordered: Whether an element counts only once all earlier ones of the list are complete. The
+            reference changed this on 2021-01-07: the curves of the SPiRL paper are unordered, those
+            of SkiLD ordered.
+        goal: Whether the observation ends with the 30-D goal half of D4RL (60-D in all). It is
+            constant and the same for every task; models trained on D4RL data expect it.
         velocities: Whether the observation also has the 29 joint velocities (after the positions).
-        noise: Read-out noise as a share of the amplitudes of the robot's configuration file; 0.1 in D4RL.
+        noise: Read-out noise as a share of the amplitudes of the robot's configuration file; 0.1 in
+            D4RL.
 
-    Deviation: a subtask that is complete at reset does not exist; all start open, as in the references.
+    Deviation: a subtask that is complete at reset does not exist; all start open, as in the
+    references.
     """
 
     name = "kitchen"
@@ -121,7 +133,7 @@ class KitchenWorld(World):
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Put M kitchens into the one start state of the reference; only the read-out noise is random."""
+        """Put M kitchens into the one start state; only the read-out noise is random."""
         count = len(rngs)
         state = PhysicsState(
             qpos=np.tile(np.array(_START_QPOS), (count, 1)), qvel=np.zeros((count, self.model.nv))
@@ -134,14 +146,15 @@ class KitchenWorld(World):
 
     def control(self, action: Array, memory: Memory) -> Control:
         """Integrate joint velocities from the last observed joint positions."""
-        # The method `clip`, which both libraries have, is 30 times faster than the standard's function.
+        # The method `clip`, which both libraries have, is 30 times faster than the standard's
+        # function.
         velocity = MAX_JOINT_VELOCITY * action.clip(-1.0, 1.0)
         target = memory["joints"] + velocity * self.control_timestep
         low, high = self._constant("low", action), self._constant("high", action)
         return Control(ctrl=target.clip(low, high))
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
-        """Read joints and objects with uniform noise; the read joints are what `control` starts from."""
+        """Read joints and objects with noise; `control` starts from the joints as read."""
         xp = array_namespace(physics.qpos)
         state = physics.qpos
         if self.velocities:
@@ -158,19 +171,20 @@ class KitchenWorld(World):
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Count the subtasks that this control step completed."""
         xp = array_namespace(observation)
-        slots = xp.take(observation, self._constant("slots", observation), axis=1)
+        slots = observation[:, self._constant("slots", observation)]
         error = slots - self._constant("slot_goals", observation)
         distance_squared = (error * error) @ self._constant("grouping", observation)
         at_goal = distance_squared < COMPLETION_DISTANCE**2
         before = memory["completed"]
         if self.ordered:
-            # A subtask counts if it and all earlier ones are complete, now or since earlier in the episode.
+            # A subtask counts if it and all earlier ones are complete, now or since earlier in the
+            # episode.
             at_goal = xp.cumulative_prod(xp.astype(at_goal | before, xp.int8), axis=1) > 0
         completed = before | at_goal
-        completed_step = completed & ~before
+        completed_step = completed ^ before
         outcome = Outcome(
-            reward=xp.sum(completed_step, axis=1, dtype=xp.float64),
-            terminated=xp.all(completed, axis=1),
+            reward=completed_step.sum(axis=1, dtype=xp.float64),
+            terminated=completed.all(axis=1),
             completed_step=completed_step,
             completed=completed,
         )
@@ -204,9 +218,7 @@ def kitchen_model() -> mujoco.MjModel:
     return mujoco.MjModel.from_xml_path(str(assets / "kitchen_assets" / "kitchen_env_model.xml"))
 
 
-def _layout(
-    model: mujoco.MjModel, goal: bool, velocities: bool, noise: float
-) -> ObservationLayout:
+def _layout(model: mujoco.MjModel, goal: bool, velocities: bool, noise: float) -> ObservationLayout:
     positions, speeds = _joint_rows(model)
     blocks = [
         _block("robot_qpos", positions[:9], "joint", "qpos", noise, _QPOS_NOISE[:9]),

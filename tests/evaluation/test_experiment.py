@@ -43,9 +43,8 @@ def steps_of(folder: Path) -> int:
 
 def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -> None:
     result = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
-    assert {path.name for path in tmp_path.iterdir()} >= {
-        "config.json", "command.txt", "environment.json", "metrics.csv", "checkpoints", "result.json",
-    }  # fmt: skip
+    files = {path.name for path in tmp_path.iterdir()}
+    assert {"config.json", "command.txt", "environment.json", "metrics.csv"} <= files
     assert json.loads((tmp_path / "config.json").read_text())["method"] == "spirl-cl"
     versions = json.loads((tmp_path / "environment.json").read_text())["versions"]
     assert {"mujoco", "torch", "stable-baselines3"} <= set(versions)
@@ -78,9 +77,10 @@ def test_a_time_budget_ends_the_training(tmp_path: Path, config: dict[str, Any])
 
 def start(folder: Path, skills: Path) -> subprocess.Popen[str]:
     arguments = [
-        *("train", "spirl-cl", "--skill-model", str(skills), "--steps", "3000"),
-        *("--eval-every", "10000", "--final-episodes", "1", "--checkpoint-every", "200"),
-        *("--agent", "learning_starts=10", "batch_size=8", "--folder", str(folder)),
+        *("train", "spirl-cl", "--skill-model", str(skills), "--steps", "1500"),
+        *("--eval-every", "10000", "--final-episodes", "1", "--checkpoint-every", "100"),
+        *("--agent", "learning_starts=10", "batch_size=8", 'policy_kwargs={"critic_arch": [8]}'),
+        *("--folder", str(folder)),
     ]
     command = [sys.executable, "-m", "skillgym.cli.main", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -107,10 +107,10 @@ def test_ctrl_c_and_kill_leave_a_run_that_goes_on(tmp_path: Path, kitchen_skills
     error = interrupted.communicate()[1]
     assert interrupted.returncode == 130
     assert "goes on where it stopped" in error and "Traceback" not in error
-    assert first < steps_of(tmp_path) < 3000
+    assert first < steps_of(tmp_path) < 1500
 
     assert start(tmp_path, kitchen_skills).wait() == 0
-    assert json.loads((tmp_path / "result.json").read_text())["steps"] >= 3000
+    assert json.loads((tmp_path / "result.json").read_text())["steps"] >= 1500
     rows = (tmp_path / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index(STEP_KEY)
     steps = [float(row.split(",")[column]) for row in rows[1:]]

@@ -17,9 +17,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
 from skillgym.errors import InvalidConfig
+from skillgym.hub import save_skill
 from skillgym.nn.priors import MixtureMLP
 from skillgym.rl import PriorSAC, SkillReplayBuffer
 from skillgym.rl.errors import ForeignPrior, NoPrior, NormalizedObservations, UnusablePrior
+from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubSkills
 
@@ -55,10 +57,10 @@ def buffers(module: nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize("off", [{"prior": None}, {"kl": None}])
 def test_without_divergence_it_equals_sac_bit_for_bit(off: dict[str, Any]) -> None:
-    settings = {**SMALL, "policy_kwargs": {"net_arch": [16, 16]}}
+    settings = {**SMALL, "policy_kwargs": {"net_arch": [16, 16]}, "learning_starts": 100}
     sac = SAC("MlpPolicy", make_env(), **settings).learn(200)
     ours = PriorSAC("MlpPolicy", make_env(), **off, **settings).learn(200)
-    assert ours._n_updates == sac._n_updates > 150
+    assert ours._n_updates == sac._n_updates == 100
     for name, value in sac.policy.state_dict().items():
         assert torch.equal(value, ours.policy.state_dict()[name]), name
     assert torch.equal(sac.log_ent_coef, ours.log_ent_coef)
@@ -177,6 +179,20 @@ def test_the_saved_agent_refers_to_the_prior_instead_of_repeating_it(tmp_path: P
         PriorSAC.load(tmp_path / "agent")
 
 
+def test_without_an_environment_the_prior_is_found_by_the_name_of_its_skill_model(
+    tmp_path: Path,
+) -> None:
+    config = SpirlConfig(hidden_size=8, encoder_size=8, decoder_layers=0, prior_layers=1)
+    spaces = CountingEnv.observation_space, CountingEnv.action_space
+    name = str(save_skill(ClosedLoopSpirl(*spaces, config).eval(), tmp_path / "skills"))
+    agent = make_agent(env=SkillActions(TimeLimit(Bounded(), 35), name)).learn(20)
+    agent.save(tmp_path / "agent")
+    loaded = PriorSAC.load(tmp_path / "agent")
+    observation = np.ones(3, np.float32)
+    expected = agent.predict(observation, deterministic=True)[0]
+    np.testing.assert_array_equal(loaded.predict(observation, deterministic=True)[0], expected)
+
+
 def test_an_explicit_prior_needs_no_skill_model(tmp_path: Path) -> None:
     prior = StubSkills(observation_size=3, action_size=2).prior
     env = gym.make("Pendulum-v1")
@@ -207,6 +223,8 @@ def test_other_policies_and_priors() -> None:
     with pytest.raises(UnusablePrior, match="GaussianMixture"):
         make_agent(env=make_env(model=model))
     settings = {**SMALL, "policy_kwargs": {"net_arch": [16]}}
+    with pytest.raises(UnusablePrior, match="GaussianMixture"):
+        PriorSAC("MlpPolicy", make_env(model=model), kl="analytic", **deepcopy(settings))
     agent = PriorSAC("MlpPolicy", make_env(model=model), **settings).learn(20)
     assert np.isfinite(agent.logger.name_to_value["train/prior_divergence"])
 

@@ -109,6 +109,7 @@ def test_frame_callback_sees_every_control_step() -> None:
     assert frames == list(range(1, 11))
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_both_checkers_accept_it() -> None:
     env = SkillActions(TimeLimit(WorldEnv(ToyWorld()), 12), StubSkills(max_steps=5))
     gymnasium_check_env(env, skip_render_check=True)

@@ -88,6 +88,7 @@ def test_vector_entry_point(skill_model: str) -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_checks(skill_model: str) -> None:
     env = gym.make("SkillKitchen-v0", skill_model=skill_model)
     check_env(env)

@@ -109,6 +109,25 @@ def test_same_step_gives_the_transitions_of_next_step_without_the_reset_steps() 
     assert terminations > 5 and truncations > 5
 
 
+def test_it_equals_gymnasiums_vector_of_single_wrappers() -> None:
+    ours, reference = world_vector(), SyncVectorEnv([world_single] * N)
+    ours.reset(seed=5), reference.reset(seed=5)
+    rng, over = np.random.default_rng(0), np.ones(N, bool)
+    for _ in range(20):
+        actions = skills(rng, over)
+        *results, infos = ours.step(actions)
+        *wanted, wanted_infos = reference.step(actions)
+        for result, want in zip(results, wanted, strict=True):
+            np.testing.assert_array_equal(result, want)
+        for key in ("skill_steps", "skill_rewards", "subtasks_completed_step"):
+            if f"_{key}" not in wanted_infos:  # every environment was just reset
+                continue
+            rows = wanted_infos[f"_{key}"]
+            np.testing.assert_array_equal(infos[f"_{key}"], rows)
+            assert infos[key][rows].tolist() == wanted_infos[key][rows].tolist()
+        over = wanted[2] | wanted[3]
+
+
 def test_other_vector_environments_end_inside_a_skill() -> None:
     env = counting_vector([13, 4, 10_000])
     env.reset(seed=0)
@@ -138,6 +157,17 @@ def test_all_environments_may_be_over_at_once() -> None:
     assert not observations[:, 0].any() and not rewards.any() and not terminated.any()
     assert not infos["_skill_steps"].any()
     assert env.step(zeros)[1].tolist() == [6, 6, 6]
+
+
+def test_partial_reset() -> None:
+    env = counting_vector([4, 4, 10_000])
+    env.reset(seed=0)
+    zeros = np.zeros((N, 2), np.float32)
+    env.step(zeros)
+    observations, _ = env.reset(options={"reset_mask": np.array([True, False, False])})
+    assert observations[0, 0] == 0
+    # Environment 0 is running again, environment 1 is still to be started.
+    assert env.step(zeros)[4]["skill_steps"].tolist() == [4, 0, 10]
 
 
 def test_results_are_copies() -> None:

@@ -161,7 +161,7 @@ class SkillPriorPolicy(SACPolicy):
 
 
 def check_prior(
-    prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Box
+    prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
 ) -> None:
     """Check that a prior (in evaluation mode) gives Gaussians over the skills.
 

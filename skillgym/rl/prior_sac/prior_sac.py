@@ -16,7 +16,7 @@ from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.rl.errors import ForeignPrior, NormalizedObservations
 from skillgym.rl.prior_sac import losses
-from skillgym.rl.prior_sac.policies import SkillPriorPolicy
+from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
 from skillgym.rl.prior_sac.priors import find_prior, frozen_copy, sha256
 
 KLS = ("sampled", "analytic", None)
@@ -113,6 +113,8 @@ class PriorSAC(SAC):
         if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
             raise NormalizedObservations
         self.prior = frozen_copy(source, self.device)
+        if self.kl == "analytic":
+            check_prior(self.prior, self.observation_space, self.action_space)
         digest = sha256(self.prior)
         if self.prior_reference is None:
             self.prior_reference = {"skill_model": name, "sha256": digest}

@@ -1,0 +1,78 @@
+"""Results tables: commands, resuming, and what is written from complete cells."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from skillgym.cli import bench
+from skillgym.cli import main as cli
+from skillgym.evaluation import benchmark
+from skillgym.evaluation.tables import Cell, kitchen
+
+
+def complete(folder: Path, cell: Cell, subtasks: float) -> None:
+    """Write what a complete run of the cell leaves behind."""
+    run = folder / cell.name
+    run.mkdir(parents=True)
+    result = {
+        "subtasks": subtasks, "return": subtasks, "episodes": 2, "steps": 500_000, "seconds": 90.0,
+        "rates": {"kettle": 0.5},
+    }  # fmt: skip
+    (run / "result.json").write_text(json.dumps(result))
+    environment = {"versions": {"python": "3.11", "mujoco": "3.11.0"}, "git_commit": "abc"}
+    (run / "environment.json").write_text(json.dumps(environment))
+    (run / "metrics.csv").write_text(
+        "time/step,eval/subtasks,train/alpha\n1000,0.5,\n1500,,0.1\n2000,1.5,\n"
+    )
+
+
+def test_every_cell_of_the_kitchen_is_one_command_of_its_own() -> None:
+    cells = kitchen((0, 1, 2))
+    assert len({cell.name for cell in cells}) == len(cells) == 3 * 8
+    command = " ".join(next(c for c in cells if c.task == "mixed-ordered").command())
+    assert command == (
+        "train spirl-cl --world skillgym/Kitchen-v0 --env tasks=mixed ordered=true "
+        "--seed 0 --steps 500000 --final-episodes 50"
+    )
+
+
+def test_results_hold_the_complete_cells_only(tmp_path: Path) -> None:
+    cells = [Cell(method="spirl-cl", task="mixed", seed=seed) for seed in range(3)]
+    complete(tmp_path / "runs", cells[0], 2.0)
+    complete(tmp_path / "runs", cells[1], 3.0)
+    bench.write_results("kitchen", cells, tmp_path / "runs", tmp_path / "results")
+    with (tmp_path / "results" / "kitchen.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["seed"], row["subtasks"]) for row in rows] == [("0", "2.0"), ("1", "3.0")]
+    assert rows[0]["mujoco"] == "3.11.0" and rows[0]["commit"] == "abc"
+    assert rows[0]["command"].startswith("skillgym train spirl-cl")
+    table = (tmp_path / "results" / "kitchen.md").read_text()
+    assert "| mixed | spirl-cl | 2.50 |" in table and "| 2 |" in table
+    with (tmp_path / "results" / "kitchen_curves.csv").open() as file:
+        assert [float(row["step"]) for row in csv.DictReader(file)] == [1000, 2000] * 2
+    assert (tmp_path / "results" / "kitchen_mixed.png").exists()
+
+
+def test_complete_cells_are_not_run_and_failures_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = Cell(method="spirl-cl", task="mixed", seed=0)
+    broken = Cell(method="no-such-method", task="mixed", seed=0, steps=10)
+    complete(tmp_path, done, 2.0)
+    monkeypatch.setattr("skillgym.evaluation.tables.TABLES", {"two": lambda seeds: [done, broken]})
+    arguments = ["bench", "two", "--folder", str(tmp_path), "--results", str(tmp_path / "out")]
+    assert cli.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert f"{broken.name}/log.txt" in error and done.name not in error
+    assert "no-such-method" in (tmp_path / broken.name / "log.txt").read_text()
+    assert not (tmp_path / done.name / "log.txt").exists()
+
+
+def test_a_spent_time_budget_leaves_cells_for_the_next_sitting(tmp_path: Path) -> None:
+    cell = Cell(method="spirl-cl", task="mixed", seed=0)
+    assert benchmark.run_cells([cell], tmp_path, workers=1, minutes=0) == []
+    assert not (tmp_path / cell.name).exists()

@@ -1,0 +1,73 @@
+"""Roll-outs: the counting of episodes, returns and control steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from skillgym.evaluation.prior import prior_policy
+from skillgym.evaluation.rollouts import rollout
+from skillgym.rl.presets import make_env
+
+
+class Countdown(gym.Env[Any, Any]):
+    """Episode k of environment i has `2 + i + k` steps of reward 1 and completes k subtasks."""
+
+    observation_space = gym.spaces.Box(-1.0, 1.0, (1,))
+    action_space = gym.spaces.Box(-1.0, 1.0, (1,))
+
+    def __init__(self, index: int, skill_steps: int | None) -> None:
+        self.index, self.skill_steps, self.episode = index, skill_steps, -1
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self.episode += 1
+        self.left = 2 + self.index + self.episode
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.left -= 1
+        info: dict[str, Any] = {"subtasks_completed": ("a", "b", "c")[: self.episode]}
+        if self.skill_steps is not None:
+            info["skill_steps"] = self.skill_steps
+        return np.zeros(1, np.float32), 1.0, self.left == 0, False, info
+
+
+def make(num_envs: int, skill_steps: int | None = None) -> DummyVecEnv:
+    return DummyVecEnv([lambda i=i: Countdown(i, skill_steps) for i in range(num_envs)])
+
+
+def test_each_environment_gives_its_first_episodes() -> None:
+    episodes = rollout(lambda o: np.zeros((2, 1)), make(2), episodes=5, seed=0)
+    # Three of the first environment, two of the second, although the first is faster.
+    assert episodes.returns.tolist() == [2, 3, 4, 3, 4]
+    assert episodes.lengths.tolist() == [2, 3, 4, 3, 4]
+    assert episodes.num_subtasks.tolist() == [0, 1, 2, 0, 1]
+    assert episodes.rates() == pytest.approx({"a": 3 / 5, "b": 1 / 5})
+
+
+def test_length_counts_the_control_steps_of_skills() -> None:
+    episodes = rollout(lambda o: np.zeros((1, 1)), make(1, skill_steps=10), episodes=1, seed=0)
+    assert episodes.lengths.tolist() == [20]
+
+
+def test_metrics() -> None:
+    metrics = rollout(lambda o: np.zeros((1, 1)), make(1), episodes=3, seed=0).metrics()
+    assert metrics["eval/subtasks"] == 1.0
+    assert metrics["eval/subtasks_std"] == pytest.approx(np.std([0, 1, 2]))
+    assert metrics["eval/rate/a"] == pytest.approx(2 / 3)
+
+
+def test_prior_acts_in_the_kitchen_and_repeats_itself(kitchen_skills: Any) -> None:
+    env = make_env("spirl-cl", num_envs=2, skill_model=str(kitchen_skills), max_episode_steps=20)
+    model = env.get_attr("skill_model")[0]
+    observations = env.reset()
+    first = prior_policy(model, seed=3)(observations)
+    assert first.shape == (2, 10) and (np.abs(first) <= 2.0).all()
+    np.testing.assert_array_equal(first, prior_policy(model, seed=3)(observations))
+    episodes = rollout(prior_policy(model, seed=3), env, episodes=4, seed=0)
+    env.close()
+    assert episodes.lengths.tolist() == [20] * 4

@@ -1,0 +1,75 @@
+"""Plots and the report page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from skillgym.viz import plots
+from skillgym.viz.report import Report, Row, Video
+
+RESULT = {
+    "subtasks": 2.25,
+    "episodes": 20,
+    "steps": 60_000,
+    "seconds": 90.0,
+    "rates": {"kettle": 0.9, "<b>": 0.5},
+}
+
+
+def test_runs_are_compared_where_all_have_values() -> None:
+    steps, table = plots.align([([0, 10, 20], [0.0, 1.0, 2.0]), ([0, 5, 10], [4.0, 4.0, 6.0])])
+    assert steps.tolist() == [0, 10]
+    np.testing.assert_allclose(table, [[0.0, 1.0], [4.0, 6.0]])
+
+
+def test_points_are_grouped_by_method_and_seed() -> None:
+    points = [
+        {"task": task, "method": method, "seed": seed, "step": step, "subtasks": seed + step}
+        for task in ("mixed", "other")
+        for method in ("a", "b")
+        for seed in (0, 1)
+        for step in (10, 20)
+    ]
+    grouped = plots.group_curves(points, "mixed")
+    assert grouped["a"] == [([10, 20], [10, 20]), ([10, 20], [11, 21])]
+    assert list(grouped) == ["a", "b"]
+
+
+def test_figure_has_a_line_per_method_and_is_valid_svg() -> None:
+    run = ([0.0, 1000.0], [0.0, 2.0])
+    figure = plots.learning_curves({"one": [run], "two": [run, run]})
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["one", "two (2 seeds)"]
+    assert ElementTree.fromstring(plots.to_svg(figure)).tag.endswith("svg")
+
+
+def test_plots_are_the_same_bytes_every_time(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        plots.save(plots.learning_curves({"one": [([0.0, 1.0], [0.0, 2.0])]}), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_report_is_one_file_with_everything_inside(tmp_path: Path) -> None:
+    video = tmp_path / "agent.mp4"
+    video.write_bytes(b"frames")
+    path = tmp_path / "report.html"
+    Report(
+        title="Title & more",
+        lead="What was done.",
+        rows=[Row.of("PriorSAC", RESULT)],
+        num_subtasks=4,
+        plot="<svg></svg>",
+        videos=[Video(path=video, caption="An agent.")],
+        commands=["skillgym demo"],
+    ).write(path)
+    page = path.read_text("utf8")
+    assert '<td class="number"><strong>2.25</strong></td>' in page
+    assert "60,000" in page and '<td class="number">1.5</td>' in page
+    assert "data:video/mp4;base64,ZnJhbWVz" in page
+    assert "<svg></svg>" in page
+    assert "Title &amp; more" in page and "&lt;b&gt; 50 %" in page and "<b>" not in page
+    assert "http" not in page.replace("http://www.w3.org", "")
