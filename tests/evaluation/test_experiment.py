@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,8 @@ def test_a_time_budget_ends_the_training(tmp_path: Path, config: dict[str, Any])
     assert result["steps"] < 10**5 and (tmp_path / "result.json").exists()
 
 
-def start(folder: Path, skills: Path) -> subprocess.Popen[str]:
+@contextmanager
+def training(folder: Path, skills: Path) -> Iterator[subprocess.Popen[str]]:
     arguments = [
         *("train", "spirl-cl", "--skill-model", str(skills), "--steps", "1500"),
         *("--eval-every", "10000", "--final-episodes", "1", "--checkpoint-every", "100"),
@@ -84,32 +87,38 @@ def start(folder: Path, skills: Path) -> subprocess.Popen[str]:
     ]
     command = [sys.executable, "-m", "skillgym.cli.main", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
 def wait_for_checkpoint(folder: Path, after: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while steps_of(folder) <= after:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_ctrl_c_and_kill_leave_a_run_that_goes_on(tmp_path: Path, kitchen_skills: Path) -> None:
-    killed = start(tmp_path, kitchen_skills)
-    wait_for_checkpoint(tmp_path, 0)
-    killed.kill()
-    killed.communicate()
+    with training(tmp_path, kitchen_skills) as killed:
+        wait_for_checkpoint(tmp_path, 0)
+        killed.kill()
+        killed.communicate()
     first = steps_of(tmp_path)
 
-    interrupted = start(tmp_path, kitchen_skills)
-    wait_for_checkpoint(tmp_path, first)
-    interrupted.send_signal(signal.SIGINT)
-    error = interrupted.communicate()[1]
+    with training(tmp_path, kitchen_skills) as interrupted:
+        wait_for_checkpoint(tmp_path, first)
+        interrupted.send_signal(signal.SIGINT)
+        error = interrupted.communicate()[1]
     assert interrupted.returncode == 130
     assert "goes on where it stopped" in error and "Traceback" not in error
     assert first < steps_of(tmp_path) < 1500
 
-    assert start(tmp_path, kitchen_skills).wait() == 0
+    with training(tmp_path, kitchen_skills) as last:
+        last.communicate()
+    assert last.returncode == 0
     assert json.loads((tmp_path / "result.json").read_text())["steps"] >= 1500
     rows = (tmp_path / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index(STEP_KEY)
