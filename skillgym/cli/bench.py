@@ -21,6 +21,7 @@ def main(
     *,
     seeds: tuple[int, ...] = (0, 1, 2),
     only: tuple[str, ...] = (),
+    steps: int = 500_000,
     workers: int = 2,
     minutes: float | None = None,
     folder: Path = Path("runs/bench"),
@@ -35,6 +36,7 @@ def main(
         table: Name of the table.
         seeds: Seeds of each cell.
         only: Parts of names; cells with none of them are left out, for example mixed-spirl-cl.
+        steps: Training budget of each cell in control steps.
         workers: Cells that run at the same time, with one thread each.
         minutes: Stop after this time; running cells write a checkpoint. 0 only writes the results.
         folder: Parent of the run folders.
@@ -46,7 +48,7 @@ def main(
 
     if table not in TABLES:
         raise UnknownName("table", table, TABLES)
-    every = TABLES[table](seeds)
+    every = TABLES[table](seeds, steps)
     cells = [cell for cell in every if not only or any(part in cell.name for part in only)]
     if dry_run:
         print("\n".join(" ".join(["skillgym", *cell.command()]) for cell in cells))

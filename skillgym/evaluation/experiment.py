@@ -126,7 +126,9 @@ class Experiment:
         env = self._make_env(config.num_envs)
         evaluation_env = self._make_env(min(config.eval_episodes, 10))
         try:
-            agent = make_agent(config.method, env, seed=config.seed, **config.agent)
+            agent: OffPolicyAlgorithm = make_agent(
+                config.method, env, seed=config.seed, **config.agent
+            )
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt
@@ -175,7 +177,10 @@ class Experiment:
                 if start < config.steps:
                     # SB3's budget counts skills; the monitor stops at the budget of control steps.
                     agent.learn(
-                        config.steps, callback=monitor, log_interval=None, reset_num_timesteps=False
+                        config.steps,
+                        callback=monitor,
+                        log_interval=None,  # type: ignore[arg-type]  # None is SB3's "never"
+                        reset_num_timesteps=False,
                     )
                     self._log(monitor)
                     self._save_agent(agent, monitor)

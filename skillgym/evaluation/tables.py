@@ -55,14 +55,15 @@ KITCHEN_METHODS: dict[str, tuple[str, ...]] = {
 }
 
 
-def kitchen(seeds: tuple[int, ...]) -> list[Cell]:
+def kitchen(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
     """Cells of the kitchen table, all methods of one seed before the next seed.
 
     Args:
         seeds: Seeds of each method and task.
+        steps: Training budget of each cell [control steps].
     """
     return [
-        Cell(method=method, task=task, seed=seed, options=options)
+        Cell(method=method, task=task, seed=seed, options=options, steps=steps)
         for seed in seeds
         for task, options in KITCHEN_TASKS.items()
         for method in KITCHEN_METHODS[task]

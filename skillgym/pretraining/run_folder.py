@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import platform
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +10,7 @@ from typing import Any
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
 from skillgym.errors import CheckpointNotWritten
-from skillgym.hub.atomic import write_json
-from skillgym.hub.checkpoint import versions
+from skillgym.runs import start_run
 
 STEP_KEY = "time/step"
 
@@ -27,11 +22,7 @@ def describe_run(folder: Path, config: Mapping[str, Any]) -> None:
         CheckpointNotWritten: If the folder is not writable.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", config)
-        (folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
-        machine = {"platform": platform.platform(), "cpus": os.cpu_count()}
-        write_json(folder / "environment.json", {"versions": versions(), **machine})
+        start_run(folder, config)
     except OSError as error:
         raise CheckpointNotWritten(folder, error.strerror or error) from error
 

@@ -18,7 +18,7 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 COLORS = ("#1b6ca8", "#c8553d", "#2a9d6f", "#8f6bb3", "#b98a1d", "#5d6d7e", "#d977a5", "#3a3a3a")
 
-REPEATABLE = {"svg.hashsalt": "skillgym"}
+REPEATABLE: Any = {"svg.hashsalt": "skillgym"}
 """The same figure gives the same file."""
 
 

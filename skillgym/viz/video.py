@@ -24,7 +24,6 @@ def record_episodes(
     seed: int,
     episodes: int = 1,
     fps: float = 12.5,
-    every: int = 1,
     progress: bool = False,
 ) -> list[tuple[str, ...]]:
     """Write a video of a policy's episodes.
@@ -36,7 +35,6 @@ def record_episodes(
         seed: Seed of the environment.
         episodes: Number of episodes.
         fps: Control steps shown per second; 12.5 is real time in the kitchen.
-        every: Keep every n-th frame, where rendering is slow.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -47,7 +45,7 @@ def record_episodes(
     outcomes: list[tuple[str, ...]] = []
     env.seed(seed)
     observation: Any = env.reset()
-    with _Recorder(env, temporary, fps, every, progress) as recorder:
+    with _Recorder(env, temporary, fps, progress) as recorder:
         while len(outcomes) < episodes:
             observation, _, dones, infos = env.step(policy(observation))
             recorder.after_step()
@@ -62,15 +60,12 @@ def record_episodes(
 class _Recorder:
     """Takes frames from inside skills where there are skills, else after each step."""
 
-    def __init__(
-        self, env: GymnasiumVecEnv, path: Path, fps: float, every: int, progress: bool
-    ) -> None:
+    def __init__(self, env: GymnasiumVecEnv, path: Path, fps: float, progress: bool) -> None:
         self.caption = ""
         self._env: Any = env.env
         self._inside = hasattr(self._env, "frame_callback")
-        self._every, self._count = every, 0
-        options = {"macro_block_size": 2} if path.suffix == ".mp4" else {}
-        self._writer = imageio.get_writer(path, fps=fps / every, **options)
+        options: dict[str, Any] = {"macro_block_size": 2} if path.suffix == ".mp4" else {}
+        self._writer = imageio.get_writer(path, fps=fps, **options)
         self._bar = tqdm(unit="frame", disable=not progress, leave=False)
 
     def __enter__(self) -> _Recorder:
@@ -90,10 +85,8 @@ class _Recorder:
             self._add(self._env.render())
 
     def _add(self, frames: Any) -> None:
-        self._count += 1
         self._bar.update()
-        if (self._count - 1) % self._every == 0:
-            self._writer.append_data(captioned(frames[0], self.caption))
+        self._writer.append_data(captioned(frames[0], self.caption))
 
 
 def captioned(frame: Frame, text: str) -> Frame:

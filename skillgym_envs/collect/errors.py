@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from skillgym_envs.core.errors import SkillgymError, nearest
 
@@ -52,15 +51,11 @@ class ExpertFailed(SkillgymError, RuntimeError):
     def __init__(
         self, episode: int, plan: Sequence[str], attempts: int, last: Sequence[str]
     ) -> None:
-        self._facts = (episode, plan, attempts, last)
         super().__init__(
             f"Got no success in {attempts} attempts of episode {episode}, expected "
             f"{' -> '.join(plan)} but the last one did {' -> '.join(last) or 'nothing'}; check "
             "the expert."
         )
-
-    def __reduce__(self) -> tuple[type[ExpertFailed], tuple[Any, ...]]:
-        return type(self), self._facts  # it travels from a worker process
 
 
 class WorkerDied(SkillgymError, RuntimeError):

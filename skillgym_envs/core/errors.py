@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -16,6 +17,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 class SkillgymError(Exception):
     """Base of every error that skillgym raises for a user's mistake or a broken file."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The constructors take facts, not the message; errors travel from worker processes.
+        return _restore, (type(self), self.args)
+
+
+def _restore(kind: type[SkillgymError], args: tuple[Any, ...]) -> SkillgymError:
+    """Rebuild an error from its message."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 class InvalidAction(SkillgymError, ValueError):

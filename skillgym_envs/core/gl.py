@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol
@@ -147,6 +148,18 @@ def default_order() -> tuple[str, ...]:
     if sys.platform == "win32":
         return ("glfw",)
     return (*(("glfw",) if has_display() else ()), "egl", "osmesa")
+
+
+def check_window() -> None:
+    """Check that a window can be opened, without opening one; MuJoCo would end the process."""
+    if not has_display():
+        raise GLUnavailable("there is no display (DISPLAY is not set)")
+    if sys.platform == "linux":
+        glfw = importlib.import_module("glfw")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not glfw.init():
+                raise GLUnavailable(f"the display {os.environ.get('DISPLAY')} does not answer")
 
 
 def has_display() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,17 +137,21 @@ class HumanViewer:
         data: mujoco.MjData,
         camera: Mapping[str, Any] | str | None = None,
     ) -> None:
-        if not gl.has_display():
-            raise DisplayUnavailable("there is no display (DISPLAY is not set)")
+        try:
+            gl.check_window()
+        except gl.GLUnavailable as error:
+            raise DisplayUnavailable(str(error)) from None
         view = make_camera(model, camera)
+        others = set(threading.enumerate())
         try:
             from mujoco import viewer
 
             self._viewer = viewer.launch_passive(
                 model, data, show_left_ui=False, show_right_ui=False
             )
-        except Exception as error:  # GLFW missing, or a display that refuses connections
+        except Exception as error:  # whatever a broken installation raises
             raise DisplayUnavailable(str(error)) from error
+        self._threads = set(threading.enumerate()) - others
         with self._viewer.lock():
             for name in ("type", "fixedcamid", "distance", "azimuth", "elevation"):
                 setattr(self._viewer.cam, name, getattr(view, name))
@@ -160,6 +165,8 @@ class HumanViewer:
     def close(self) -> None:
         """Close the window. Closing twice is fine."""
         self._viewer.close()
+        for thread in self._threads:  # still drawing at the interpreter's end, it would crash
+            thread.join(timeout=10.0)
 
 
 class _GLDrawer:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.core.workers import Workers
 from skillgym_envs.core.world import Control, Physics, PhysicsState
 
 _INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
@@ -132,34 +133,26 @@ class ThreadedSimulator(SerialSimulator):
     ) -> None:
         super().__init__(model, num_envs, frame_skip)
         self.num_threads = max(1, min(num_threads or usable_cores(), num_envs))
-        self._pool: ThreadPoolExecutor | None = None
+        self._workers: Workers | None = None
 
     def _step_all(self, control: Control, indices: Sequence[int]) -> None:
         if self.num_threads == 1 or len(indices) == 1:
             return self._step_some(control, indices)
-        if self._pool is None:
-            # The calling thread works too, so the pool needs one thread less.
-            self._pool = ThreadPoolExecutor(self.num_threads - 1, "skillgym-physics")
+        if self._workers is None:
+            self._workers = Workers(self.num_threads - 1, "skillgym-physics")
         # An iterator over a list is advanced atomically, so threads can share it: whoever is free
         # takes the next copy, and a copy with many contacts holds up nobody.
-        queue = iter(indices)
-        futures = [
-            self._pool.submit(self._step_some, control, queue) for _ in range(self.num_threads - 1)
-        ]
-        self._step_some(control, queue)
-        for future in futures:
-            future.result()
-        return None
+        return self._workers.run(partial(self._step_some, control, iter(indices)))
 
     def close(self) -> None:
         """Stop the threads. Closing twice is fine."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        if self._workers is not None:
+            self._workers.stop()
+            self._workers = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the threads behind; they start again at the next step."""
-        return super().__getstate__() | {"_pool": None}
+        return super().__getstate__() | {"_workers": None}
 
 
 def usable_cores() -> int:

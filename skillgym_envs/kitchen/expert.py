@@ -50,10 +50,10 @@ class ExpertStyle:
 
     speed: tuple[float, float] = (0.85, 1.1)
     pace: float = 0.12
-    via: float = 0.015
+    via: float = 0.025
     grip: float = 0.004
     tilt: float = 0.04
-    tremor: float = 0.02
+    tremor: float = 0.05
 
     def manner(self, rng: np.random.Generator) -> Manner:
         """Draw the variation of one try."""

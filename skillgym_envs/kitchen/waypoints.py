@@ -23,7 +23,8 @@ from skillgym_envs.kitchen.phases import (
     plus,
 )
 
-OPEN, CLOSED = 0.04, 0.0
+# Beyond the fingers' limits, so that the action says what is meant also when they have arrived.
+OPEN, CLOSED = 0.12, -0.08
 KETTLE_REST = np.array([-0.23, 0.75, 1.62])
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import gymnasium as gym
 import mujoco
@@ -246,3 +248,45 @@ except RenderingUnavailable as error:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "True", done.stderr
+
+
+HUMAN = """
+import gymnasium, skillgym_envs
+env = gymnasium.make("skillgym/Kitchen-v0", render_mode="human")
+env.reset(seed=0)
+env.step(env.action_space.sample())
+env.render()
+env.close()
+env.close()
+print("closed")
+"""
+
+
+def run_with_display(script: str, display: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"DISPLAY": display}
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="displays have names on Linux")
+def test_a_display_that_does_not_answer_is_one_sentence():
+    done = run_with_display(HUMAN, ":4711")
+    assert done.returncode == 1
+    assert "DisplayUnavailable" in done.stderr.strip().splitlines()[-1]
+    assert ":4711 does not answer" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")
+def test_a_window_opens_and_closes():
+    """The process ends cleanly, too: MuJoCo's window has a thread of its own."""
+    with subprocess.Popen(["Xvfb", ":4712", "-screen", "0", "640x480x24"]) as server:
+        try:
+            for _ in range(100):
+                if os.path.exists("/tmp/.X11-unix/X4712"):
+                    break
+                time.sleep(0.1)
+            done = run_with_display(HUMAN, ":4712")
+        finally:
+            server.terminate()
+    assert (done.stdout.strip(), done.returncode) == ("closed", 0), done.stderr

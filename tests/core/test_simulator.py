@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import time
+
 import mujoco
 import numpy as np
 import pytest
@@ -70,3 +74,34 @@ def test_load_forgets_solver_history_and_mocap():
         mujoco.mj_getState(model, simulator.data[0], state, kind)
         states.append(state)
     np.testing.assert_array_equal(*states)
+
+
+def test_threads_end_with_their_simulator():
+    """Closed, or merely forgotten."""
+
+    def threads() -> int:
+        return sum(thread.name == "skillgym-physics" for thread in threading.enumerate())
+
+    before = threads()
+    closed, forgotten = (ThreadedSimulator(ToyWorld().model, 4, 5, 3) for _ in range(2))
+    for simulator in (closed, forgotten):
+        simulator.step(control(np.zeros(4)))
+    assert threads() == before + 4
+    closed.close()
+    closed.close()
+    del forgotten, simulator
+    gc.collect()
+    for _ in range(100):
+        if threads() == before:
+            return
+        time.sleep(0.05)
+    pytest.fail("threads are left")
+
+
+def test_a_closed_simulator_can_go_on():
+    simulator = ThreadedSimulator(ToyWorld().model, 4, 5, 2)
+    simulator.step(control(np.ones(4)))
+    simulator.close()
+    simulator.step(control(np.ones(4)))
+    assert (simulator.physics.qpos > 0).all()
+    simulator.close()

@@ -63,7 +63,7 @@ def test_complete_cells_are_not_run_and_failures_are_told(
     done = Cell(method="spirl-cl", task="mixed", seed=0)
     broken = Cell(method="no-such-method", task="mixed", seed=0, steps=10)
     complete(tmp_path, done, 2.0)
-    monkeypatch.setattr("skillgym.evaluation.tables.TABLES", {"two": lambda seeds: [done, broken]})
+    monkeypatch.setattr("skillgym.evaluation.tables.TABLES", {"two": lambda *_: [done, broken]})
     arguments = ["bench", "two", "--folder", str(tmp_path), "--results", str(tmp_path / "out")]
     assert cli.main(arguments) == 1
     error = capsys.readouterr().err

@@ -40,6 +40,6 @@ def test_flat_agents_are_recorded_after_each_step(
     monkeypatch.setenv("SKILLGYM_RENDERER", "ray")
     env = make_env("sac", render_mode="rgb_array", width=32, height=24, max_episode_steps=8)
     policy = lambda _: np.zeros((1, 9))  # noqa: E731
-    record_episodes(policy, env, tmp_path / "b.gif", seed=0, episodes=2, every=4)
+    record_episodes(policy, env, tmp_path / "b.gif", seed=0, episodes=2)
     env.close()
-    assert len(imageio.mimread(tmp_path / "b.gif")) == 4
+    assert len(imageio.mimread(tmp_path / "b.gif")) == 16
