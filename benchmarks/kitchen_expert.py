@@ -4,8 +4,7 @@
 
 Three parts: every element from the start pose; every element after two other elements, drawn at
 random; and every four-element sequence of the play dataset within the 280 steps of an episode.
-Rows appear and are written as they are done; the default takes about
-ten minutes on two idle cores.
+Rows appear and are written as they are done; the default takes about ten minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -131,7 +130,7 @@ def main(
 
 
 def summary(rows: list[Result]) -> tuple[float, ...]:
-    """The numbers of a row: `COLUMNS` from n on (steps and again: means; distance: 95th percentile)."""
+    """Cells of a row from n on; steps and again are means, distance is the 95th percentile."""
     steps = [row.steps for row in rows]
     return (
         len(rows),

@@ -28,7 +28,7 @@ from skillgym_envs.collect import collect
 from skillgym_envs.core.rendering import BACKEND_VARIABLE, RenderingUnavailable
 
 SUBTASKS = 4
-EPISODES = 20
+EPISODES, EPISODES_ON_THE_WAY = 20, 10
 AGENT = {"gradient_steps": 2, "learning_starts": 500}
 BASELINE = ("train_freq=2",)
 
@@ -83,7 +83,12 @@ class Demo:
             [
                 *("train", "sac", "--agent", *BASELINE, "--seed", str(self.seed)),
                 *("--steps", str(self.steps), "--minutes", str(self.minutes)),
-                *("--eval-every", str(self.steps // 6), "--eval-episodes", "5"),
+                *(
+                    "--eval-every",
+                    str(self.steps // 6),
+                    "--eval-episodes",
+                    str(EPISODES_ON_THE_WAY),
+                ),
                 *("--final-episodes", str(EPISODES), "--checkpoint-every", str(self.steps // 3)),
             ],
             self.folder / "sac",
@@ -95,7 +100,7 @@ class Demo:
         acting = open_agent(self.skills, 1, self.seed, frame_options())
         (subtasks,) = record_episodes(acting.policy, acting.env, path, self.seed, progress=True)
         acting.env.close()
-        acting = open_agent(self.skills, 10, self.seed, {"num_threads": 1})
+        acting = open_agent(self.skills, min(10, EPISODES), self.seed, {"num_threads": 1})
         episodes = rollout(acting.policy, acting.env, EPISODES, self.seed, progress=True)
         acting.env.close()
         say(f"  {episodes.num_subtasks.mean():.2f} subtasks on average; video: {path}")
@@ -112,7 +117,7 @@ class Demo:
             steps=self.steps,
             num_threads=1,
             eval_every=self.steps // 6,
-            eval_episodes=10,
+            eval_episodes=EPISODES_ON_THE_WAY,
             final_episodes=EPISODES,
             checkpoint_every=self.steps // 6,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -44,8 +44,7 @@ class WorldBatch:
         self._memory: Memory = {}
         self._noise = NoiseBlocks(n, world.noise_size, world.max_episode_steps + 1)
         self._action_shape = (n, *world.action_space.shape)
-        self._names = _subtask_names(world.subtasks)
-        self._bits = 1 << np.arange(subtasks)
+        self._names: dict[bytes, tuple[str, ...]] = {}
 
     def reset(
         self,
@@ -72,12 +71,7 @@ class WorldBatch:
             for name, value in memory.items()
         }
         self.observation = _with_rows(self.observation, rows, observation, self.num_envs)
-        self.outcome = Outcome(
-            *(
-                _with_rows(getattr(self.outcome, field.name), rows, 0, self.num_envs)
-                for field in fields(Outcome)
-            )
-        )
+        self.outcome = Outcome(*(_with_rows(old, rows, 0, self.num_envs) for old in self.outcome))
 
     def step(self, actions: NDArray[Any], active: NDArray[np.bool_] | None = None) -> None:
         """Run one control step.
@@ -114,7 +108,18 @@ class WorldBatch:
 
     def names(self, completed: NDArray[np.bool_]) -> NDArray[np.object_]:
         """Names of completed subtasks: tuples, shape (N,), from flags of shape (N, K)."""
-        names: NDArray[np.object_] = self._names[completed @ self._bits]
+        names = np.empty(len(completed), dtype=object)
+        for row, flags in enumerate(completed):
+            names[row] = self.names_of(flags)
+        return names
+
+    def names_of(self, completed: NDArray[np.bool_]) -> tuple[str, ...]:
+        """Names of the completed subtasks of one environment, from flags of shape (K,)."""
+        key = completed.tobytes()
+        names = self._names.get(key)
+        if names is None:
+            done = zip(self.world.subtasks, completed, strict=True)
+            names = self._names[key] = tuple(name for name, flag in done if flag)
         return names
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -131,7 +136,8 @@ class WorldBatch:
             raise InvalidAction(f"that is no array ({error})", self._action_shape) from None
         if actions.shape != self._action_shape:
             raise InvalidAction(f"of shape {actions.shape}", self._action_shape)
-        if not np.isfinite(actions).all():
+        # A finite sum has finite terms; the other way round needs a closer look.
+        if not math.isfinite(actions.sum()):
             bad = ~np.isfinite(actions).all(axis=1)
             if active is not None:
                 bad &= active
@@ -156,11 +162,3 @@ def _with_rows(
 def _select(active: NDArray[np.bool_], new: NDArray[Any], old: NDArray[Any]) -> NDArray[Any]:
     """Rows of `new` where active, rows of `old` elsewhere."""
     return np.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-
-def _subtask_names(subtasks: tuple[str, ...]) -> NDArray[np.object_]:
-    """Table from a bit mask of completed subtasks to their names."""
-    table = np.empty(1 << len(subtasks), dtype=object)
-    for mask in range(len(table)):
-        table[mask] = tuple(name for bit, name in enumerate(subtasks) if mask >> bit & 1)
-    return table

@@ -106,8 +106,8 @@ class WorldEnv(gym.Env[Any, Any]):
         self._batch.step(action[None])
         outcome = self._batch.outcome
         info = {
-            "subtasks_completed": self._batch.names(outcome.completed)[0],
-            "subtasks_completed_step": self._batch.names(outcome.completed_step)[0],
+            "subtasks_completed": self._batch.names_of(outcome.completed[0]),
+            "subtasks_completed_step": self._batch.names_of(outcome.completed_step[0]),
         }
         if self.render_mode == "human":
             self.render()

@@ -52,7 +52,7 @@ class NoiseBlocks:
         if self._left == 0:
             self._refill(active)
         self._left -= 1
-        numbers: Floats = self._numbers[self._at]
+        numbers: Floats = self._numbers.take(self._at, axis=0)
         self._at += 1 if active is None else active
         return numbers
 

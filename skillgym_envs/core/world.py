@@ -11,10 +11,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import array_api_compat.numpy as numpy_namespace
 import mujoco
 import numpy as np
+from array_api_compat import array_namespace
 from gymnasium import spaces
 
 from skillgym_envs.core.observations import ObservationLayout
@@ -57,8 +59,7 @@ class PhysicsState:
     mocap_quat: Array | None = None
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(NamedTuple):
     """Inputs that are held for one control step.
 
     Attributes:
@@ -72,8 +73,7 @@ class Control:
     mocap_quat: Array | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the task says of a control step.
 
     Attributes:
@@ -87,6 +87,11 @@ class Outcome:
     terminated: Array
     completed_step: Array
     completed: Array
+
+
+def namespace(array: Array) -> Any:
+    """The array library of an array, as `array_api_compat` presents it; quick for NumPy."""
+    return numpy_namespace if isinstance(array, np.ndarray) else array_namespace(array)
 
 
 class World(ABC):

@@ -165,9 +165,10 @@ class KitchenExpert:
         mujoco.mj_rne(data.model, self._ik.scratch, 0, self._gravity)
         offset = self._change / _SHARE + self._gravity[:7] / _STIFFNESS
         action = np.concatenate((offset, opening - data.qpos[7:9])) / _FULL_ACTION
-        self._tremor *= 0.8
-        self._tremor += self._rng.normal(0.0, 0.6 * self.style.tremor, 7)
-        action[:7] += self._tremor
+        if not self.done:
+            self._tremor *= 0.8
+            self._tremor += self._rng.normal(0.0, 0.6 * self.style.tremor, 7)
+            action[:7] += self._tremor
         return np.clip(action, -1.0, 1.0)
 
     def _look(self, data: mujoco.MjData) -> tuple[Scene, Array]:

@@ -56,7 +56,7 @@ def test_does_each_element_well_inside_its_goal(env: WorldEnv, element: str) -> 
 @pytest.mark.parametrize("task", ["mixed", "kbts", "misaligned"])
 def test_does_four_elements_in_order_within_an_episode(env: WorldEnv, task: str) -> None:
     sequence = TASK_SETS[task]
-    expert = start(env, sequence, seed=5)
+    expert = start(env, sequence, seed=4)
     order: list[str | None] = []
 
     def note(expert: KitchenExpert, data: mujoco.MjData) -> None:
