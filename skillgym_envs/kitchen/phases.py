@@ -32,7 +32,8 @@ class Scene:
 
     def site(self, name: str) -> Array:
         """World position (3,) of a site [m]."""
-        return self.data.site(name).xpos.copy()
+        position: Array = self.data.site(name).xpos.copy()
+        return position
 
     def joint(self, name: str) -> float:
         """Position of a scalar joint [rad or m]."""
@@ -40,7 +41,8 @@ class Scene:
 
     def pivot(self, name: str) -> Array:
         """World position (3,) of a hinge joint's anchor [m]."""
-        return self.data.joint(name).xanchor.copy()
+        anchor: Array = self.data.joint(name).xanchor.copy()
+        return anchor
 
 
 Target = Callable[[Scene], Array]

@@ -49,8 +49,9 @@ def knob(manner: Manner, site: str, joint: str, turned: float, end: float) -> li
             angle = min(-s.joint(joint) + lead, -turned + 0.4)
             along = np.array([np.sin(angle), 0.0, np.cos(angle)])
             across = np.array([np.cos(angle), 0.0, -np.sin(angle)])
-            contact = s.site(site) + end * (radius * along - clearance * across)
-            return contact + depth
+            reach = end * (radius * along - clearance * across)
+            contact: Array = s.site(site) + reach + depth
+            return contact
 
         return target
 
@@ -152,8 +153,8 @@ def door(
     def swing(s: Scene) -> Array:
         pivot = s.pivot(joint)
         x, y, z = s.site(site) - pivot
-        ahead = np.array([cos * x - sin * y, sin * x + cos * y + 0.02, z + dz])
-        return pivot + ahead
+        ahead: Array = pivot + np.array([cos * x - sin * y, sin * x + cos * y + 0.02, z + dz])
+        return ahead
 
     def slipped(s: Scene) -> bool:
         return float(np.linalg.norm((s.tip - s.site(site))[:2])) > 0.055
@@ -206,7 +207,8 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
     def carried(lift: float) -> Target:
         def target(s: Scene) -> Array:
             x, y, _ = KETTLE_REST - s.site(site)
-            return s.tip + np.array([x, y, KETTLE_REST[2] + lift - height(s)])
+            raised: Array = s.tip + np.array([x, y, KETTLE_REST[2] + lift - height(s)])
+            return raised
 
         return target
 
