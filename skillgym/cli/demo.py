@@ -9,7 +9,7 @@ from pathlib import Path
 def main(
     *,
     from_scratch: bool = False,
-    steps: int = 60_000,
+    steps: int = 40_000,
     minutes: float = 6.5,
     seed: int = 0,
     folder: Path = Path("runs/demo"),

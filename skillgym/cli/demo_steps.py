@@ -29,8 +29,8 @@ from skillgym_envs.core.rendering import BACKEND_VARIABLE, RenderingUnavailable
 
 SUBTASKS = 4
 EPISODES, EPISODES_ON_THE_WAY = 20, 10
-AGENT = {"gradient_steps": 2, "learning_starts": 500}
-BASELINE = ("train_freq=2",)
+AGENT = {"gradient_steps": 4, "learning_starts": 500}
+BASELINE = ("train_freq=4",)
 
 
 @dataclass
@@ -156,7 +156,8 @@ class Demo:
             rows.insert(1, Row.of("SAC, choosing single actions", baseline))
             curves["SAC"] = [learning_curve(self.folder / "sac")]
             notes.append(
-                "To end in time, the baseline updates its networks once every two control steps."
+                "To end in time, the baseline updates its networks once every four control steps; "
+                "PriorSAC does so four times per skill."
             )
         path = self.folder / "report.html"
         Report(

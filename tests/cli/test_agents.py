@@ -1,0 +1,52 @@
+"""`evaluate`, `train` and `pretrain` on what they are given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from skillgym.cli import main as cli
+
+
+def test_the_prior_of_a_skill_model_is_measured(
+    kitchen_skills: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", str(kitchen_skills), "--episodes", "1", "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["eval/episode_length"] == 280
+    assert 0 <= metrics["eval/subtasks"] <= 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["evaluate", "no-such-thing"], "neither a bundled model nor a directory"),
+        (["watch", "no-such-thing"], "neither a bundled model nor a directory"),
+        (["train", "spirl"], "one of spirl-cl"),
+        (["train", "sac", "--world", "skillgym/Kichen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
+        (["pretrain", "flat-kitchen", "--dataset", "no/such-v0"], "MINARI_DATASETS_PATH"),
+        (["bench", "kichen"], "did you mean 'kitchen'"),
+    ],
+)
+def test_mistakes_get_one_sentence(
+    arguments: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) != 0
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert "Traceback" not in error and error.strip().count("\n") == 0
+
+
+def test_a_run_without_a_checkpoint_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text('{"method": "spirl-cl"}')
+    assert cli.main(["evaluate", str(tmp_path)]) == 1
+    assert "a folder with a checkpoint" in capsys.readouterr().err
