@@ -132,6 +132,13 @@ class Demo:
         acting.env.close()
         return Video(path=path, caption=f"After training. Completed: {names(subtasks)}.")
 
+    def curve(self, run: str, result: dict[str, Any]) -> tuple[list[float], list[float]]:
+        """Evaluations of a run; the final one too, if training stopped later than the last."""
+        steps, values = learning_curve(self.folder / run)
+        if not steps or steps[-1] < result["steps"]:
+            return [*steps, result["steps"]], [*values, result["subtasks"]]
+        return steps, values
+
     def report(self, prior: Episodes, result: dict[str, Any], videos: list[Video]) -> Path:
         """Write the page."""
         before = float(prior.num_subtasks.mean())
@@ -143,7 +150,7 @@ class Demo:
             "rates": prior.rates(),
         }
         rows = [Row.of("PriorSAC, choosing skills", result), Row.of("the skills' prior", start)]
-        steps, values = learning_curve(self.folder / "spirl-cl")
+        steps, values = self.curve("spirl-cl", result)
         curves = {"PriorSAC": [([0.0, *steps], [before, *values])]}
         notes = [
             "Skills are ten control steps long. Evaluations are on separate episodes, "
@@ -154,7 +161,7 @@ class Demo:
             notes.append(f"The baseline did not end; {self.folder}/sac/log.txt tells why.")
         else:
             rows.insert(1, Row.of("SAC, choosing single actions", baseline))
-            curves["SAC"] = [learning_curve(self.folder / "sac")]
+            curves["SAC"] = [self.curve("sac", baseline)]
             notes.append(
                 "To end in time, the baseline updates its networks once every four control steps; "
                 "PriorSAC does so four times per skill."

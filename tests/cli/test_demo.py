@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,15 @@ def test_report_says_when_the_baseline_failed(tmp_path: Path) -> None:
     result = {"subtasks": 1.0, "episodes": 1, "steps": 10, "seconds": 1.0, "rates": {}}
     page = demo_steps.Demo(tmp_path, 10, 1.0, 0).report(prior, result, []).read_text("utf8")
     assert "baseline did not end" in page and "log.txt" in page
+
+
+def test_a_baseline_that_was_never_evaluated_still_has_its_end_in_the_plot(tmp_path: Path) -> None:
+    result = {"subtasks": 0.5, "episodes": 1, "steps": 7, "seconds": 1.0, "rates": {}}
+    for run in ("spirl-cl", "sac"):
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "metrics.csv").write_text("time/step\n5\n")  # the time was up before
+        (tmp_path / run / "result.json").write_text(json.dumps(result))
+    demo = demo_steps.Demo(tmp_path, 10, 1.0, 0)
+    assert demo.curve("sac", result) == ([7], [0.5])
+    prior = Episodes(np.ones(1), np.ones(1, np.int64), (("kettle",),))
+    assert "SAC, choosing single actions" in demo.report(prior, result, []).read_text("utf8")

@@ -52,6 +52,14 @@ def test_folding_equals_evaluation_mode(batch_norm: bool) -> None:
     np.testing.assert_allclose(folded(x), expected, atol=1e-5)
 
 
+def test_a_folded_row_does_not_depend_on_the_batch() -> None:
+    folded = FoldedMLP(trained(MLP(70, 128, 9, 5)))
+    x = np.random.default_rng(0).normal(size=(64, 70)).astype(np.float32)
+    together = folded(x)
+    for size in (1, 3, 16):
+        np.testing.assert_array_equal(folded(x[:size]), together[:size])
+
+
 def test_folding_follows_the_weights() -> None:
     mlp = MLP(7, 16, 3, 2)
     folded = FoldedMLP(mlp)
