@@ -18,13 +18,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from skillgym_envs.core.versions import package_versions
+
 PACKAGES = (
-    "skillgym", "mujoco", "gymnasium", "gymnasium-robotics", "stable-baselines3", "torch", "numpy",
-    "minari",
+    "mujoco", "gymnasium", "gymnasium-robotics", "stable-baselines3", "torch", "numpy", "minari",
 )  # fmt: skip
 
 
@@ -45,22 +45,11 @@ def start_run(folder: Path, config: Mapping[str, Any]) -> None:
 def environment_record() -> dict[str, Any]:
     """Versions, git commit and machine of this process."""
     return {
-        "versions": {"python": platform.python_version(), **package_versions()},
+        "versions": {"python": platform.python_version(), **package_versions(*PACKAGES)},
         "git_commit": git_commit(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
     }
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that decide about numbers."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
 
 
 def git_commit() -> str | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -21,7 +19,7 @@ from skillgym.hub.configs import config_from_json, config_to_json, space_from_js
 from skillgym.hub.migrations import FORMAT, migrate
 from skillgym.hub.model_types import model_class
 from skillgym.skills.base import SkillModule
-from skillgym_envs import __version__
+from skillgym_envs.core.versions import package_versions
 
 PACKAGES = ("torch", "numpy", "gymnasium", "mujoco", "safetensors")
 
@@ -80,7 +78,7 @@ def write_checkpoint(
         "skill_horizon": model.max_steps,
         "world": world or model.world,
         "dataset": dataset,
-        "versions": versions(),
+        "versions": {"python": platform.python_version(), **package_versions(*PACKAGES)},
     }
     write_json(directory / "config.json", config)
     write_bytes(directory / "model.safetensors", tensors_to_bytes(model.state_dict()))
@@ -153,15 +151,3 @@ def check_tensors(path: Path, given: Mapping[str, Tensor], expected: Mapping[str
     for name in given:
         if name not in expected:
             raise CheckpointMismatch(path, f"the tensor {name!r} is unknown")
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of Python, of skillgym and of the packages that matter for a checkpoint."""
-    found = {"python": platform.python_version(), "skillgym": __version__}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -21,10 +21,12 @@ from minari.namespace import create_namespace, list_local_namespaces
 
 import skillgym_envs
 from skillgym_envs.collect.episodes import Episode
-from skillgym_envs.collect.spec import DatasetSpec, package_versions
+from skillgym_envs.collect.spec import DatasetSpec
+from skillgym_envs.core.versions import package_versions
 
 LICENCE = "MIT"
 AUTHOR = "The skillgym authors"
+PACKAGES = ("mujoco", "gymnasium", "gymnasium-robotics", "numpy", "minari")
 
 
 def assemble(
@@ -124,7 +126,7 @@ def _metadata(
     return {
         **{k: v for k, v in spec.identity().items() if k != "dataset_id"},  # Minari has it
         "licence": LICENCE,
-        "versions": package_versions(),
+        "versions": package_versions(*PACKAGES),
         "observation_layout": layout,
         "success": success_table(episodes),
         "expert_seconds": round(sum(episode.facts["seconds"] for episode in episodes), 1),

@@ -7,7 +7,6 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +14,6 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-import skillgym_envs
 from skillgym_envs.collect.errors import UnknownDataset
 
 
@@ -88,12 +86,6 @@ def code_sha256() -> str:
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that a dataset's content depends on."""
-    others = ("mujoco", "gymnasium", "gymnasium-robotics", "numpy", "minari")
-    return {"skillgym": skillgym_envs.__version__, **{name: version(name) for name in others}}
 
 
 def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
