@@ -11,7 +11,6 @@ checkpoints/ videos/ tb/
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shlex
@@ -21,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from skillgym.files import write_json
 from skillgym_envs.core.versions import package_versions
 
 PACKAGES = (
@@ -63,15 +63,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON so that a reader (or a kill) never meets half a file.
-
-    Args:
-        path: The file.
-        content: Plain JSON.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
-    temporary.replace(path)

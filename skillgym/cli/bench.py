@@ -64,21 +64,21 @@ def main(
 def write_results(name: str, cells: list[Cell], folder: Path, results: Path) -> None:
     """Write CSV files, the table in Markdown and one plot per task from the complete cells.
 
+    Rows that the files hold of other cells stay.
+
     Args:
         name: Name of the table.
         cells: Its cells.
         folder: Parent of the run folders.
         results: Folder of the results.
     """
-    from skillgym.evaluation.benchmark import curves, markdown, rows, write_csv
+    from skillgym.evaluation.benchmark import curves, markdown, merge_csv, rows
     from skillgym.viz import plots
 
-    table = rows(cells, folder)
-    if not table:
+    if not (found := rows(cells, folder)):
         return
-    write_csv(results / f"{name}.csv", table)
-    points = curves(cells, folder)
-    write_csv(results / f"{name}_curves.csv", points)
+    table = merge_csv(results / f"{name}.csv", found, cells)
+    points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), cells)
     text = markdown(table)
     (results / f"{name}.md").write_text(text, encoding="utf8")
     for task in dict.fromkeys(point["task"] for point in points):

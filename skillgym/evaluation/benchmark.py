@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from skillgym.evaluation.statistics import stratified_bootstrap
 from skillgym.evaluation.tables import Cell
+from skillgym.files import atomic_file
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.runs import PACKAGES
 
@@ -190,15 +191,54 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
         interval = stratified_bootstrap(scores, np.random.default_rng(0), np.mean)
         ends = f"{interval.low:.2f} to {interval.high:.2f}"
         lines.append(f"| {task} | {method} | {interval.estimate:.2f} | {ends} | {len(scores)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *provenance(table)]) + "\n"
 
 
-def write_csv(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of equal keys, completely or not at all."""
+def provenance(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the rows were measured with, as a Markdown list; differing values are all named."""
+    values = {
+        name: list(dict.fromkeys(str(row[name]) for row in table if row.get(name)))
+        for name in ("steps", "episodes", "machine", "commit", "python", *PACKAGES)
+    }
+    names = {"steps": "control steps of training", "episodes": "episodes of the final evaluation"}
+    return [
+        f"* {names.get(name, name)}: {', '.join(found)}" for name, found in values.items() if found
+    ]
+
+
+def merge_csv(
+    path: Path, table: Sequence[Mapping[str, Any]], cells: Iterable[Cell]
+) -> list[dict[str, Any]]:
+    """Replace the rows of some cells in a results file, so that machines and sittings share it.
+
+    Args:
+        path: The file, written completely or not at all; need not exist.
+        table: New rows, with `task`, `method` and `seed`. Old rows of the same cells go, those of
+            other cells stay.
+        cells: All cells of the table: their order is that of the rows, and rows of others go.
+
+    Returns:
+        The rows of the file.
+    """
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in table:
+        groups.setdefault(_cell_key(row), []).append(dict(row))
+    if path.exists():
+        old: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        with path.open(newline="", encoding="utf8") as file:
+            for row in csv.DictReader(file):
+                old.setdefault(_cell_key(row), []).append(row)
+        groups = old | groups
+    order = [(cell.task, cell.method, str(cell.seed)) for cell in cells]
+    merged = [row for key in order for row in groups.get(key, [])]
+    names = list(dict.fromkeys(name for row in merged for name in row))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf8") as file:
-        writer = csv.DictWriter(file, list(table[0]) if table else [])
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf8") as file:
+        writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(table)
-    temporary.replace(path)
+        writer.writerows(merged)
+    return merged
+
+
+def _cell_key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["task"], row["method"], str(row["seed"])

@@ -18,7 +18,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from skillgym.errors import CorruptFile
-from skillgym.hub.atomic import atomic_directory, read_json, recover, write_json
+from skillgym.files import atomic_directory, read_json, recover, write_json
 
 AGENT, BUFFER, GENERATORS, STATE = "agent.zip", "replay.npz", "generators.npz", "state.json"
 

@@ -16,10 +16,11 @@ from skillgym.errors import InvalidConfig, ResumeMismatch
 from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
+from skillgym.files import write_json
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import PRESETS, make_agent, make_env
-from skillgym.runs import start_run, write_json
+from skillgym.runs import start_run
 
 logger = logging.getLogger(__name__)
 

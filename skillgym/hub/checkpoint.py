@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from skillgym.errors import CheckpointMismatch, CorruptFile, MissingFile, SkillgymError
-from skillgym.hub.atomic import atomic_directory, read_json, recover, write_bytes, write_json
+from skillgym.files import atomic_directory, read_json, recover, write_bytes, write_json
 from skillgym.hub.card import model_card
 from skillgym.hub.configs import config_from_json, config_to_json, space_from_json, space_to_json
 from skillgym.hub.migrations import FORMAT, migrate

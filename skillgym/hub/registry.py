@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from skillgym.errors import UnknownSkill
-from skillgym.hub.atomic import recover
+from skillgym.files import recover
 from skillgym.hub.checkpoint import load_checkpoint
 from skillgym.hub.model_types import register_model_type
 from skillgym.skills.base import SkillModule

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from skillgym.errors import CorruptFile
-from skillgym.hub.atomic import read_json, write_bytes, write_json
+from skillgym.files import read_json, write_bytes, write_json
 from skillgym.hub.checkpoint import read_tensors, tensors_to_bytes
 
 _GENERATOR = "generator"

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from skillgym.data.windows import WindowDataset
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
-from skillgym.hub.atomic import atomic_directory, recover
+from skillgym.files import atomic_directory, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.pretraining.interrupt import deferred_interrupt

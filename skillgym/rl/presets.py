@@ -22,6 +22,10 @@ from skillgym.rl.prior_sac import PriorSAC
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorSkillActions
 
+SKILL_ALPHA = "auto_0.1"
+"""Deviation: the authors start at 1. Log alpha moves by at most 3e-4 per update, so that the first
+8000 updates of a run (80 000 control steps) would only bring it down to this."""
+
 DEEP, SHALLOW = (256,) * 6, (256,) * 3
 """Hidden layers of the authors' "5 x 256" and "2 x 256", which count square layers only."""
 
@@ -37,6 +41,7 @@ class AgentPreset:
         start: The policy starts as the `"prior"` of the skill model, or as a `"random"` network.
         objective: `"prior"`: stay close to the prior. `"entropy"`: that of SAC.
         target_divergence: Target of the mean divergence from the prior [nat].
+        alpha: Temperature, as `PriorSAC` takes it.
         critic_arch: Hidden layers of the critics.
         learning_starts: Actions before the first update; skills if the actions are skills.
         buffer_size: Transitions that are kept.
@@ -47,6 +52,7 @@ class AgentPreset:
     start: Literal["prior", "random"] = "prior"
     objective: Literal["prior", "entropy"] = "prior"
     target_divergence: float = 5.0
+    alpha: str | float = "auto"
     critic_arch: tuple[int, ...] = DEEP
     learning_starts: int = 1_000
     buffer_size: int = 1_000_000
@@ -56,10 +62,14 @@ _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_00
 
 PRESETS: dict[str, AgentPreset] = {
     "spirl-cl": AgentPreset(
-        title="closed-loop skills, prior-regularised", skill_model="spirl-kitchen"
+        title="closed-loop skills, prior-regularised",
+        skill_model="spirl-kitchen",
+        alpha=SKILL_ALPHA,
     ),
     "spirl-ol": AgentPreset(
-        title="open-loop skills, prior-regularised", skill_model="spirl-kitchen-open"
+        title="open-loop skills, prior-regularised",
+        skill_model="spirl-kitchen-open",
+        alpha=SKILL_ALPHA,
     ),
     "ssp": AgentPreset(
         title="open-loop skills without prior",
@@ -150,6 +160,7 @@ def make_agent(
         "prior": None if preset.start == "random" and preset.objective == "entropy" else "auto",
         "kl": "sampled" if preset.objective == "prior" else None,
         "target_divergence": preset.target_divergence,
+        "alpha": preset.alpha,
         "learning_starts": preset.learning_starts,
         "buffer_size": preset.buffer_size,
         "policy_kwargs": policy_kwargs,

@@ -109,12 +109,12 @@ def group_curves(points: Sequence[Mapping[str, Any]], task: str) -> dict[str, li
         points: Rows with task, method, seed, step and subtasks.
         task: The task.
     """
-    runs: dict[tuple[str, int], tuple[list[float], list[float]]] = {}
+    runs: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for point in points:
         if point["task"] == task:
-            steps, values = runs.setdefault((point["method"], point["seed"]), ([], []))
-            steps.append(point["step"])
-            values.append(point["subtasks"])
+            steps, values = runs.setdefault((point["method"], str(point["seed"])), ([], []))
+            steps.append(float(point["step"]))
+            values.append(float(point["subtasks"]))
     grouped: dict[str, list[Curve]] = {}
     for (method, _), curve in runs.items():
         grouped.setdefault(method, []).append(curve)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skillgym_envs.core.errors import UnknownTask
 from skillgym_envs.core.ik import SiteIk, rotation_error
-from skillgym_envs.kitchen.phases import Manner, Offset, Phase, Scene
+from skillgym_envs.kitchen.phases import Manner, Offset, Phase, Scene, never
 from skillgym_envs.kitchen.tasks import ELEMENTS
 from skillgym_envs.kitchen.waypoints import OPEN, PLANS
 
@@ -31,7 +31,7 @@ _MAX_CHANGE = 0.075  # joint motion asked for in a control step [rad]
 _LOOKAHEAD = 0.05  # the arm coasts for about this long [s]
 _POSTURE = np.array([-1.1, -1.2, 1.5, -2.0, 0.0, 1.2, 1.2])  # elbow to the right, wrist centred
 _FORWARD = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
-_PATIENCE = 50  # control steps in one phase before the try is given up
+_PATIENCE = 30  # control steps in one phase before the try is given up
 _GOOD = 0.15  # an element this near to its goal needs no further try
 
 
@@ -46,6 +46,10 @@ class ExpertStyle:
         grip: Half-width of the uniform contact offsets [m].
         tilt: Standard deviation of pitch and yaw [rad].
         tremor: Standard deviation of the smooth noise on arm actions.
+        nudge_rate: Probability that a nudge begins in a control step, unless an object is moved.
+        nudge: Standard deviation of a nudge, an offset of arm actions that lasts for
+            `nudge_steps`. It leads to states from which the expert has to find back.
+        nudge_steps: Duration of a nudge [control steps].
     """
 
     speed: tuple[float, float] = (0.85, 1.1)
@@ -54,6 +58,9 @@ class ExpertStyle:
     grip: float = 0.004
     tilt: float = 0.04
     tremor: float = 0.05
+    nudge_rate: float = 0.02
+    nudge: float = 0.2
+    nudge_steps: int = 5
 
     def manner(self, rng: np.random.Generator) -> Manner:
         """Draw the variation of one try."""
@@ -123,6 +130,7 @@ class KitchenExpert:
         self._gravity = np.zeros(data.model.nv)
         self._change = np.zeros(7)
         self._tremor = np.zeros(7)
+        self._nudge, self._nudge_left = np.zeros(7), 0
         self._index = self._phase = self._steps = 0
         self._pace = 0.0
         self._phases: list[Phase] = []
@@ -166,10 +174,18 @@ class KitchenExpert:
         offset = self._change / _SHARE + self._gravity[:7] / _STIFFNESS
         action = np.concatenate((offset, opening - data.qpos[7:9])) / _FULL_ACTION
         if not self.done:
-            self._tremor *= 0.8
-            self._tremor += self._rng.normal(0.0, 0.6 * self.style.tremor, 7)
-            action[:7] += self._tremor
+            action[:7] += self._disturbance()
         return np.clip(action, -1.0, 1.0)
+
+    def _disturbance(self) -> Array:
+        """Tremor and nudges of this control step, in units of the arm's actions (7,)."""
+        style, rng = self.style, self._rng
+        self._tremor = 0.8 * self._tremor + rng.normal(0.0, 0.6 * style.tremor, 7)
+        moves_object = self._phases[self._phase].lost is not never
+        if rng.random() < style.nudge_rate and not moves_object:
+            self._nudge, self._nudge_left = rng.normal(0.0, style.nudge, 7), style.nudge_steps
+        self._nudge_left -= 1
+        return self._tremor + (self._nudge if self._nudge_left >= 0 else 0.0)
 
     def _look(self, data: mujoco.MjData) -> tuple[Scene, Array]:
         """The scene and the orientation (3, 3) of the hand."""

@@ -189,10 +189,10 @@ def hinge(manner: Manner, scene: Scene) -> list[Phase]:
         Hand(manner, pitch=-0.1, yaw=0.0),
         "hinge_site2",
         "right_hinge_cabinet",
-        opened=lambda s: s.joint("right_hinge_cabinet") > 1.39,
-        lead=0.25,
+        opened=lambda s: s.joint("right_hinge_cabinet") > 1.36,
+        lead=0.35,
         height=-0.08,
-        speed=0.4,
+        speed=0.6,
     )
 
 

@@ -57,6 +57,20 @@ def test_results_hold_the_complete_cells_only(tmp_path: Path) -> None:
     assert (tmp_path / "results" / "kitchen_mixed.png").exists()
 
 
+def test_results_of_other_sittings_stay_and_new_ones_replace_old(tmp_path: Path) -> None:
+    cells = [Cell(method="spirl-cl", task="mixed", seed=seed) for seed in range(3)]
+    for sitting, seed, subtasks in (("one", 2, 1.0), ("two", 0, 2.0), ("three", 2, 4.0)):
+        complete(tmp_path / sitting, cells[seed], subtasks)
+        bench.write_results("kitchen", cells, tmp_path / sitting, tmp_path / "results")
+    with (tmp_path / "results" / "kitchen.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["seed"], row["subtasks"]) for row in rows] == [("0", "2.0"), ("2", "4.0")]
+    with (tmp_path / "results" / "kitchen_curves.csv").open() as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == ["0", "0", "2", "2"]
+    table = (tmp_path / "results" / "kitchen.md").read_text()
+    assert "| mixed | spirl-cl | 3.00 |" in table and "mujoco: 3.11.0" in table
+
+
 def test_complete_cells_are_not_run_and_failures_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

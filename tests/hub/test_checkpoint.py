@@ -29,7 +29,7 @@ from skillgym.errors import (
     UnsupportedSpace,
 )
 from skillgym.hub import list_skills, load_skill, register_model_type, save_skill
-from skillgym.hub.atomic import atomic_directory
+from skillgym.files import atomic_directory
 from skillgym.hub.configs import space_from_json, space_to_json
 from skillgym.hub.model_types import model_class
 from skillgym.skills.base import SkillModule

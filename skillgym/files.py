@@ -58,6 +58,21 @@ def recover(target: Path) -> None:
             previous.rename(target)
 
 
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """Fill a temporary sibling, then put it in the place of `target` by renaming.
+
+    Args:
+        target: File to create or replace.
+
+    Yields:
+        The temporary file to write into.
+    """
+    temporary = _sibling(target, "new")
+    yield temporary
+    temporary.replace(target)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file and wait until it is on the disk."""
     with path.open("wb") as file:
@@ -67,8 +82,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON and wait until it is on the disk."""
-    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    """Write indented JSON, completely or not at all, and wait until it is on the disk."""
+    with atomic_file(path) as temporary:
+        write_bytes(temporary, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
