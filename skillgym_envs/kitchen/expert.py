@@ -32,6 +32,7 @@ _LOOKAHEAD = 0.05  # the arm coasts for about this long [s]
 _POSTURE = np.array([-1.1, -1.2, 1.5, -2.0, 0.0, 1.2, 1.2])  # elbow to the right, wrist centred
 _FORWARD = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 _PATIENCE = 30  # control steps in one phase before the try is given up
+_TRANSIT_PATIENCE = 50  # the same on the way to an element
 _GOOD = 0.15  # an element this near to its goal needs no further try
 
 
@@ -217,12 +218,13 @@ class KitchenExpert:
         self._steps += 1
         while not self.done:
             phase = self._phases[self._phase]
+            patience = _TRANSIT_PATIENCE if phase.transit else _PATIENCE
             if phase.over(scene):
                 self._phase += 1
                 self._steps = 0
                 if self._phase == len(self._phases):
                     self._finish_try(scene)
-            elif phase.lost(scene) or self._steps > _PATIENCE:
+            elif phase.lost(scene) or self._steps > patience:
                 self._finish_try(scene)
                 self._phases.insert(0, _draw_back(scene.tip))
                 return

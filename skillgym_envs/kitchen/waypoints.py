@@ -122,10 +122,10 @@ def slide(manner: Manner, scene: Scene) -> list[Phase]:
         hand.reach("insert", beside(site, -0.07, 0.02 + dy, dz), CLOSED, 0.02, 0.25, roll),
         hand.phase(
             "push",
-            beside(site, 0.03, 0.015 + dy, dz),
+            beside(site, 0.07, 0.015 + dy, dz),
             lambda s: s.joint(joint) > 0.355,
             CLOSED,
-            0.35,
+            0.5,
             roll,
             lost=lambda s: s.tip[1] < s.site(site)[1] - 0.03,
         ),
@@ -179,7 +179,7 @@ def microwave(manner: Manner, scene: Scene) -> list[Phase]:
         opened=lambda s: s.joint("microwave") < -0.69,
         lead=-0.15,
         height=0.02,
-        speed=0.35,
+        speed=0.45,
     )
 
 
@@ -219,7 +219,7 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
     near = plus(manner.via, 0.0, -0.11, -0.055)
     return [
         hand.approach(beside(site, *near), half),
-        hand.reach("insert", beside(site, dx, 0.035, -0.072), half, 0.015, 0.3),
+        hand.reach("insert", beside(site, dx, 0.035, -0.072), half, 0.015, 0.35),
         hand.phase(
             "lift",
             beside(site, dx, 0.035, 0.03),
@@ -233,11 +233,11 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
             carried(0.085),
             lambda s: float(np.linalg.norm((s.site(site) - KETTLE_REST)[:2])) < 0.025,
             half,
-            0.3,
+            0.4,
             lost=slipped,
         ),
         hand.phase("lower", carried(-0.06), lambda s: height(s) < 1.624, half, 0.2, lost=slipped),
-        hand.reach("free", beside(site, 0.0, 0.03, -0.07), half, 0.015, 0.2),
+        hand.reach("free", beside(site, 0.0, 0.03, -0.07), half, 0.015, 0.3),
         hand.leave(site, (0.0, -0.15, -0.07), half, clear=0.08),
     ]
 
