@@ -1,0 +1,133 @@
+"""Trains the bundled skill models, and shows how: losses, prior roll-outs, minutes.
+
+    python -m benchmarks.pretraining --bundle-models
+
+Needs the dataset (`skillgym collect kitchen-play`). Runs that are complete are only read.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+from matplotlib.figure import Figure
+
+from benchmarks.timing import processor
+from skillgym.cli.pretrain import PRESETS
+from skillgym.files import atomic_file
+from skillgym.viz import plots
+
+BUNDLED = Path(__file__).parents[1] / "skillgym" / "pretrained"
+COLUMNS = (
+    "model", "step", "minutes", "validation/loss", "train/loss", "validation/prior_nll",
+    "train/prior_nll", "validation/prior_best_mse", "eval/subtasks",
+)  # fmt: skip
+
+
+def train(name: str, folder: Path, threads: int) -> None:
+    """Train a model, or go on with it."""
+    command = [sys.executable, "-m", "skillgym.cli.main", "pretrain", name, "--folder", str(folder)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    subprocess.run(command, env=environment, check=True)
+
+
+def validations(name: str, folder: Path) -> list[dict[str, Any]]:
+    """The rows of a run's log that hold a validation, with the minutes until then."""
+    rows, minutes, last = [], 0.0, 0.0
+    with (folder / "metrics.csv").open(newline="", encoding="utf8") as file:
+        for row in csv.DictReader(file):
+            step = float(row["time/step"])
+            minutes += (step - last) / float(row["time/steps_per_second"]) / 60.0
+            last = step
+            if row["validation/loss"]:
+                cells = {key: row[key] for key in COLUMNS if row.get(key)}
+                rows.append(
+                    {**cells, "model": name, "step": int(step), "minutes": f"{minutes:.1f}"}
+                )
+    return rows
+
+
+def figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Training and validation loss, and the subtasks that the prior completes by itself."""
+    canvas = Figure(figsize=(7.2, 3.6), layout="constrained")
+    loss, subtasks = canvas.subplots(1, 2)
+    for index, (key, label) in enumerate(
+        (("train/loss", "training"), ("validation/loss", "validation"))
+    ):
+        points = [(row["step"], float(row[key])) for row in rows if row.get(key)]
+        loss.plot(*zip(*points, strict=True), color=plots.COLORS[index], label=label, lw=2)
+    loss.set_ylabel("loss")
+    loss.legend(frameon=False)
+    points = [
+        (row["step"], float(row["eval/subtasks"])) for row in rows if row.get("eval/subtasks")
+    ]
+    subtasks.plot(*zip(*points, strict=True), color=plots.COLORS[2], marker="o", lw=2)
+    subtasks.set_ylabel("subtasks of the prior (of 4)")
+    subtasks.set_ylim(0.0, 4.0)
+    for axes in (loss, subtasks):
+        axes.set_xlabel("gradient steps")
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    canvas.suptitle(f"{name}: {rows[-1]['minutes']} minutes")
+    return canvas
+
+
+def bundle(name: str, folder: Path) -> None:
+    """Make a run's last checkpoint the bundled model."""
+    target = BUNDLED / name
+    target.mkdir(parents=True, exist_ok=True)
+    for file in ("config.json", "model.safetensors", "metrics.json", "README.md"):
+        shutil.copy2(folder / "checkpoints" / "last" / file, target / file)
+
+
+def main(
+    models: tuple[str, ...] = tuple(PRESETS),
+    threads: int = 2,
+    folder: Path = Path("runs"),
+    results: Path = Path("benchmarks/results"),
+    bundle_models: bool = False,
+) -> None:
+    """Train the models one after the other; write their curves.
+
+    Args:
+        models: Presets of `skillgym pretrain`.
+        threads: Threads of torch.
+        folder: Parent of the run folders.
+        results: Folder of the results.
+        bundle_models: Put the models into the package.
+    """
+    for name in models:
+        run = folder / name
+        train(name, run, threads)
+        rows = validations(name, run)
+        record = json.loads((run / "environment.json").read_text("utf8"))
+        origin = {
+            "threads": threads,
+            "machine": f"{record['machine']}, {processor()}",
+            "commit": record["git_commit"],
+            **record["versions"],
+        }
+        results.mkdir(parents=True, exist_ok=True)
+        with (
+            atomic_file(results / f"pretrain_{name}.csv") as temporary,
+            temporary.open("w", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, [*COLUMNS, *origin])
+            writer.writeheader()
+            writer.writerows({**row, **origin} for row in rows)
+        plots.save(figure(name, rows), results / f"pretrain_{name}")
+        if bundle_models:
+            bundle(name, run)
+        print(f"{name}: {rows[-1]['minutes']} minutes with {threads} threads")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

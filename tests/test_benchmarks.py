@@ -1,0 +1,33 @@
+"""The scripts in `benchmarks/`: what they make of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import readme
+from benchmarks.pretraining import figure, validations
+
+
+def test_the_minutes_of_a_pretraining_follow_from_its_speeds(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text(
+        "time/step,time/steps_per_second,train/loss,validation/loss,eval/subtasks\n"
+        "600,10,5,,\n1200,20,4,4.5,\n1800,5,3,3.5,1.25\n"
+    )
+    rows = validations("model", tmp_path)
+    assert [(row["step"], row["minutes"]) for row in rows] == [(1200, "1.5"), (1800, "3.5")]
+    assert rows[1]["eval/subtasks"] == "1.25" and "eval/subtasks" not in rows[0]
+    title = figure("model", rows).get_suptitle()
+    assert title == "model: 3.5 minutes"
+
+
+def test_a_run_without_a_log_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        validations("model", tmp_path)
+
+
+def test_the_readme_shows_the_results_that_are_in_the_repository() -> None:
+    text = (readme.ROOT / "README.md").read_text("utf8")
+    results = readme.block(readme.ROOT / "benchmarks" / "results")
+    assert readme.with_block(text, results) == text, "run python -m benchmarks.readme"
