@@ -23,7 +23,7 @@ def block(results: Path) -> str:
             parts.append(markdown(list(csv.DictReader(file))).strip())
         parts.append("![Learning curves in the kitchen](benchmarks/results/kitchen_mixed.png)")
         parts.append(
-            "How to make them again, and every single run: [docs/benchmarks.md](docs/benchmarks.md)."
+            "Every single run, and how to repeat it: [docs/benchmarks.md](docs/benchmarks.md)."
         )
     return "\n\n".join(parts or ["Nothing is measured yet; `skillgym bench kitchen` does it."])
 

@@ -28,8 +28,8 @@ from skillgym.errors import (
     UnknownType,
     UnsupportedSpace,
 )
-from skillgym.hub import list_skills, load_skill, register_model_type, save_skill
 from skillgym.files import atomic_directory
+from skillgym.hub import list_skills, load_skill, register_model_type, save_skill
 from skillgym.hub.configs import space_from_json, space_to_json
 from skillgym.hub.model_types import model_class
 from skillgym.skills.base import SkillModule
