@@ -22,10 +22,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from benchmarks.timing import processor
-from skillgym.cli.pretrain import PRESETS
 from skillgym.files import atomic_file
 from skillgym.viz import plots
 
+MODELS = ("spirl-kitchen", "spirl-kitchen-open", "flat-kitchen")
 BUNDLED = Path(__file__).parents[1] / "skillgym" / "pretrained"
 COLUMNS = (
     "model", "step", "minutes", "validation/loss", "train/loss", "validation/prior_nll",
@@ -98,7 +98,7 @@ def bundle(name: str, folder: Path) -> None:
 
 
 def main(
-    models: tuple[str, ...] = tuple(PRESETS),
+    models: tuple[str, ...] = MODELS,
     threads: int = 2,
     folder: Path = Path("runs"),
     results: Path = Path("benchmarks/results"),

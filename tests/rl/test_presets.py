@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,19 @@ def test_every_method_learns_saves_and_loads(name: str, tmp_path: Path) -> None:
         loaded.predict(observation, deterministic=True)[0],
         agent.predict(observation, deterministic=True)[0],
     )
+    env.close()
+
+
+@pytest.mark.parametrize("bootstrap", [False, True])
+def test_a_time_limit_ends_the_value_unless_it_is_bootstrapped(bootstrap: bool) -> None:
+    preset = replace(PRESETS["spirl-cl"], bootstrap_time_limits=bootstrap, learning_starts=100)
+    env = make_env(preset, num_threads=1, skill_model=model("spirl-kitchen"))
+    agent = make_agent(preset, env, seed=0, buffer_size=100, batch_size=8, device="cpu")
+    agent.learn(30)  # an episode of 28 skills, and two more
+    replay = agent.replay_buffer
+    assert np.flatnonzero(replay.dones[:30]).tolist() == [27]
+    samples = replay._get_samples(np.array([26, 27, 28]))
+    assert samples.dones.flatten().tolist() == [0.0, 0.0 if bootstrap else 1.0, 0.0]
     env.close()
 
 

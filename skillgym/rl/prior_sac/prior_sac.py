@@ -34,7 +34,7 @@ class PriorSAC(SAC):
     Alg. 1; arXiv:2010.11944. Order of an update and numbers follow the authors' code.
 
     Deviation: the warm-up is 1000 skills and part of the budget (authors: 5000, not counted). Time
-    limits bootstrap (authors: stored as terminal states).
+    limits bootstrap (authors: stored as terminal states, as `skillgym.rl.presets` do).
 
     Args:
         policy: `"SkillPriorPolicy"` (the actor is a copy of the prior), or one of SB3's SAC
