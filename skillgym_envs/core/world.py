@@ -66,11 +66,13 @@ class Control(NamedTuple):
         ctrl: Actuator inputs, shape (N, nu).
         mocap_pos: Positions of the mocap bodies [m], shape (N, nmocap, 3), or None.
         mocap_quat: Orientations of the mocap bodies, shape (N, nmocap, 4), or None.
+        qvel: Velocities to begin the control step with, shape (N, nv); as they are if None.
     """
 
     ctrl: Array
     mocap_pos: Array | None = None
     mocap_quat: Array | None = None
+    qvel: Array | None = None
 
 
 class Outcome(NamedTuple):
