@@ -16,7 +16,7 @@ WALL, FREE, GOAL = "#", "O", "G"
 
 Cell = tuple[int, int]
 
-_MOVES = ((1, 0), (-1, 0), (0, 1), (0, -1))
+MOVES: tuple[Cell, ...] = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 # The generator of the SPiRL data (see `random_layout`).
 _FILL = 0.25  # share of wall cells at which it stops
@@ -72,7 +72,7 @@ class MazeLayout:
         row, column = self.free_cells[0].tolist()
         return row, column
 
-    def paths_from(self, start: Cell, moves: Sequence[Cell] = _MOVES) -> dict[Cell, Cell]:
+    def paths_from(self, start: Cell, moves: Sequence[Cell] = MOVES) -> dict[Cell, Cell]:
         """Shortest paths to all cells that can be reached, in steps to one of four neighbours.
 
         Args:

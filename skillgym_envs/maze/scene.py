@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
-from skillgym_envs.maze.layouts import MazeLayout
+from skillgym_envs.maze.layouts import Cell, MazeLayout
 
 ORIGIN = 1.2
 """World coordinate of the ball at position 0 [m]; the box of wall cell i is centred at i + 1."""
@@ -34,6 +37,12 @@ _DAMPING = 1.0  # [N s/m]
 _GEAR = 100.0  # force of an action of 1 [N]
 _TIMESTEP = 0.01  # [s]
 _OUTSIDE = 10  # cells of floor around the maze
+
+
+def cell_of(position: Sequence[float] | NDArray[np.float64]) -> Cell:
+    """Cell (row, column) of a position (2,) [m]."""
+    row, column = (math.floor(x - CELL_LOW) for x in position)
+    return row, column
 
 
 @lru_cache(maxsize=16)

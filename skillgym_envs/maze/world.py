@@ -8,7 +8,6 @@ et al. 2021, "Demonstration-Guided RL with Learned Skills" (SkiLD), arXiv:2107.1
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -29,11 +28,12 @@ from skillgym_envs.core.world import (
     namespace,
 )
 from skillgym_envs.maze.errors import InvalidPosition, UnknownVariant
-from skillgym_envs.maze.layouts import Cell, MazeLayout, random_layout
+from skillgym_envs.maze.layouts import MazeLayout, random_layout
 from skillgym_envs.maze.scene import (
     BALL_RADIUS,
     CELL_LOW,
     CONTACT_MARGIN,
+    cell_of,
     maze_model,
 )
 from skillgym_envs.maze.variants import GOAL, START, VARIANTS, VariantName
@@ -250,12 +250,6 @@ _LAYOUT = ObservationLayout(
         ),
     )
 )
-
-
-def cell_of(position: Sequence[float] | NDArray[np.float64]) -> Cell:
-    """Cell (row, column) of a position (2,) [m]."""
-    row, column = (math.floor(x - CELL_LOW) for x in position)
-    return row, column
 
 
 def _either(given: Any, default: Any) -> Any:
