@@ -8,12 +8,14 @@ from gymnasium.vector import AutoresetMode
 
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.vector_env import WorldVectorEnv
+from skillgym_envs.maze.camera import MazeCamera
 from skillgym_envs.maze.layouts import MazeLayout, random_layout
 from skillgym_envs.maze.variants import VARIANTS, Variant
 from skillgym_envs.maze.world import MazeWorld
 
 __all__ = [
     "VARIANTS",
+    "MazeCamera",
     "MazeLayout",
     "MazeWorld",
     "Variant",

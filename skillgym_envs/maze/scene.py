@@ -23,6 +23,9 @@ CONTACT_MARGIN = 0.002  # [m]
 FLOOR_HEIGHT = -0.1  # [m]
 WALL_HEIGHT = 0.2  # of a wall's top, the ball's centre being at 0 [m]
 
+CAMERA_HEIGHT = 5.0  # of the camera `agent` above the ball's centre [m]
+FIELD_OF_VIEW = 45.0  # of all cameras [deg]
+
 BALL_COLOUR = (0.95, 0.35, 0.15)
 WALL_COLOUR = (0.25, 0.33, 0.45)
 FLOOR_COLOURS = (0.93, 0.91, 0.86), (0.83, 0.81, 0.75)  # of the cells with even, odd index sum
@@ -75,13 +78,15 @@ def maze_model(layout: MazeLayout, goal: tuple[float, float], goal_radius: float
 
 
 def _add_floor(spec: mujoco.MjSpec, layout: MazeLayout) -> None:
-    rows, columns = layout.walls.shape
+    # The pattern begins in the middle; multiples of four cells give cell (0, 0) always the same
+    # colour.
+    rows, columns = (length + -length % 4 for length in layout.walls.shape)
     spec.add_texture(
         name="floor",
         type=mujoco.mjtTexture.mjTEXTURE_2D,
         builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
-        rgb1=FLOOR_COLOURS[0],
-        rgb2=FLOOR_COLOURS[1],
+        rgb1=FLOOR_COLOURS[1],
+        rgb2=FLOOR_COLOURS[0],
         width=64,
         height=64,
     )
@@ -134,7 +139,12 @@ def _add_ball(spec: mujoco.MjSpec) -> None:
         size=[0.4, 0.005, 0.0],
         rgba=_HALO_RGBA,
     )
-    ball.add_camera(name="agent", pos=[0.0, 0.0, 5.0], quat=[0.5**0.5, 0.0, 0.0, -(0.5**0.5)])
+    ball.add_camera(
+        name="agent",
+        pos=[0.0, 0.0, CAMERA_HEIGHT],
+        quat=[0.5**0.5, 0.0, 0.0, -(0.5**0.5)],  # up is +x
+        fovy=FIELD_OF_VIEW,
+    )
     for name, axis in (("x", [1.0, 0.0, 0.0]), ("y", [0.0, 1.0, 0.0])):
         ball.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=axis, damping=_DAMPING)
         spec.add_actuator(

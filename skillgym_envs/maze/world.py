@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from array_api_compat import device
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -25,10 +23,13 @@ from skillgym_envs.core.world import (
     Physics,
     PhysicsState,
     World,
+    like,
     namespace,
 )
-from skillgym_envs.maze.errors import InvalidPosition, UnknownVariant
+from skillgym_envs.maze.camera import MazeCamera
+from skillgym_envs.maze.errors import InvalidPosition, UnknownObservation, UnknownVariant
 from skillgym_envs.maze.layouts import MazeLayout, random_layout
+from skillgym_envs.maze.observation import IMAGE_LAYOUT, IMAGE_SIZE, STATE_LAYOUT
 from skillgym_envs.maze.scene import (
     BALL_RADIUS,
     CELL_LOW,
@@ -40,6 +41,8 @@ from skillgym_envs.maze.variants import GOAL, START, VARIANTS, VariantName
 
 MAX_SPEED = 5.0
 """Each coordinate of the velocity is clipped to this before a step [m/s]."""
+
+OBSERVATIONS = ("state", "image")
 
 Position = tuple[float, float]
 
@@ -68,11 +71,15 @@ class MazeWorld(World):
         terminate: Whether reaching the goal ends the episode.
         start_speed: Standard deviation of each coordinate of the first velocity [m/s].
         start_in_walls: Whether noise may put the ball into a wall, which then pushes it out.
+        observation: `state` (4 numbers), or `image` for the state and then the last two pictures of
+            `MazeCamera`, older one first, each of shape (3, 32, 32) with values from -1 to 1. At
+            the start both are the same.
 
     Raises:
         InvalidLayout: If the layout is no maze.
         InvalidPosition: If start or goal touches a wall, or no way leads from one to the other.
         UnknownVariant: If there is no such variant.
+        UnknownObservation: If there is no such kind of observation.
 
     Deviation: the references put the ball into a wall in 31 % of the starts with noise (25 % with
     its centre); here the start is drawn again. `start_in_walls=True` restores theirs. They also let
@@ -100,9 +107,12 @@ class MazeWorld(World):
         terminate: bool | None = None,
         start_speed: float = 0.0,
         start_in_walls: bool = False,
+        observation: Literal["state", "image"] = "state",
     ) -> None:
         if variant not in VARIANTS:
             raise UnknownVariant(variant, VARIANTS)
+        if observation not in OBSERVATIONS:
+            raise UnknownObservation(observation, OBSERVATIONS)
         task = VARIANTS[variant]
         self.maze = (
             random_layout(size, layout_seed) if layout is None else MazeLayout.from_text(layout)
@@ -117,6 +127,7 @@ class MazeWorld(World):
         goal = _either(goal, GOAL if published else self.maze.goal)
         self.goal = (float(goal[0]), float(goal[1]))
         self._goal_row = np.array([self.goal])
+        self._reward_row = np.array([float(self.goal_reward)])  # of double precision
         if not self.clear_of_walls(self._goal_row).all():
             raise InvalidPosition("goal", goal)
         self._reachable = np.zeros(self.maze.walls.shape, bool)
@@ -124,7 +135,9 @@ class MazeWorld(World):
         self._starts = self._possible_starts(_either(start, START if published else "random"))
         self.model = maze_model(self.maze, self.goal, self.goal_radius)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
-        self.layout = _LAYOUT
+        self._camera = MazeCamera(self.maze, IMAGE_SIZE)
+        self._draws = observation == "image"
+        self.layout = IMAGE_LAYOUT if self._draws else STATE_LAYOUT
         rows, columns = self.maze.walls.shape
         self.camera: Mapping[str, Any] = {
             "distance": 0.5 * (max(rows, columns) + 1.0) / np.tan(np.pi / 8),
@@ -164,6 +177,8 @@ class MazeWorld(World):
         if self.start_speed:
             qvel[:] = [rng.normal(0.0, self.start_speed, 2) for rng in rngs]
         memory = {"velocity": qvel, "completed": np.zeros((count, 1), bool)}
+        if self._draws:
+            memory["picture"] = self._picture(qpos)
         return PhysicsState(qpos=qpos, qvel=qvel), memory
 
     def control(self, action: Array, memory: Memory) -> Control:
@@ -173,20 +188,26 @@ class MazeWorld(World):
         )
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
-        """Read position and velocity."""
+        """Read position and velocity; draw the picture if asked for."""
         xp = namespace(physics.qpos)
-        observation = xp.concat([physics.qpos, physics.qvel], axis=1)
-        return observation, memory | {"velocity": observation[:, 2:]}
+        state = xp.concat([physics.qpos, physics.qvel], axis=1)
+        memory = memory | {"velocity": state[:, 2:]}
+        if not self._draws:
+            return state, memory
+        picture = self._picture(physics.qpos)
+        pictures = [memory["picture"], picture]
+        observation = xp.concat([xp.astype(state, picture.dtype), *pictures], axis=1)
+        return observation, memory | {"picture": picture}
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Tell who is at the goal."""
-        xp = namespace(physics.qpos)
-        away = physics.qpos - _like(self._goal_row, physics.qpos)
-        at_goal = (away * away).sum(axis=1) <= self.goal_radius**2
+        away = physics.qpos - like(self._goal_row, physics.qpos)
+        down, right = away[:, 0], away[:, 1]
+        at_goal = down * down + right * right <= self.goal_radius**2
         before = memory["completed"]
         completed = before | at_goal[:, None]
         outcome = Outcome(
-            reward=self.goal_reward * xp.astype(at_goal, xp.float64),
+            reward=at_goal * like(self._reward_row, at_goal),
             terminated=at_goal & self.terminate,
             completed_step=completed ^ before,
             completed=completed,
@@ -200,6 +221,11 @@ class MazeWorld(World):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.model = maze_model(self.maze, self.goal, self.goal_radius)
+
+    def _picture(self, positions: Array) -> Array:
+        """Pictures as flat rows with values from -1 to 1, (N, 3 * size * size)."""
+        planes = self._camera.planes(positions)
+        return (planes / 127.5 - 1.0).reshape((planes.shape[0], -1))
 
     def _possible_starts(self, start: Position | Sequence[float] | str) -> NDArray[np.float64]:
         """Starts to draw from, shape (S, 2)."""
@@ -230,35 +256,7 @@ class MazeWorld(World):
 
 _NEIGHBOURS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), axis=-1).reshape(9, 2)
 
-_LAYOUT = ObservationLayout(
-    (
-        ObservationBlock(
-            name="position",
-            labels=("x (row)", "y (column)"),
-            units=("m", "m"),
-            frame="world",
-            source="qpos",
-            noise=(0.0, 0.0),
-        ),
-        ObservationBlock(
-            name="velocity",
-            labels=("vx", "vy"),
-            units=("m/s", "m/s"),
-            frame="world",
-            source="qvel",
-            noise=(0.0, 0.0),
-        ),
-    )
-)
-
 
 def _either(given: Any, default: Any) -> Any:
     """What was given, or the default for None."""
     return default if given is None else given
-
-
-def _like(constant: NDArray[Any], like: Array) -> Array:
-    """A constant array, moved to the array library and device of `like`."""
-    if isinstance(like, np.ndarray):
-        return constant
-    return namespace(like).asarray(constant, device=device(like))
