@@ -351,8 +351,8 @@ def main(
 
     Args:
         repeats: Rounds of each comparison.
-        only: Parts to run: single, batch-2, batch-8, batch-64, pictures, decoding, learning, starting. All
-            if empty; the results file is written only then.
+        only: Parts to run: single, batch-2, batch-8, batch-64, pictures, decoding, learning,
+            starting. All if empty; the results file is written only then.
         skill_model: Skill model of the rows with skills.
         results: Folder of the results.
     """
