@@ -15,6 +15,7 @@ depend on the past; this one is always centred. The marker of the goal is not dr
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,7 @@ class MazeCamera:
         return like(self._constants[name], array)
 
 
+@lru_cache
 def _disc(size: int, radius: float) -> NDArray[np.float64]:
     """Share of each pixel that a disc in the middle covers; the radius is a share of half the size.
 

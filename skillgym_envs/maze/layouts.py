@@ -95,6 +95,8 @@ class MazeLayout:
         return before
 
     def _check(self) -> None:
+        if not all(isinstance(row, str) for row in self.rows):
+            raise InvalidLayout("has rows that are no strings")
         widths = {len(row) for row in self.rows}
         if len(widths) != 1:
             raise InvalidLayout(f"has rows of the lengths {sorted(widths)}")

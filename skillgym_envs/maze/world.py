@@ -124,8 +124,7 @@ class MazeWorld(World):
         self.start_speed = start_speed
         self.start_in_walls = start_in_walls
         published = self.maze == random_layout()
-        goal = _either(goal, GOAL if published else self.maze.goal)
-        self.goal = (float(goal[0]), float(goal[1]))
+        self.goal = _position("goal", _either(goal, GOAL if published else self.maze.goal))
         self._goal_row = np.array([self.goal])
         self._reward_row = np.array([float(self.goal_reward)])  # of double precision
         if not self.clear_of_walls(self._goal_row).all():
@@ -229,12 +228,10 @@ class MazeWorld(World):
 
     def _possible_starts(self, start: Position | Sequence[float] | str) -> NDArray[np.float64]:
         """Starts to draw from, shape (S, 2)."""
-        if isinstance(start, str):
-            if start != "random":
-                raise InvalidPosition("start", start)
+        if start == "random":
             return np.argwhere(self._reachable).astype(np.float64) + (CELL_LOW + 0.5)
-        starts = np.array([start], np.float64)
-        if starts.shape != (1, 2) or not self._allowed(starts[0]):
+        starts = np.array([_position("start", start)])
+        if not self._allowed(starts[0]):
             raise InvalidPosition("start", start)
         return starts
 
@@ -255,6 +252,15 @@ class MazeWorld(World):
 
 
 _NEIGHBOURS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), axis=-1).reshape(9, 2)
+
+
+def _position(what: str, given: Any) -> Position:
+    """Two numbers, or an error that says what they should have been."""
+    try:
+        row, column = (float(x) for x in given)
+    except (TypeError, ValueError):
+        raise InvalidPosition(what, given) from None
+    return row, column
 
 
 def _either(given: Any, default: Any) -> Any:

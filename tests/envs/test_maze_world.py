@@ -114,6 +114,9 @@ def test_text_in_all_its_forms():
         ({"start": (0, 0)}, "start"),
         ({"start": (-5, 90)}, "start"),
         ({"start": "left"}, "start"),
+        ({"start": (1, 2, 3)}, "start"),
+        ({"goal": "there"}, "goal"),
+        ({"layout": [[1, 1, 1], [1, 0, 1], [1, 1, 1]]}, "strings"),
         ({"goal": (10.0, 10.3)}, "goal"),  # touches the wall of column 11
         ({"layout": ["#####", "#O#O#", "#####"], "start": (1, 3)}, "no way"),
     ],
