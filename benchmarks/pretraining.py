@@ -19,6 +19,7 @@ from typing import Any
 
 import tyro
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from benchmarks.timing import processor
 from skillgym.cli.pretrain import PRESETS
@@ -55,28 +56,36 @@ def validations(name: str, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+PANELS = {
+    "action error of the best of 100 skills": ("validation/prior_best_mse",),
+    "negative log-likelihood of the prior [nat]": ("train/prior_nll", "validation/prior_nll"),
+    "loss": ("train/loss", "validation/loss"),
+    "subtasks of the prior (of 4)": ("eval/subtasks",),
+}
+
+
 def figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Training and validation loss, and the subtasks that the prior completes by itself."""
-    canvas = Figure(figsize=(7.2, 3.6), layout="constrained")
-    loss, subtasks = canvas.subplots(1, 2)
-    for index, (key, label) in enumerate(
-        (("train/loss", "training"), ("validation/loss", "validation"))
-    ):
-        points = [(row["step"], float(row[key])) for row in rows if row.get(key)]
-        loss.plot(*zip(*points, strict=True), color=plots.COLORS[index], label=label, lw=2)
-    loss.set_ylabel("loss")
-    loss.legend(frameon=False)
-    points = [
-        (row["step"], float(row["eval/subtasks"])) for row in rows if row.get("eval/subtasks")
-    ]
-    subtasks.plot(*zip(*points, strict=True), color=plots.COLORS[2], marker="o", lw=2)
-    subtasks.set_ylabel("subtasks of the prior (of 4)")
-    subtasks.set_ylim(0.0, 4.0)
-    for axes in (loss, subtasks):
+    """The measured ones of the panels; of a model with skills, the loss is in the others."""
+    known = [key for key in COLUMNS if any(row.get(key) for row in rows)]
+    panels = {title: keys for title, keys in PANELS.items() if keys[0] in known}
+    if len(panels) == len(PANELS):
+        del panels["loss"]
+    canvas = Figure(figsize=(3.6 * len(panels), 3.4), layout="constrained")
+    for axes, (title, keys) in zip(canvas.subplots(1, len(panels)), panels.items(), strict=True):
+        for color, key in zip(plots.COLORS, keys, strict=False):
+            points = [(row["step"], float(row[key])) for row in rows if row.get(key)]
+            label = "training" if key.startswith("train") else "validation"
+            axes.plot(*zip(*points, strict=True), color=color, label=label, lw=2, marker="o", ms=3)
+        if len(keys) > 1:
+            axes.legend(frameon=False)
+        else:
+            axes.set_ylim(bottom=0.0)
+        axes.set_title(title, fontsize=9)
         axes.set_xlabel("gradient steps")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    canvas.suptitle(f"{name}: {rows[-1]['minutes']} minutes")
+    canvas.suptitle(f"{name}: {rows[-1]['minutes']} minutes", fontsize=11)
     return canvas
 
 

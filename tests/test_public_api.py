@@ -14,6 +14,7 @@ import skillgym_envs
 from skillgym_envs.core.errors import SkillgymError
 
 ROOT = Path(__file__).parent.parent
+IDS = [spec.id for spec in gym.registry.values() if "skillgym" in str(spec.entry_point)]
 PUBLIC = {
     "skillgym": ["load_skill", "save_skill", "list_skills", "__version__"],
     "skillgym.rl": ["PriorSAC"],
@@ -25,7 +26,7 @@ PUBLIC = {
     "skillgym_envs.core.vector_env": ["WorldVectorEnv"],
     "skillgym_envs.core.rendering": ["FrameRenderer", "HumanViewer", "RenderingUnavailable"],
     "skillgym_envs.kitchen": ["KitchenWorld", "ELEMENTS", "TASK_SETS", "make_env", "make_vec"],
-    "skillgym_envs.maze": ["MazeWorld", "MazeLayout", "random_layout", "VARIANTS"],
+    "skillgym_envs.maze": ["MazeWorld", "MazeLayout", "MazeCamera", "random_layout", "VARIANTS"],
 }
 
 
@@ -48,7 +49,7 @@ def test_all_is_true(module):
         assert hasattr(loaded, name), f"{module}.__all__ promises {name}"
 
 
-@pytest.mark.parametrize("env_id", ["skillgym/Kitchen-v0", "skillgym/Maze-v0", "SkillKitchen-v0"])
+@pytest.mark.parametrize("env_id", IDS)
 def test_ids_have_single_and_vector_entry_points(env_id):
     spec = gym.spec(env_id)
     for entry_point in (spec.entry_point, spec.vector_entry_point):
