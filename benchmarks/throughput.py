@@ -24,8 +24,10 @@ from gymnasium.vector import AutoresetMode
 from mujoco import rollout
 
 from benchmarks.timing import Program, Row, compare, interleaved, markdown, write
+from skillgym_envs.core.rendering import FrameRenderer
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.kitchen import KitchenWorld
+from skillgym_envs.maze import MazeCamera, MazeWorld
 
 KITCHEN = "skillgym/Kitchen-v0"
 STEPS = "control steps/s"
@@ -176,6 +178,34 @@ def subprocesses(num_envs: int) -> Any:
     return env
 
 
+def pictures(num_envs: int, repeats: int, size: int = 32) -> list[Row]:
+    """Pictures of mazes drawn from the layout against MuJoCo's renderer, with the same camera."""
+    world = MazeWorld(start="random", variant="spirl")
+    state, _ = world.reset([np.random.default_rng(i) for i in range(num_envs)])
+    camera, data = MazeCamera(world.maze, size), mujoco.MjData(world.model)
+    renderer = FrameRenderer(world.model, size, size, "agent")
+
+    def ours() -> Iterator[int]:
+        yield 0
+        for _ in range(5):
+            camera.draw(state.qpos)
+            yield num_envs
+
+    def reference() -> Iterator[int]:
+        yield 0
+        for _ in range(5):
+            for position in state.qpos:
+                data.qpos[:] = position
+                mujoco.mj_forward(world.model, data)
+                renderer.render(data)
+            yield num_envs
+
+    speeds = interleaved({"MazeCamera": ours, "MuJoCo's renderer": reference}, repeats)
+    renderer.close()
+    what = f"pictures of {num_envs} mazes, {size} x {size} pixels"
+    return [compare(what, speeds, "MazeCamera", "MuJoCo's renderer", "pictures/s", ">= 20")]
+
+
 def decoding(num_envs: int, repeats: int, skill_model: str, skills: int = 2) -> list[Row]:
     """Share of the time that skill steps of many environments spend outside physics."""
     env = gym.make_vec(
@@ -321,8 +351,8 @@ def main(
 
     Args:
         repeats: Rounds of each comparison.
-        only: Parts to run: single, batch-2, batch-8, batch-64, decoding, learning, starting. All
-            if empty; the results file is written only then.
+        only: Parts to run: single, batch-2, batch-8, batch-64, pictures, decoding, learning,
+            starting. All if empty; the results file is written only then.
         skill_model: Skill model of the rows with skills.
         results: Folder of the results.
     """
@@ -332,6 +362,7 @@ def main(
         "batch-2": lambda: batch(2, repeats),
         "batch-8": lambda: batch(8, repeats),
         "batch-64": lambda: batch(64, repeats),
+        "pictures": lambda: pictures(64, repeats),
         "decoding": lambda: decoding(64, repeats, skill_model),
         "learning": lambda: learning(repeats),
         "starting": lambda: starting(repeats, skill_model),

@@ -1,6 +1,7 @@
 """Worlds for skill-based reinforcement learning, as Gymnasium environments.
 
-Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0`.
+Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0` and
+`skillgym/Maze-v0`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ def _register() -> None:
         entry_point="skillgym_envs.kitchen:make_env",
         vector_entry_point="skillgym_envs.kitchen:make_vec",
         max_episode_steps=280,
+    )
+    gym.register(
+        id="skillgym/Maze-v0",
+        entry_point="skillgym_envs.maze:make_env",
+        vector_entry_point="skillgym_envs.maze:make_vec",
+        max_episode_steps=2000,
     )
 
 

@@ -47,12 +47,19 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-def test_observation_table_of_the_kitchen_is_that_of_the_code() -> None:
-    env = gym.make("skillgym/Kitchen-v0", velocities=True)
+@pytest.mark.parametrize(
+    ("page", "env_id", "keyword", "value"),
+    [
+        ("kitchen", "skillgym/Kitchen-v0", "velocities", True),
+        ("maze", "skillgym/Maze-v0", "observation", "image"),
+    ],
+)
+def test_observation_table_is_that_of_the_code(page, env_id, keyword, value) -> None:
+    env = gym.make(env_id, **{keyword: value})
     table = describe(env, "markdown").split("\n\n", 1)[1]
     env.close()
-    assert table in (ROOT / "docs/worlds/kitchen.md").read_text("utf8"), (
-        "run `skillgym describe skillgym/Kitchen-v0 --env velocities=true --format markdown`"
+    assert table in (ROOT / f"docs/worlds/{page}.md").read_text("utf8"), (
+        f"run `skillgym describe {env_id} --env {keyword}={value} --format markdown`"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 import gymnasium as gym
@@ -11,6 +12,8 @@ import tyro
 from skillgym.cli.options import check_id, parse_options
 
 COLUMNS = ("index", "block", "label", "unit", "frame", "source", "noise")
+
+_READABLE = 100  # rows of a block
 
 
 def main(
@@ -47,7 +50,7 @@ def describe(env: gym.Env[Any, Any], format: str = "text") -> str:
     rows = [] if layout is None else layout.rows()
     if format == "json":
         return json.dumps({"facts": facts(env), "observation": rows}, indent=2)
-    cells = [[_cell(row[column]) for column in COLUMNS] for row in rows]
+    cells = [[_cell(row[column]) for column in COLUMNS] for row in _shortened(rows)]
     return "\n".join(
         [f"{name}: {value}" + "  " * (format == "markdown") for name, value in facts(env).items()]
         + ["", *table(cells, format)]
@@ -81,6 +84,17 @@ def table(rows: list[list[str]], format: str) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [list(COLUMNS), *rows]
+    ]
+
+
+def _shortened(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Only the first and the last row of a block that is too long to read, such as a picture."""
+    sizes = Counter(row["block"] for row in rows)
+    names = [None, *(row["block"] for row in rows), None]
+    return [
+        row
+        for row, before, after in zip(rows, names, names[2:], strict=False)
+        if sizes[row["block"]] <= _READABLE or not before == row["block"] == after
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class Recorder:
 
     def __init__(self, spec: DatasetSpec) -> None:
         self.spec = spec
-        self.env = gym.make(spec.env_id, disable_env_checker=True, **spec.env_kwargs)
+        self.env = self._make({})
 
     def record(self, index: int) -> Episode:
         """Run the expert until an attempt completes the plan of episode `index`.
@@ -65,6 +66,9 @@ class Recorder:
         self, plan: tuple[str, ...], seed: int, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray, NDArray[np.float64], bool]:
         expert = self.spec.make_expert(plan, rng)
+        if self.spec.seed_keyword is not None:
+            self.env.close()
+            self.env = self._make({self.spec.seed_keyword: seed})
         observation, _ = self.env.reset(seed=seed)
         data = self.env.get_wrapper_attr("data")
         expert.reset(data)
@@ -84,3 +88,7 @@ class Recorder:
             np.asarray(rewards),
             terminated,
         )
+
+    def _make(self, keywords: Mapping[str, Any]) -> gym.Env[Any, Any]:
+        keywords = {**self.spec.env_kwargs, **keywords}
+        return gym.make(self.spec.env_id, disable_env_checker=True, **keywords)

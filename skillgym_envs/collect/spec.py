@@ -39,6 +39,8 @@ class DatasetSpec:
         dataset_id: Minari id.
         description: What is in it.
         env_id: Registered environment; `env_kwargs` are its keywords.
+        seed_keyword: Keyword of the environment that gets the seed of the episode, for worlds that
+            differ from episode to episode.
         plans: For each episode the subtasks that the expert is asked to do, in order.
         make_expert: Module-level function from a plan and a generator to the expert of an episode.
         achieved: Module-level function from the observations (T+1, O) of an episode to the subtasks
@@ -52,6 +54,7 @@ class DatasetSpec:
     description: str
     env_id: str
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    seed_keyword: str | None = None
     plans: tuple[tuple[str, ...], ...]
     make_expert: Callable[[Sequence[str], np.random.Generator], Expert]
     achieved: Callable[[NDArray[np.float32]], tuple[str, ...]]
@@ -68,12 +71,15 @@ class DatasetSpec:
     def identity(self) -> dict[str, Any]:
         """Facts that must agree for episodes to belong to the same dataset, as JSON values."""
         plans = json.dumps(self.plans).encode()
+        env_kwargs = dict(self.env_kwargs)
+        if self.seed_keyword is not None:
+            env_kwargs[self.seed_keyword] = "seed of the episode"
         return {
             "dataset_id": self.dataset_id,
             "seed": self.seed,
             "episodes": len(self.plans),
             "plans_sha256": hashlib.sha256(plans).hexdigest()[:16],
-            "env": json.loads(json.dumps([self.env_id, dict(self.env_kwargs)])),
+            "env": json.loads(json.dumps([self.env_id, env_kwargs])),
             "mujoco": mujoco.__version__,
             "code_sha256": code_sha256(),
         }
@@ -91,8 +97,9 @@ def code_sha256() -> str:
 def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
     """All datasets that ship, by the name that `skillgym collect` takes."""
     from skillgym_envs.kitchen.datasets import DATASETS as KITCHEN
+    from skillgym_envs.maze.datasets import DATASETS as MAZE
 
-    return {**KITCHEN}
+    return {**KITCHEN, **MAZE}
 
 
 def dataset_spec(name: str, seed: int = 0) -> DatasetSpec:

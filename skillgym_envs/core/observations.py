@@ -22,7 +22,7 @@ class ObservationBlock:
         labels: One label per dimension, for example the joint's name in the MJCF file.
         units: One unit per dimension, SI: `m`, `rad`, `m/s`, `rad/s` or `1`.
         frame: Coordinate frame of the numbers: `world`, `joint` or the name of a body.
-        source: Where the numbers come from: `qpos`, `qvel`, `sensor` or `constant`.
+        source: Where the numbers come from: `qpos`, `qvel`, `sensor`, `camera` or `constant`.
         noise: Half-width of the uniform noise added to each dimension, in the dimension's unit.
     """
 

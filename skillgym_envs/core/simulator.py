@@ -81,6 +81,8 @@ class SerialSimulator:
         for index in indices:
             data = self.data[index]
             self._views[index][0][:] = control.ctrl[index]
+            if control.qvel is not None:
+                self._views[index][2][:] = control.qvel[index]
             if control.mocap_pos is not None:
                 data.mocap_pos[:] = control.mocap_pos[index]
             if control.mocap_quat is not None:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import array_api_compat.numpy as numpy_namespace
 import mujoco
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from skillgym_envs.core.observations import ObservationLayout
 
@@ -66,11 +67,13 @@ class Control(NamedTuple):
         ctrl: Actuator inputs, shape (N, nu).
         mocap_pos: Positions of the mocap bodies [m], shape (N, nmocap, 3), or None.
         mocap_quat: Orientations of the mocap bodies, shape (N, nmocap, 4), or None.
+        qvel: Velocities to begin the control step with, shape (N, nv); as they are if None.
     """
 
     ctrl: Array
     mocap_pos: Array | None = None
     mocap_quat: Array | None = None
+    qvel: Array | None = None
 
 
 class Outcome(NamedTuple):
@@ -92,6 +95,13 @@ class Outcome(NamedTuple):
 def namespace(array: Array) -> Any:
     """The array library of an array, as `array_api_compat` presents it; quick for NumPy."""
     return numpy_namespace if isinstance(array, np.ndarray) else array_namespace(array)
+
+
+def like(constant: NDArray[Any], array: Array) -> Array:
+    """A constant, moved to the array library and device of an array."""
+    if isinstance(array, np.ndarray):
+        return constant
+    return array_namespace(array).asarray(constant, device=device(array))
 
 
 class World(ABC):

@@ -105,6 +105,13 @@ def test_describe_tells_every_dimension(capsys: pytest.CaptureFixture[str]) -> N
     assert any("rad/s" in line for line in lines)
 
 
+def test_describe_shortens_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", "skillgym/Maze-v0", "--env", "observation=image"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = [int(line.split()[0]) for line in lines if line[:1].isdigit()]
+    assert found == [0, 1, 2, 3, 4, 3075, 3076, 6147]
+
+
 def test_options_are_json_where_they_can_be() -> None:
     pairs = ["tasks=misaligned", "ordered=true", "noise=0.05", 'list=["kettle"]']
     assert parse_options(pairs) == {

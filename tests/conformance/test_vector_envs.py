@@ -15,7 +15,11 @@ import skillgym  # noqa: F401  registers the environments
 N = 2
 SEED = 11
 # id -> keywords that make episodes end, steps
-CASES = {"skillgym/Kitchen-v0": (6, 15), "SkillKitchen-v0": (None, 30)}
+CASES = {
+    "skillgym/Kitchen-v0": (6, 15),
+    "skillgym/Maze-v0": (6, 15),
+    "SkillKitchen-v0": (None, 30),
+}
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 
 

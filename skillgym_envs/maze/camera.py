@@ -1,0 +1,137 @@
+"""Top-down pictures centred on the ball, drawn from the layout for a whole batch at once.
+
+Paper: Pertsch et al. 2020, SPiRL, arXiv:2010.11944 (the image observation of the maze, 32 x 32
+pixels, 5 m above the ball).
+
+Everything in view is made of squares of one metre at two heights, the tops of the walls and the
+floor, seen from straight above. So the share of a pixel that a cell covers is a product of two
+one-dimensional overlaps, and a picture is two small matrix products: exact, with smooth edges, and
+without OpenGL.
+
+Deviation: the reference renders with a camera that lags behind the ball, so that its pictures
+depend on the past; this one is always centred. The marker of the goal is not drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.core.world import Array, like, namespace
+from skillgym_envs.maze.layouts import MazeLayout
+from skillgym_envs.maze.scene import (
+    BALL_COLOUR,
+    BALL_RADIUS,
+    CAMERA_HEIGHT,
+    CELL_LOW,
+    FIELD_OF_VIEW,
+    FLOOR_COLOURS,
+    FLOOR_HEIGHT,
+    HEADLIGHT,
+    WALL_COLOUR,
+    WALL_HEIGHT,
+)
+
+_SPAN = math.tan(math.radians(FIELD_OF_VIEW) / 2)  # half the width seen from 1 m above [m]
+_FINE = 16  # samples per pixel and axis for the outline of the ball
+
+
+class MazeCamera:
+    """Draws pictures of a maze.
+
+    Up in a picture is +x (larger row index), left is +y (larger column index), as in MuJoCo's
+    pictures with the camera `agent`.
+
+    Args:
+        layout: The maze.
+        size: Rows and columns of a picture [pixel].
+    """
+
+    def __init__(self, layout: MazeLayout, size: int = 32) -> None:
+        self.size = size
+        self._half = [(CAMERA_HEIGHT - z) * _SPAN for z in (WALL_HEIGHT, FLOOR_HEIGHT)]
+        self._window = math.ceil(2 * max(self._half)) + 1  # cells in view, at most
+        colours = 255.0 * np.array(
+            [WALL_COLOUR, [HEADLIGHT * c for c in WALL_COLOUR], *FLOOR_COLOURS]
+        )
+        # A sphere is darker than a disc: its surface has a slope of 2/3 to the light on average.
+        ball = 255.0 * (HEADLIGHT + (1.0 - HEADLIGHT) * 2 / 3) * np.array(BALL_COLOUR)
+        outline = _disc(size, BALL_RADIUS / (CAMERA_HEIGHT * _SPAN))
+        self._constants: dict[str, NDArray[Any]] = {
+            # Outside of the maze there is floor.
+            "walls": np.pad(layout.walls, self._window).astype(np.float32),
+            "cells": np.arange(self._window),
+            "edges": np.linspace(1.0, -1.0, size + 1),
+            "colours": colours.T.astype(np.float32),
+            "ball": (ball[:, None, None] * outline).astype(np.float32),
+            "rest": (1.0 - outline).astype(np.float32),
+        }
+
+    def draw(self, positions: Array) -> Array:
+        """Pictures of the ball at some positions.
+
+        Args:
+            positions: Positions [m], shape (N, 2), as in the observation.
+
+        Returns:
+            Pictures, shape (N, size, size, 3), uint8.
+        """
+        xp = namespace(positions)
+        return xp.astype(xp.permute_dims(self.planes(positions), (0, 2, 3, 1)), xp.uint8)
+
+    def planes(self, positions: Array) -> Array:
+        """The same with the colours first and as float32: shape (N, 3, size, size), 0 to 255."""
+        xp = namespace(positions)
+        count, size = positions.shape[0], self.size
+        at = positions - CELL_LOW  # cell i reaches from i to i + 1
+        first = xp.floor(at - max(self._half))
+        index = xp.astype(first, xp.int64)[:, :, None] + self._constant("cells", positions)
+        rows, columns = index[:, 0], index[:, 1]
+        # Far outside there is floor as well.
+        last_row, last_column = (length - 1 for length in self._constants["walls"].shape)
+        walls = self._constant("walls", positions)[
+            (rows + self._window).clip(0, last_row)[:, :, None],
+            (columns + self._window).clip(0, last_column)[:, None, :],
+        ]
+        top = self._overlaps(at - first, self._half[0])
+        base = self._overlaps(at - first, self._half[1])
+        tops = top[:, 0] @ walls @ xp.matrix_transpose(top[:, 1])
+        hidden = xp.maximum(tops, base[:, 0] @ walls @ xp.matrix_transpose(base[:, 1]))
+        # Balance of even and odd rows and columns in each pixel, 1 to -1, gives that of the cells.
+        signs = xp.astype(1 - 2 * (index % 2), base.dtype)
+        balance = (base @ signs[..., None])[..., 0]  # (N, 2, size)
+        even = 0.5 + 0.5 * (balance[:, 0, :, None] * balance[:, 1, None, :])
+        free = 1.0 - hidden
+        shares = xp.stack([tops, hidden - tops, free * even, free * (1.0 - even)], axis=1)
+        shares = shares * self._constant("rest", positions)
+        picture = self._constant("colours", positions) @ shares.reshape((count, 4, size * size))
+        picture = picture.reshape((count, 3, size, size)) + self._constant("ball", positions)
+        return xp.round(picture)
+
+    def _overlaps(self, at: Array, half: float) -> Array:
+        """Share of each cell of the window in each pixel along both axes, (N, 2, size, window)."""
+        xp = namespace(at)
+        edges = at[:, :, None] + half * self._constant("edges", at)  # (N, 2, size + 1), falling
+        below = (edges[..., None] - self._constant("cells", at)).clip(0.0, 1.0)
+        shares = (below[:, :, :-1] - below[:, :, 1:]) * (self.size / (2.0 * half))
+        return xp.astype(shares, xp.float32)
+
+    def _constant(self, name: str, array: Array) -> Array:
+        return like(self._constants[name], array)
+
+
+@lru_cache
+def _disc(size: int, radius: float) -> NDArray[np.float64]:
+    """Share of each pixel that a disc in the middle covers; the radius is a share of half the size.
+
+    Returns:
+        Shares, shape (size, size).
+    """
+    samples = (np.arange(size * _FINE) + 0.5) / (0.5 * size * _FINE) - 1.0
+    inside = np.hypot(samples[:, None], samples) <= radius
+    shares: NDArray[np.float64] = inside.reshape(size, _FINE, size, _FINE).mean(axis=(1, 3))
+    return shares

@@ -1,0 +1,41 @@
+"""Errors of the maze."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skillgym_envs.core.errors import SkillgymError, nearest
+
+
+class InvalidLayout(SkillgymError, ValueError):
+    """A layout is no maze."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"Got a layout that {problem}; give rows of equal length of '#' (wall), 'O' (free) and "
+            "at most one 'G' (goal), with walls all around, or a size of 10 or more."
+        )
+
+
+class UnknownVariant(SkillgymError, ValueError):
+    """A variant of the maze has an unknown name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown maze variant {name!r}; {nearest(name, known)}")
+
+
+class UnknownObservation(SkillgymError, ValueError):
+    """A kind of observation has an unknown name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown maze observation {name!r}; {nearest(name, known)}")
+
+
+class InvalidPosition(SkillgymError, ValueError):
+    """A start or goal touches a wall, or no way leads from one to the other."""
+
+    def __init__(self, what: str, given: object) -> None:
+        super().__init__(
+            f"Got the {what} {given!r}, which touches a wall or has no way to the other end; give "
+            "(row, column) of a free cell."
+        )
