@@ -1,6 +1,7 @@
 """Worlds for skill-based reinforcement learning, as Gymnasium environments.
 
-Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0`.
+Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0` and
+`skillgym/FetchPlace-v0`, `FetchPyramidStack`, `FetchCleanUp`, `FetchSlipperyPush`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+unknown"
 
+_FETCH_STEPS = {"Place": 50, "PyramidStack": 50, "CleanUp": 50, "SlipperyPush": 50}
+
 
 def _register() -> None:
     gym.register(
@@ -22,6 +25,14 @@ def _register() -> None:
         vector_entry_point="skillgym_envs.kitchen:make_vec",
         max_episode_steps=280,
     )
+    for task, steps in _FETCH_STEPS.items():
+        gym.register(
+            id=f"skillgym/Fetch{task}-v0",
+            entry_point="skillgym_envs.fetch:make_env",
+            vector_entry_point="skillgym_envs.fetch:make_vec",
+            max_episode_steps=steps,
+            kwargs={"task": task},
+        )
 
 
 _register()
