@@ -79,7 +79,8 @@ def test_largest_remainder() -> None:
 
 
 def test_every_dataset_has_its_own_id_and_random_stream() -> None:
-    specs = [dataset_spec(name) for name in registered_datasets()]
+    names = [name for name in registered_datasets() if name.startswith("kitchen")]
+    specs = [dataset_spec(name) for name in names]
     assert {spec.dataset_id for spec in specs} == {
         f"skillgym/kitchen/{name}-v0"
         for name in ("play", "play-mini", "demos-kbts", "demos-misaligned", "demos-mixed")
