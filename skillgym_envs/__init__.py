@@ -1,7 +1,8 @@
 """Worlds for skill-based reinforcement learning, as Gymnasium environments.
 
-Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0` and
-`skillgym/FetchPlace-v0`, `FetchPyramidStack`, `FetchCleanUp`, `FetchSlipperyPush`.
+Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0` and the Fetch tasks
+`skillgym/FetchPlace-v0`, `FetchPyramidStack`, `FetchCleanUp`, `FetchSlipperyPush`, `FetchHook` and
+`FetchComplexHook`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+unknown"
 
-_FETCH_STEPS = {"Place": 50, "PyramidStack": 50, "CleanUp": 50, "SlipperyPush": 50}
+_FETCH_STEPS = {
+    **{"Place": 50, "PyramidStack": 50, "CleanUp": 50, "SlipperyPush": 50},
+    **{"Hook": 100, "ComplexHook": 100},
+}
 
 
 def _register() -> None:

@@ -5,12 +5,14 @@ Paper: Rana et al. 2022, "Residual Skill Policies", arXiv:2211.02231.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.core.observations import ObservationBlock
 from skillgym_envs.core.world import Array, Memory, Physics, namespace
-from skillgym_envs.fetch.scenes import PLATE_MASS, BlockScene
+from skillgym_envs.fetch.scenes import PLATE_MASS, BlockScene, Start
 from skillgym_envs.fetch.world import FetchWorld, Readings, block
 
 Floats = NDArray[np.float64]
@@ -37,6 +39,12 @@ class BlockWorld(FetchWorld):
     num_blocks = 1
     spawn_range = 0.15
     goal_range = 0.15
+
+    def _settle(self) -> Start:
+        start = super()._settle()
+        qvel = start.qvel.copy()
+        qvel[int(self.model.joint("object0:joint").dofadr[0]) :] = 0.0
+        return replace(start, qvel=qvel)
 
     def observation_blocks(self) -> tuple[ObservationBlock, ...]:
         """What a policy sees: robot, small block, goal (25 numbers)."""

@@ -17,6 +17,7 @@ MIN_STEPS = 12
 
 _SOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "block": ("Place", ("pick and place", "push")),
+    "hook": ("Hook", ("hook",)),
 }
 
 

@@ -16,6 +16,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.fetch.objects import ComplexHookScene, add_bumps, add_object
+
 GRIPPER_BODY, GRIP_SITE = "robot0:gripper_link", "robot0:grip"
 FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 FINGER_GEOMS = ("robot0:r_gripper_finger_link", "robot0:l_gripper_finger_link")
@@ -57,7 +59,7 @@ class HookScene:
     """A table with a hook and a small cube out of the robot's reach."""
 
 
-Scene = BlockScene | HookScene
+Scene = BlockScene | HookScene | ComplexHookScene
 
 
 @dataclass(frozen=True)
@@ -113,18 +115,18 @@ def fetch_spec() -> mujoco.MjSpec:
     return spec
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def scene_model(scene: Scene) -> mujoco.MjModel:
     """Compiled scene, built once per process."""
     spec = fetch_spec()
-    if isinstance(scene, HookScene):
-        _add_hook(spec)
-    else:
+    if isinstance(scene, BlockScene):
         _add_blocks(spec, scene)
+    else:
+        _add_hook_task(spec, scene)
     return spec.compile()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def scene_start(scene: Scene, frame_skip: int) -> Start:
     """State after the set-up: the gripper is pulled over the table for ten control steps."""
     return settle(scene_model(scene), frame_skip)
@@ -149,7 +151,7 @@ def settle(model: mujoco.MjModel, frame_skip: int) -> Start:
     )
 
 
-def place_table(spec: mujoco.MjSpec, pos: tuple[float, ...], half_size: tuple[float, ...]) -> None:
+def _place_table(spec: mujoco.MjSpec, pos: tuple[float, ...], half_size: tuple[float, ...]) -> None:
     """Move and resize the table [m]."""
     table = spec.body("table0")
     table.pos = pos
@@ -157,7 +159,7 @@ def place_table(spec: mujoco.MjSpec, pos: tuple[float, ...], half_size: tuple[fl
     _repaint(table.geoms[0], _WOOD)
 
 
-def watch(spec: mujoco.MjSpec, site: str, rotation: bool = False) -> None:
+def _watch(spec: mujoco.MjSpec, site: str, rotation: bool = False) -> None:
     """Add sensors `<site>_pos` and `<site>_vel`; also `_quat` and `_angvel` with `rotation`."""
     kinds = {"pos": _SENSOR.mjSENS_FRAMEPOS, "vel": _SENSOR.mjSENS_FRAMELINVEL}
     if rotation:
@@ -167,9 +169,9 @@ def watch(spec: mujoco.MjSpec, site: str, rotation: bool = False) -> None:
 
 
 def _add_blocks(spec: mujoco.MjSpec, scene: BlockScene) -> None:
-    place_table(spec, (1.35, 0.75, 0.2), (0.35, 0.55, 0.2))
+    _place_table(spec, (1.35, 0.75, 0.2), (0.35, 0.55, 0.2))
     spec.body("object0").pos = [1.25, 0.53, 0.4]
-    watch(spec, "object0")
+    _watch(spec, "object0")
     if scene.stack:
         _add_big_block(spec)
     if scene.tray:
@@ -187,7 +189,7 @@ def _add_big_block(spec: mujoco.MjSpec) -> None:
     block = _add_free_body(spec, "object1", (1.25, 0.53, 0.46))
     block.add_geom(name="object1", type=_BOX, size=[0.035] * 3, mass=10.0, rgba=_BLUE)
     block.add_site(name="object1")
-    watch(spec, "object1")
+    _watch(spec, "object1")
     spec.add_sensor(
         name="object1_force",
         type=_SENSOR.mjSENS_FORCE,
@@ -234,20 +236,23 @@ def _add_tray(spec: mujoco.MjSpec) -> None:
             side.add_geom(type=_BOX, size=[0.16, 0.04, 0.008], mass=PLATE_MASS, rgba=colour)
 
 
-def _add_hook(spec: mujoco.MjSpec) -> None:
-    place_table(spec, (1.65, 0.75, 0.2), (0.5, 0.45, 0.2))
-    spec.body("object0").pos = [1.25, 0.53, 0.4]
-    watch(spec, "object0", rotation=True)
-    add_hook(spec, 0.4)
-
-
-def add_hook(spec: mujoco.MjSpec, height: float) -> None:
-    """Add the L-shaped hook [m]; its site is where the hand is to grasp the shaft."""
+def _add_hook_task(spec: mujoco.MjSpec, scene: HookScene | ComplexHookScene) -> None:
+    """A table, an object and the L-shaped hook, whose site is where the hand is to grasp it."""
+    _place_table(spec, (1.65, 0.75, 0.2), (0.5, 0.45, 0.2))
+    height, body = 0.4, spec.body("object0")
+    if isinstance(scene, ComplexHookScene):
+        height = 0.6  # object and hook fall during the set-up
+        spec.delete(spec.geom("object0"))
+        spec.joint("object0:joint").damping = [scene.damping, 0.0, 0.0]
+        add_object(body, scene)
+        add_bumps(spec, scene)
+    body.pos = [1.25, 0.53, height]
+    _watch(spec, "object0", rotation=True)
     hook = _add_free_body(spec, "hook", (1.35, 0.35, height))
     hook.add_geom(type=_BOX, size=[0.4, 0.015, 0.015], mass=2.0, rgba=_BLUE)
     hook.add_geom(type=_BOX, size=[0.015, 0.1, 0.015], pos=[0.4, 0.085, 0.0], mass=2.0, rgba=_BLUE)
     hook.add_site(name="hook", pos=[-0.25, 0.0, 0.0])
-    watch(spec, "hook", rotation=True)
+    _watch(spec, "hook", rotation=True)
 
 
 def _add_free_body(

@@ -8,6 +8,7 @@ from skillgym_envs.fetch.blocks import (
     PyramidStackWorld,
     SlipperyPushWorld,
 )
+from skillgym_envs.fetch.hook import ComplexHookWorld, HookWorld
 from skillgym_envs.fetch.world import FetchWorld
 
 TASKS: dict[str, type[FetchWorld]] = {
@@ -15,5 +16,7 @@ TASKS: dict[str, type[FetchWorld]] = {
     "PyramidStack": PyramidStackWorld,
     "CleanUp": CleanUpWorld,
     "SlipperyPush": SlipperyPushWorld,
+    "Hook": HookWorld,
+    "ComplexHook": ComplexHookWorld,
 }
 """World of each task; its id is `skillgym/Fetch<task>-v0`."""

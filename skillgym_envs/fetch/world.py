@@ -61,6 +61,7 @@ class FetchWorld(World):
     Attributes:
         scene: What stands on the table.
         start: State that episodes start from, apart from the objects.
+        failure: Reward of a step in which the task is not done.
     """
 
     name = "fetch"
@@ -68,6 +69,7 @@ class FetchWorld(World):
     noise_size = 0
     max_episode_steps = 50
     blocked_gripper = False
+    failure = 0.0
     scene: Scene
     camera: Mapping[str, Any] = {
         "distance": 1.75,
@@ -131,19 +133,28 @@ class FetchWorld(World):
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
         """Put M robots into the one start state, and objects and goals where each stream says."""
-        count, start = len(rngs), self.start
-        qpos, qvel = np.tile(start.qpos, (count, 1)), np.tile(start.qvel, (count, 1))
-        qvel[:, _robot_dofs(self.model) :] = 0.0
+        return self.begin(rngs, [self.start] * len(rngs))
+
+    def begin(
+        self,
+        rngs: Sequence[np.random.Generator],
+        starts: Sequence[Start],
+        variant: NDArray[np.intp] | None = None,
+    ) -> tuple[PhysicsState, Memory]:
+        """Start M episodes from given states, in given variants of the model."""
+        count = len(rngs)
+        qpos, qvel = (np.stack([getattr(s, n) for s in starts]) for n in ("qpos", "qvel"))
         goal = np.stack([self.place(rng, row) for rng, row in zip(rngs, qpos, strict=True)])
         memory = {
             "goal": goal,
-            "gripper_pos": np.tile(start.gripper_pos, (count, 1)),
-            "gripper_quat": np.tile(start.gripper_quat, (count, 1)),
+            "gripper_pos": np.stack([start.gripper_pos for start in starts]),
+            "gripper_quat": np.stack([start.gripper_quat for start in starts]),
             "fingers": qpos[:, self._fingers],
             "completed": np.zeros((count, 1), bool),
         }
         control = self.control(np.zeros((count, 4)), memory)
-        return PhysicsState(qpos, qvel, None, control.mocap_pos, control.mocap_quat), memory
+        mocap = control.mocap_pos, control.mocap_quat
+        return PhysicsState(qpos, qvel, None, *mocap, variant), memory
 
     def control(self, action: Array, memory: Memory) -> Control:
         """Displace the gripper's target from where the gripper is, and the fingers' from theirs."""
@@ -174,7 +185,7 @@ class FetchWorld(World):
         """Reward by achieved and desired goal; the one subtask is complete when there is any."""
         readings = self.readings(physics, memory)
         reward = self.reward(readings["achieved_goal"], readings["desired_goal"])
-        succeeded = (reward > 0.0)[:, None]
+        succeeded = (reward > self.failure)[:, None]
         before = memory["completed"]
         completed = before | succeeded
         outcome = Outcome(
@@ -240,8 +251,3 @@ def sensor_slices(model: mujoco.MjModel) -> dict[str, slice]:
         first = int(model.sensor_adr[index])
         slices[model.sensor(index).name] = slice(first, first + int(model.sensor_dim[index]))
     return slices
-
-
-def _robot_dofs(model: mujoco.MjModel) -> int:
-    """Degrees of freedom of the robot; those of the objects follow."""
-    return int(model.joint("object0:joint").dofadr[0])

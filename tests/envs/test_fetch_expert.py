@@ -147,25 +147,28 @@ def test_unknown_controller():
 
 
 def test_datasets_have_their_sizes_and_draw_the_controller():
-    names = [name for name in registered_datasets() if name.startswith("fetch-block")]
-    assert len(names) == 6
+    names = [name for name in registered_datasets() if name.startswith("fetch-")]
+    assert len(names) == 12
     assert len(dataset_spec("fetch-block-40000").plans) == 40_000
     plans = dataset_spec("fetch-block").plans
     assert len(plans) == 4000
     assert np.mean([plan == ("push",) for plan in plans]) == pytest.approx(0.5, abs=0.03)
     ids = {dataset_spec(name).dataset_id for name in names}
-    assert len(ids) == 6
+    assert len(ids) == 12
 
 
-@pytest.mark.parametrize("name", ["fetch-block-mini", "fetch-block-mini-unclipped"])
+@pytest.mark.parametrize(
+    "name", ["fetch-block-mini", "fetch-block-mini-unclipped", "fetch-hook-mini"]
+)
 def test_a_dataset_can_be_collected_and_read(name: str, tmp_path: Path) -> None:
     spec = dataset_spec(name)
-    spec = replace(spec, plans=spec.plans[:3])
+    spec = replace(spec, plans=spec.plans[:2])
     data = load_windows(collect(spec, tmp_path, workers=1))
-    for index in range(3):
+    for index in range(2):
         observations, actions = data.episode(index)
-        assert observations.shape == (len(actions) + 1, 25)
-        assert 12 <= len(actions) <= 50
+        size, limit = (43, 100) if "hook" in name else (25, 50)
+        assert observations.shape == (len(actions) + 1, size)
+        assert 12 <= len(actions) <= limit
         assert (np.abs(actions).max() > 1.0) == name.endswith("unclipped")
 
 

@@ -331,7 +331,7 @@ def test_world_functions_run_on_torch_too(task):
     """Same values from tensors as from arrays."""
     world = TASKS[task](goals=True)
     state, memory = world.reset([np.random.default_rng(i) for i in range(2)])
-    simulator = SerialSimulator(world.model, 2, world.frame_skip)
+    simulator = SerialSimulator(world.model, 2, world.frame_skip, world.variants)
     simulator.load([0, 1], state)
     physics = simulator.physics
 
