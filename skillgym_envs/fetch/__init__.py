@@ -7,6 +7,7 @@ from typing import Any
 from gymnasium.vector import AutoresetMode
 
 from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.goals import GoalObservation, VectorGoalObservation
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.fetch.tasks import TASKS
 from skillgym_envs.fetch.world import FetchWorld
@@ -21,8 +22,9 @@ def make_env(
     width: int = 480,
     height: int = 360,
     camera: str | None = None,
+    goals: bool = False,
     **world: Any,
-) -> WorldEnv:
+) -> WorldEnv | GoalObservation:
     """Entry point of the `skillgym/Fetch...-v0` ids.
 
     Args:
@@ -31,9 +33,12 @@ def make_env(
         width: Width of rendered frames [pixel].
         height: Height of rendered frames [pixel].
         camera: Name of a camera of the model; the world's free camera if None.
-        world: Keywords of the task's world.
+        goals: Whether observations are dictionaries of `observation`, `achieved_goal` and
+            `desired_goal`; then the environment has `compute_reward`.
+        world: Further keywords of the task's world.
     """
-    return WorldEnv(TASKS[task](**world), render_mode, width, height, camera)
+    env = WorldEnv(TASKS[task](goals=goals, **world), render_mode, width, height, camera)
+    return GoalObservation(env) if goals else env
 
 
 def make_vec(
@@ -47,8 +52,9 @@ def make_vec(
     width: int = 480,
     height: int = 360,
     camera: str | None = None,
+    goals: bool = False,
     **world: Any,
-) -> WorldVectorEnv:
+) -> WorldVectorEnv | VectorGoalObservation:
     """Vector entry point of the `skillgym/Fetch...-v0` ids.
 
     Args:
@@ -61,11 +67,12 @@ def make_vec(
         width: Width of rendered frames [pixel].
         height: Height of rendered frames [pixel].
         camera: Name of a camera of the model; the world's free camera if None.
-        world: Keywords of the task's world.
+        goals: As for `make_env`.
+        world: Further keywords of the task's world.
     """
     kind = TASKS[task]
-    return WorldVectorEnv(
-        kind(**world),
+    env = WorldVectorEnv(
+        kind(goals=goals, **world),
         num_envs,
         num_threads=num_threads,
         autoreset_mode=autoreset_mode,
@@ -75,3 +82,4 @@ def make_vec(
         height=height,
         camera=camera,
     )
+    return VectorGoalObservation(env) if goals else env

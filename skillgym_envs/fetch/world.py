@@ -183,8 +183,11 @@ class FetchWorld(World):
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Reward by achieved and desired goal; the one subtask is complete when there is any."""
+        xp = namespace(physics.qpos)
         readings = self.readings(physics, memory)
-        reward = self.reward(readings["achieved_goal"], readings["desired_goal"])
+        # In the precision of observations, so that `compute_reward` gives exactly the same.
+        goals = (readings[f"{name}_goal"] for name in ("achieved", "desired"))
+        reward = self.reward(*(xp.astype(goal, xp.float32) for goal in goals))
         succeeded = (reward > self.failure)[:, None]
         before = memory["completed"]
         completed = before | succeeded
