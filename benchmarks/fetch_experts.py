@@ -43,6 +43,9 @@ ROWS = (
     ("return", "PyramidStack", "pick and place"),
     ("data", "Place", "pick and place"),
     ("data", "Place", "push"),
+    ("data", "Hook", "hook"),
+    ("data", "ComplexHook", "hook"),
+    ("data", "ComplexHook, held out", "hook"),
 )
 
 
@@ -51,6 +54,8 @@ def environment(task: str) -> WorldEnv:
     """An environment of this process."""
     if task == "PyramidStack":  # the reference's rule, for comparison
         return WorldEnv(TASKS[task](literal_force=True))
+    if task == "ComplexHook, held out":
+        return WorldEnv(TASKS["ComplexHook"](split="test"))
     return WorldEnv(RoughPushWorld() if task == "RoughPush" else TASKS[task]())
 
 
@@ -70,6 +75,7 @@ def episode(part: str, task: str, controller: str, seed: int) -> tuple[list[floa
         action = expert.act(env.data)
         actions.append(action)
         rewards.append(env.step(UP if over and controller == "pick and place" else action)[1])
+        rewards[-1] -= env.world.failure
     return rewards, expert.done, float((np.abs(np.array(actions)[:, :3]) > 1.0).mean())
 
 

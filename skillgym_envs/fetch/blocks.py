@@ -48,7 +48,7 @@ class BlockWorld(FetchWorld):
 
     def observation_blocks(self) -> tuple[ObservationBlock, ...]:
         """What a policy sees: robot, small block, goal (25 numbers)."""
-        return (*_robot_blocks(), *_block_blocks(0), block("goal", "goal"), _PADDING)
+        return (*_robot_blocks(), *_block_blocks(0), _GOAL, _PADDING)
 
     def full_blocks(self) -> tuple[ObservationBlock, ...]:
         """Robot and all blocks (10 + 9 B numbers)."""
@@ -58,7 +58,8 @@ class BlockWorld(FetchWorld):
     def goal_blocks(self) -> tuple[ObservationBlock, ObservationBlock]:
         """Positions of blocks and gripper, and where they should be (3 B + 3 numbers each)."""
         axes = _goal_axes(self.num_blocks)
-        return block("achieved_goal", "achieved", axes), block("desired_goal", "goal", axes)
+        achieved = block("achieved_goal", "achieved", axes)
+        return achieved, block("desired_goal", "goal", axes, source="constant")
 
     def place(self, rng: np.random.Generator, qpos: Floats) -> Floats:
         """Draw goals first, then block positions that keep away from gripper, goal and blocks."""
@@ -266,6 +267,7 @@ def _block_blocks(index: int) -> tuple[ObservationBlock, ...]:
     )
 
 
+_GOAL = block("goal", "goal", source="constant")
 _PADDING = block("padding", "nothing", source="constant")  # the gripper has no goal
 
 

@@ -50,15 +50,15 @@ class HookWorld(FetchWorld):
     max_episode_steps = 100
     spread_x = (-0.05, 0.1)
     camera: Mapping[str, Any] = {
-        "distance": 2.1,
+        "distance": 1.8,
         "azimuth": 140.0,
-        "elevation": -30.0,
-        "lookat": (1.42, 0.7, 0.46),
+        "elevation": -32.0,
+        "lookat": (1.45, 0.7, 0.46),
     }
 
     def observation_blocks(self) -> tuple[ObservationBlock, ...]:
         """Robot, object, hook and goal (43 numbers)."""
-        return (*self.full_blocks(), block("desired_goal", "goal"))
+        return (*self.full_blocks(), block("desired_goal", "goal", source="constant"))
 
     def full_blocks(self) -> tuple[ObservationBlock, ...]:
         """The observation of Fetch's pick-and-place task (25), then the hook (15)."""
@@ -82,7 +82,8 @@ class HookWorld(FetchWorld):
 
     def goal_blocks(self) -> tuple[ObservationBlock, ObservationBlock]:
         """Where the object is, and where it should be."""
-        return block("achieved_goal", "achieved object"), block("desired_goal", "goal")
+        desired = block("desired_goal", "goal", source="constant")
+        return block("achieved_goal", "achieved object"), desired
 
     def place(self, rng: np.random.Generator, qpos: Floats) -> Floats:
         """Draw where the object lies; goal and hook are always the same."""

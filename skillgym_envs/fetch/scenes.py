@@ -33,6 +33,7 @@ _REACH = (-0.498, 0.005, -0.231)  # of the gripper from its pose at zero joint a
 _SETUP_STEPS = 10
 _FREE_DAMPING = 0.01
 _RED, _BLUE, _WOOD = (0.83, 0.2, 0.18, 1.0), (0.2, 0.35, 0.75, 1.0), (0.75, 0.6, 0.42, 1.0)
+_SKY = (0.93, 0.95, 0.97), (0.66, 0.75, 0.84)
 _SENSOR, _OBJECT = mujoco.mjtSensor, mujoco.mjtObj
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
 
@@ -99,6 +100,7 @@ def fetch_spec() -> mujoco.MjSpec:
         spec.delete(geom)
     spec.delete(spec.site("target0"))
     spec.geom("floor0").size = [2.5, 2.5, 1.0]
+    spec.textures[0].rgb1, spec.textures[0].rgb2 = _SKY  # the package's is green
     _repaint(spec.geom("object0"), _RED)
     goal = spec.worldbody.add_body(name=GOAL_BODY, mocap=True)
     goal.add_site(name=GOAL_BODY, size=[0.015] * 3, rgba=[0.1, 0.75, 0.2, 0.6])

@@ -72,10 +72,10 @@ class FetchWorld(World):
     failure = 0.0
     scene: Scene
     camera: Mapping[str, Any] = {
-        "distance": 1.75,
+        "distance": 1.4,
         "azimuth": 140.0,
         "elevation": -28.0,
-        "lookat": (1.27, 0.76, 0.48),
+        "lookat": (1.28, 0.78, 0.5),
     }
 
     def __init__(self, goals: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 import skillgym_envs  # noqa: F401  registers the environments
+from skillgym.cli.describe import describe
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.world import Physics, PhysicsState
 from skillgym_envs.fetch import TASKS
@@ -352,3 +354,10 @@ def test_worlds_pickle_without_their_model():
     data = pickle.dumps(PlaceWorld())
     assert len(data) < 20_000
     assert pickle.loads(data).model is PlaceWorld().model
+
+
+@pytest.mark.parametrize("task", ["Place", "Hook"])
+def test_observation_tables_of_the_docs_are_those_of_the_code(task):
+    table = describe(make(task), "markdown").split("\n\n", 1)[1]
+    page = (Path(__file__).parents[2] / "docs" / "worlds" / "fetch.md").read_text("utf8")
+    assert table in page, f"run `skillgym describe skillgym/Fetch{task}-v0 --format markdown`"
