@@ -188,3 +188,16 @@ def test_pickled_environments_keep_their_scene():
 def test_scenes_that_do_not_exist(keywords):
     with pytest.raises(InvalidScene):
         gym.make("skillgym/FetchComplexHook-v0", **keywords)
+
+
+def test_frames_show_the_scene_of_the_episode():
+    env = gym.make(
+        "skillgym/FetchComplexHook-v0", render_mode="rgb_array", width=64, height=48, num_scenes=2
+    )
+    frames = []
+    for scene in (0, 1, 0):
+        env.reset(seed=0, options={"scene": scene})
+        frames.append(env.render())
+    env.close()
+    np.testing.assert_array_equal(frames[0], frames[2])
+    assert (frames[0] != frames[1]).any()
