@@ -18,9 +18,8 @@ from skillgym_envs.fetch.world import FetchWorld, Readings, block
 Floats = NDArray[np.float64]
 
 BLOCK_START_HEIGHT = 0.425
-_SPAWN_SHIFT = -0.05  # of x and y, from the gripper [m]
+_SPAWN_SHIFT, _GOAL_SPREAD_Y = -0.05, 0.35  # of x and y from the gripper; of goals along y [m]
 _FREE_RADIUS, _SPACING, _GOAL_SPACING = 0.1, 0.05, 0.06  # around gripper, blocks and goals [m]
-_GOAL_SPREAD_Y = 0.35
 _FIXED_HEIGHT = 0.4245288  # of the fixed goals [m]
 
 
@@ -107,10 +106,9 @@ class BlockWorld(FetchWorld):
             found[f"{name}_rel_vel"] = velocity - grip_vel
             positions.append(position)
         goal, zeros = memory["goal"], xp.zeros_like(grip)
-        found["goal"], found["padding"] = goal[:, :3], zeros
+        found |= {"goal": goal[:, :3], "padding": zeros}
         found["achieved_goal"] = xp.concat([*positions, grip], axis=1)
-        found["desired_goal"] = xp.concat([goal, zeros], axis=1)
-        return found
+        return found | {"desired_goal": xp.concat([goal, zeros], axis=1)}
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """1 where the block is nearer than 3 cm to its goal, seen from above; else 0."""
