@@ -1,7 +1,8 @@
 """Worlds for skill-based reinforcement learning, as Gymnasium environments.
 
-Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0` and
-`skillgym/Maze-v0`.
+Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0`, `skillgym/Maze-v0`,
+and the Fetch tasks `skillgym/FetchPlace-v0`, `FetchPyramidStack`, `FetchCleanUp`, `FetchSlipperyPush`,
+`FetchHook` and `FetchComplexHook`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ try:
     __version__ = version("skillgym")
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+unknown"
+
+_FETCH_STEPS = {
+    **{"Place": 50, "PyramidStack": 50, "CleanUp": 50, "SlipperyPush": 50},
+    **{"Hook": 100, "ComplexHook": 100},
+}
 
 
 def _register() -> None:
@@ -29,6 +35,14 @@ def _register() -> None:
         vector_entry_point="skillgym_envs.maze:make_vec",
         max_episode_steps=2000,
     )
+    for task, steps in _FETCH_STEPS.items():
+        gym.register(
+            id=f"skillgym/Fetch{task}-v0",
+            entry_point="skillgym_envs.fetch:make_env",
+            vector_entry_point="skillgym_envs.fetch:make_vec",
+            max_episode_steps=steps,
+            kwargs={"task": task},
+        )
 
 
 _register()

@@ -56,7 +56,11 @@ def assemble(
         dataset.storage.update_metadata(_metadata(spec, episodes, wall_seconds))
         dataset.storage.update_episode_metadata(
             [
-                {"sequence": json.dumps(e.facts["plan"]), "attempts": len(e.facts["attempts"])}
+                {
+                    "sequence": json.dumps(e.facts["plan"]),
+                    "attempts": len(e.facts["attempts"]),
+                    "success": _did(e.facts["attempts"][-1], e.facts["plan"]),
+                }
                 for e in episodes
             ]
         )
@@ -147,11 +151,11 @@ def success_table(episodes: Sequence[Episode]) -> dict[str, Any]:
         plan = tuple(episode.facts["plan"])
         for achieved in episode.facts["attempts"]:
             for index, subtask in enumerate(plan):
-                success = tuple(achieved[: index + 1]) == plan[: index + 1]
+                success = _did(achieved, plan[: index + 1])
                 _count(subtasks, subtask, success)
                 if not success:
                     break
-            _count(sequences, " -> ".join(plan), tuple(achieved[: len(plan)]) == plan)
+            _count(sequences, " -> ".join(plan), _did(achieved, plan))
     attempts = sum(len(episode.facts["attempts"]) for episode in episodes)
     return {
         "episodes": len(episodes),
@@ -159,6 +163,10 @@ def success_table(episodes: Sequence[Episode]) -> dict[str, Any]:
         "subtasks": dict(sorted(subtasks.items())),
         "sequences": dict(sorted(sequences.items())),
     }
+
+
+def _did(achieved: Sequence[str], plan: Sequence[str]) -> bool:
+    return tuple(achieved[: len(plan)]) == tuple(plan)
 
 
 def _count(table: dict[str, Counter[str]], name: str, success: bool) -> None:

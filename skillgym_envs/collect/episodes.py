@@ -54,9 +54,11 @@ class Recorder:
         outcomes: list[tuple[str, ...]] = []
         for attempt in range(self.spec.max_attempts):
             seed, rng = self.spec.attempt_seeds(index, attempt)
-            observations, actions, rewards, terminated = self._attempt(plan, seed, rng)
-            outcomes.append(self.spec.achieved(observations))
-            if outcomes[-1][: len(plan)] == plan:
+            observations, actions, rewards, terminated, done = self._attempt(plan, seed, rng)
+            judge = self.spec.achieved
+            outcomes.append(judge(observations) if judge else plan if done else ())
+            success = outcomes[-1][: len(plan)] == plan
+            if (success or self.spec.keep_failures) and len(actions) >= self.spec.min_steps:
                 facts = {"index": index, "env_seed": seed, "plan": plan, "attempts": outcomes}
                 facts["seconds"] = time.perf_counter() - began
                 return Episode(observations, actions, rewards, terminated, facts)
@@ -64,7 +66,7 @@ class Recorder:
 
     def _attempt(
         self, plan: tuple[str, ...], seed: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray, NDArray[np.float64], bool]:
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.float64], bool, bool]:
         expert = self.spec.make_expert(plan, rng)
         if self.spec.seed_keyword is not None:
             self.env.close()
@@ -87,6 +89,7 @@ class Recorder:
             np.asarray(actions, np.float32),
             np.asarray(rewards),
             terminated,
+            expert.done,
         )
 
     def _make(self, keywords: Mapping[str, Any]) -> gym.Env[Any, Any]:

@@ -44,7 +44,10 @@ class DatasetSpec:
         plans: For each episode the subtasks that the expert is asked to do, in order.
         make_expert: Module-level function from a plan and a generator to the expert of an episode.
         achieved: Module-level function from the observations (T+1, O) of an episode to the subtasks
-            it completed, in order. An episode is kept if these begin with its plan, else retried.
+            it completed, in order; if None, the plan, once the expert is done. An episode is kept
+            if these begin with its plan, else retried.
+        keep_failures: Whether to keep episodes that did not complete their plan.
+        min_steps: Shorter episodes are retried [control steps].
         requirements: pip requirements to replay it, with an upper bound on MuJoCo.
         seed: Seed of everything.
         max_attempts: Tries per episode before collection gives up.
@@ -57,7 +60,9 @@ class DatasetSpec:
     seed_keyword: str | None = None
     plans: tuple[tuple[str, ...], ...]
     make_expert: Callable[[Sequence[str], np.random.Generator], Expert]
-    achieved: Callable[[NDArray[np.float32]], tuple[str, ...]]
+    achieved: Callable[[NDArray[np.float32]], tuple[str, ...]] | None = None
+    keep_failures: bool = False
+    min_steps: int = 1
     requirements: tuple[str, ...] = ()
     seed: int = 0
     max_attempts: int = 20
@@ -96,10 +101,11 @@ def code_sha256() -> str:
 
 def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
     """All datasets that ship, by the name that `skillgym collect` takes."""
+    from skillgym_envs.fetch.datasets import DATASETS as FETCH
     from skillgym_envs.kitchen.datasets import DATASETS as KITCHEN
     from skillgym_envs.maze.datasets import DATASETS as MAZE
 
-    return {**KITCHEN, **MAZE}
+    return {**KITCHEN, **MAZE, **FETCH}
 
 
 def dataset_spec(name: str, seed: int = 0) -> DatasetSpec:

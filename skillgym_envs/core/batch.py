@@ -123,9 +123,9 @@ class WorldBatch:
         return names
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Give the simulator its model back, which it does not pickle."""
+        """Give the simulator its models back, which it does not pickle."""
         self.__dict__.update(state)
-        self.simulator.attach(self.world.model)
+        self.simulator.attach(self.world.model, self.world.variants)
 
     def _checked(
         self, actions: NDArray[Any], active: NDArray[np.bool_] | None

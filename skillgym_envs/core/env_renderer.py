@@ -37,11 +37,11 @@ class EnvRenderer:
     ) -> None:
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise UnknownRenderMode(render_mode)
-        self._world = world
         self._mode = render_mode
         self._width, self._height = width, height
         self._camera = world.camera if camera is None else camera
         self._open: Any = None
+        self._model: mujoco.MjModel | None = None  # that the renderer was opened for
 
     def render(self, data: mujoco.MjData) -> NDArray[np.uint8] | None:
         """Draw a state: a frame (height, width, 3) for `rgb_array`, the window for `human`."""
@@ -49,7 +49,10 @@ class EnvRenderer:
             return None
         from skillgym_envs.core.rendering import FrameRenderer, HumanViewer
 
-        model = self._world.model
+        model = data.model
+        if model is not self._model:  # another variant
+            self.close()
+            self._model = model
         if self._mode == "human":
             self._open = self._open or HumanViewer(model, data, self._camera)
             self._open.sync()
@@ -66,4 +69,4 @@ class EnvRenderer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the window behind; a copy opens its own."""
-        return self.__dict__ | {"_open": None}
+        return self.__dict__ | {"_open": None, "_model": None}

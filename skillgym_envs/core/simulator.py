@@ -26,23 +26,33 @@ class SerialSimulator:
         model: Compiled model, shared by all copies.
         num_envs: Number of copies N.
         frame_skip: Physics steps per control step.
+        variants: Models that `PhysicsState.variant` chooses from.
     """
 
-    def __init__(self, model: mujoco.MjModel, num_envs: int, frame_skip: int) -> None:
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_envs: int,
+        frame_skip: int,
+        variants: Sequence[mujoco.MjModel] = (),
+    ) -> None:
         self.num_envs = num_envs
         self.frame_skip = frame_skip
-        self._allocate(model)
+        self._variant = [-1] * num_envs  # of each copy; -1 stands for `model`
+        self._allocate(model, variants)
         self.physics = Physics(
             qpos=np.zeros((num_envs, model.nq)),
             qvel=np.zeros((num_envs, model.nv)),
             sensordata=np.zeros((num_envs, model.nsensordata)),
         )
 
-    def _allocate(self, model: mujoco.MjModel) -> None:
+    def _allocate(self, model: mujoco.MjModel, variants: Sequence[mujoco.MjModel]) -> None:
         self.model = model
-        self.data = [mujoco.MjData(model) for _ in range(self.num_envs)]
+        self._models = [model if index < 0 else variants[index] for index in self._variant]
+        self._variants = variants
+        self.data = [mujoco.MjData(each) for each in self._models]
         # To ask MuJoCo for an array costs more than to copy it.
-        self._views = [(data.ctrl, data.qpos, data.qvel, data.sensordata) for data in self.data]
+        self._views = [_views(data) for data in self.data]
 
     def load(self, indices: Sequence[int] | NDArray[np.intp], state: PhysicsState) -> None:
         """Put copies into a state and forget their solver history.
@@ -52,16 +62,26 @@ class SerialSimulator:
             state: State with first axis M.
         """
         for row, index in enumerate(indices):
-            data = self.data[index]
-            mujoco.mj_resetData(self.model, data)
+            if state.variant is not None:
+                self._exchange(index, int(state.variant[row]))
+            data, model = self.data[index], self._models[index]
+            mujoco.mj_resetData(model, data)
             data.qpos[:] = state.qpos[row]
             data.qvel[:] = state.qvel[row]
             for name in ("ctrl", "mocap_pos", "mocap_quat"):
                 value = getattr(state, name)
                 if value is not None:
                     getattr(data, name)[:] = value[row]
-            mujoco.mj_forward(self.model, data)
+            mujoco.mj_forward(model, data)
             self._read(index)
+
+    def _exchange(self, index: int, variant: int) -> None:
+        """Give a copy another model."""
+        if variant != self._variant[index]:
+            self._variant[index] = variant
+            self._models[index] = self._variants[variant]
+            self.data[index] = mujoco.MjData(self._models[index])
+            self._views[index] = _views(self.data[index])
 
     def step(self, control: Control, active: NDArray[np.bool_] | None = None) -> None:
         """Hold the control for `frame_skip` physics steps.
@@ -87,7 +107,7 @@ class SerialSimulator:
                 data.mocap_pos[:] = control.mocap_pos[index]
             if control.mocap_quat is not None:
                 data.mocap_quat[:] = control.mocap_quat[index]
-            mujoco.mj_step(self.model, data, nstep=self.frame_skip)
+            mujoco.mj_step(self._models[index], data, nstep=self.frame_skip)
             self._read(index)
 
     def _read(self, index: int) -> None:
@@ -101,17 +121,18 @@ class SerialSimulator:
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the states only: model and `MjData` would be 57 MB per copy for the kitchen."""
-        left = ("model", "data", "_views")
+        left = ("model", "data", "_views", "_models", "_variants")
         kept = {key: value for key, value in self.__dict__.items() if key not in left}
         states = np.zeros((self.num_envs, mujoco.mj_stateSize(self.model, _INTEGRATION)))
-        for data, state in zip(self.data, states, strict=True):
-            mujoco.mj_getState(self.model, data, state, _INTEGRATION)
+        for model, data, state in zip(self._models, self.data, states, strict=True):
+            mujoco.mj_getState(model, data, state, _INTEGRATION)
         return kept | {"states": states}
 
-    def attach(self, model: mujoco.MjModel) -> None:
-        """Go on after unpickling, with the model that the owner has kept."""
-        self._allocate(model)
-        for data, state in zip(self.data, self.__dict__.pop("states"), strict=True):
+    def attach(self, model: mujoco.MjModel, variants: Sequence[mujoco.MjModel] = ()) -> None:
+        """Go on after unpickling, with the models that the owner has kept."""
+        self._allocate(model, variants)
+        states = self.__dict__.pop("states")
+        for model, data, state in zip(self._models, self.data, states, strict=True):
             mujoco.mj_setState(model, data, state, _INTEGRATION)
             mujoco.mj_forward(model, data)
             mujoco.mj_setState(model, data, state, _INTEGRATION)  # the solver's warm start too
@@ -128,6 +149,7 @@ class ThreadedSimulator(SerialSimulator):
         num_envs: Number of copies N.
         frame_skip: Physics steps per control step.
         num_threads: Number of threads; the number of usable cores if None.
+        variants: Models that `PhysicsState.variant` chooses from.
     """
 
     def __init__(
@@ -136,8 +158,9 @@ class ThreadedSimulator(SerialSimulator):
         num_envs: int,
         frame_skip: int,
         num_threads: int | None = None,
+        variants: Sequence[mujoco.MjModel] = (),
     ) -> None:
-        super().__init__(model, num_envs, frame_skip)
+        super().__init__(model, num_envs, frame_skip, variants)
         self.num_threads = max(1, min(num_threads or usable_cores(), num_envs))
         self._workers: Workers | None = None
 
@@ -159,6 +182,10 @@ class ThreadedSimulator(SerialSimulator):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the threads behind; they start again at the next step."""
         return super().__getstate__() | {"_workers": None}
+
+
+def _views(data: mujoco.MjData) -> tuple[Any, Any, Any, Any]:
+    return data.ctrl, data.qpos, data.qvel, data.sensordata
 
 
 def usable_cores() -> int:

@@ -73,7 +73,9 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         self.single_action_space = world.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._simulator = ThreadedSimulator(world.model, num_envs, world.frame_skip, num_threads)
+        self._simulator = ThreadedSimulator(
+            world.model, num_envs, world.frame_skip, num_threads, world.variants
+        )
         self._batch = WorldBatch(world, self._simulator)
         self._renderer = EnvRenderer(world, render_mode, width, height, camera)
         self.render_mode = render_mode

@@ -51,6 +51,7 @@ class PhysicsState:
         ctrl: Controls, shape (M, nu); zeros if None.
         mocap_pos: Positions of the mocap bodies [m], shape (M, nmocap, 3); the model's own if None.
         mocap_quat: Orientations of the mocap bodies, shape (M, nmocap, 4); the model's own if None.
+        variant: Indices into the world's `variants`, shape (M,); the world's own model if None.
     """
 
     qpos: Array
@@ -58,6 +59,7 @@ class PhysicsState:
     ctrl: Array | None = None
     mocap_pos: Array | None = None
     mocap_quat: Array | None = None
+    variant: Array | None = None
 
 
 class Control(NamedTuple):
@@ -118,6 +120,8 @@ class World(ABC):
         max_episode_steps: Control steps after which an episode is truncated.
         camera: Default free camera: `distance` [m], `azimuth` [deg], `elevation` [deg], `lookat`
             [m].
+        variants: Models that episodes may have instead of `model`, with the same joints, actuators,
+            mocap bodies and sensors; compiled when they are needed, if the sequence likes to.
     """
 
     name: str
@@ -129,6 +133,7 @@ class World(ABC):
     noise_size: int
     max_episode_steps: int
     camera: Mapping[str, Any]
+    variants: Sequence[mujoco.MjModel] = ()
 
     @property
     def control_timestep(self) -> float:

@@ -1,0 +1,217 @@
+"""The hook tasks: an object out of reach, and an L-shaped tool to fetch it with.
+
+Papers: Silver et al. 2018, "Residual Policy Learning", arXiv:1812.06298 (tasks); Rana et al. 2022,
+"Residual Skill Policies", arXiv:2211.02231.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.core.errors import SkillgymError, nearest
+from skillgym_envs.core.observations import ObservationBlock
+from skillgym_envs.core.world import Array, Memory, Physics, PhysicsState, namespace
+from skillgym_envs.fetch.objects import (
+    NUM_SCENES,
+    SPLITS,
+    ComplexHookScene,
+    Split,
+    complex_scene,
+)
+from skillgym_envs.fetch.scenes import HookScene, scene_model, scene_start
+from skillgym_envs.fetch.world import FetchWorld, Readings, block
+
+Floats = NDArray[np.float64]
+
+GOAL = (1.65, 0.75, 0.42)
+SUCCESS_DISTANCE = 0.05
+_SPOT, _GOAL_DISTANCE = (1.8, 0.75), 0.1
+_GIMBAL = 4.0 * np.finfo(np.float64).eps
+
+
+class HookWorld(FetchWorld):
+    """Sweep a cube to a goal with a hook: the world that the hook data come from.
+
+    The cube starts out of the arm's reach; the hook lies in front of the robot, the same in every
+    episode. Reward: 0 in every step in which the cube is nearer than 5 cm to the goal, else -1.
+
+    Deviation: the reference's 40 numbers of `observation` and the 3 of `desired_goal` are one flat
+    observation, which is what a ReSkill policy sees.
+    """
+
+    subtasks = ("hook",)
+    failure = -1.0
+    scene: HookScene | ComplexHookScene = HookScene()
+    max_episode_steps = 100
+    spread_x = (-0.05, 0.1)
+    camera: Mapping[str, Any] = {
+        "distance": 1.8,
+        "azimuth": 140.0,
+        "elevation": -32.0,
+        "lookat": (1.45, 0.7, 0.46),
+    }
+
+    def observation_blocks(self) -> tuple[ObservationBlock, ...]:
+        """Robot, object, hook and goal (43 numbers)."""
+        return (*self.full_blocks(), block("desired_goal", "goal", source="constant"))
+
+    def full_blocks(self) -> tuple[ObservationBlock, ...]:
+        """The observation of Fetch's pick-and-place task (25), then the hook (15)."""
+        turns, moves = ("roll", "pitch", "yaw"), ("dx", "dy", "dz")
+        return (
+            block("grip_pos", "grip"),
+            block("object_pos", "object"),
+            block("object_rel_pos", "object - grip"),
+            block("fingers", "finger", ("right", "left"), source="qpos"),
+            block("object_euler", "object", turns, unit="rad"),
+            block("object_rel_vel", "object - grip", moves),
+            block("object_turn", "object", moves, unit="rad"),
+            block("grip_vel", "grip", moves),
+            block("finger_vel", "finger", ("right d", "left d"), source="qvel"),
+            block("hook_pos", "hook"),
+            block("hook_euler", "hook", turns, unit="rad"),
+            block("hook_rel_vel", "hook - grip", moves),
+            block("hook_turn", "hook", moves, unit="rad"),
+            block("hook_rel_pos", "hook - grip"),
+        )
+
+    def goal_blocks(self) -> tuple[ObservationBlock, ObservationBlock]:
+        """Where the object is, and where it should be."""
+        desired = block("desired_goal", "goal", source="constant")
+        return block("achieved_goal", "achieved object"), desired
+
+    def place(self, rng: np.random.Generator, qpos: Floats) -> Floats:
+        """Draw where the object lies; goal and hook are always the same."""
+        first = int(self.model.joint("object0:joint").qposadr[0])
+        while True:
+            spot = _SPOT + np.array([rng.uniform(*self.spread_x), rng.uniform(-0.05, 0.05)])
+            if np.hypot(*(spot - GOAL[:2])) >= _GOAL_DISTANCE:
+                break
+        qpos[first : first + 2] = spot
+        return np.array(GOAL)
+
+    def readings(self, physics: Physics, memory: Memory) -> Readings:
+        """Robot, object, hook and goal."""
+        dt = self.control_timestep
+        found = self.robot_readings(physics)
+        grip, grip_vel = found["grip_pos"], found["grip_vel"]
+        for name, site in (("object", "object0"), ("hook", "hook")):
+            found[f"{name}_pos"] = self.sensor(physics, f"{site}_pos")
+            found[f"{name}_rel_pos"] = found[f"{name}_pos"] - grip
+            found[f"{name}_euler"] = euler_angles(self.sensor(physics, f"{site}_quat"))
+            found[f"{name}_rel_vel"] = self.sensor(physics, f"{site}_vel") * dt - grip_vel
+            found[f"{name}_turn"] = self.sensor(physics, f"{site}_angvel") * dt
+        found["achieved_goal"] = found["object_pos"]
+        found["desired_goal"] = memory["goal"]
+        return found
+
+    def reward(self, achieved: Array, desired: Array) -> Array:
+        """0 where the object is nearer than 5 cm to its goal, else -1."""
+        return self._near(achieved, desired) - 1.0
+
+    def _near(self, achieved: Array, desired: Array) -> Array:
+        xp = namespace(achieved)
+        gap = achieved - desired
+        return xp.astype((gap * gap).sum(axis=-1) < SUCCESS_DISTANCE**2, xp.float64)
+
+
+class InvalidScene(SkillgymError, ValueError):
+    """A split or a scene of the complex hook task does not exist."""
+
+    def __init__(self, given: object, expected: str) -> None:
+        super().__init__(f"Got {given!r} for the scenes of the complex hook task; {expected}")
+
+
+class SceneModels(Sequence[mujoco.MjModel]):
+    """Compiled scenes of a split, each compiled when it is first asked for.
+
+    Args:
+        split: `train` or `test`.
+        count: Number of scenes, from the first on.
+    """
+
+    def __init__(self, split: str, count: int) -> None:
+        self._split, self._length = split, count
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        """Model of a scene."""
+        return scene_model(complex_scene(self._split, index))
+
+
+class ComplexHookWorld(HookWorld):
+    """Sweep objects of unknown shape over a bumpy table: a scene is drawn for each episode.
+
+    Reward: 1 in every step in which the object is nearer than 5 cm to the goal, else 0. Shape,
+    weight and drag of the object, and the bumps, are not observed. Light objects are still falling
+    slowly when an episode starts, as in the reference.
+
+    Deviation: the objects are a procedural family (`objects.py`), as the reference's meshes cannot
+    be redistributed. Scenes are drawn from each environment's own stream (every worker of the
+    reference draws the same sequence). An action with NaN is an error (the reference acts on 0).
+
+    Args:
+        goals: Whether the observation ends with achieved and desired goal.
+        split: `train` or `test`, the held-out scenes.
+        num_scenes: Scenes to draw from, the first of the split; 1 to 100.
+
+    Raises:
+        InvalidScene: If there is no such split or number of scenes.
+    """
+
+    failure = 0.0
+    spread_x = (-0.05, 0.05)
+
+    def __init__(
+        self, goals: bool = False, split: Split | str = "train", num_scenes: int = NUM_SCENES
+    ) -> None:
+        if split not in SPLITS:
+            raise InvalidScene(split, nearest(str(split), SPLITS))
+        if not 1 <= num_scenes <= NUM_SCENES:
+            raise InvalidScene(num_scenes, f"expected 1 to {NUM_SCENES}.")
+        self.split = split
+        self.variants = SceneModels(split, num_scenes)
+        self.scene = complex_scene(split, 0)
+        super().__init__(goals)
+
+    def reset(
+        self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
+    ) -> tuple[PhysicsState, Memory]:
+        """Draw a scene for each of M episodes, or start all in scene `options["scene"]`."""
+        chosen = (options or {}).get("scene")
+        count = len(self.variants)
+        if chosen is not None and chosen not in range(count):
+            raise InvalidScene(chosen, f"expected a scene from 0 to {count - 1}.")
+        drawn = [int(rng.integers(count)) for rng in rngs]  # the stream goes on in any case
+        scenes = drawn if chosen is None else [int(chosen)] * len(rngs)
+        starts = [scene_start(complex_scene(self.split, i), self.frame_skip) for i in scenes]
+        return self.begin(rngs, starts, np.array(scenes))
+
+    def reward(self, achieved: Array, desired: Array) -> Array:
+        """1 where the object is nearer than 5 cm to its goal, else 0."""
+        return self._near(achieved, desired)
+
+
+def euler_angles(quat: Array) -> Array:
+    """Euler angles (..., 3) [rad] of quaternions (..., 4), by gymnasium-robotics' convention.
+
+    Turns about the fixed axes z, then y, then x; where y is upright, x is 0.
+    """
+    xp = namespace(quat)
+    w, x, y, z = (quat[..., index] for index in range(4))
+    m00, m01, m02 = 1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)
+    m12, m22 = 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y)
+    m10, m11 = 2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z)
+    flat = xp.sqrt(m22 * m22 + m12 * m12)
+    regular = flat > _GIMBAL
+    about_x = xp.where(regular, -xp.atan2(m12, m22), 0.0)
+    about_y = -xp.atan2(-m02, flat)
+    about_z = xp.where(regular, -xp.atan2(m01, m00), -xp.atan2(-m10, m11))
+    return xp.stack([about_x, about_y, about_z], axis=-1)
