@@ -19,10 +19,9 @@ from typing import Any
 
 import tyro
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 
 from benchmarks.timing import processor
-from skillgym.files import atomic_file
+from skillgym.files import write_csv
 from skillgym.viz import plots
 
 MODELS = ("spirl-kitchen", "spirl-kitchen-open", "flat-kitchen")
@@ -37,7 +36,8 @@ def train(name: str, folder: Path, threads: int) -> None:
     """Train a model, or go on with it."""
     command = [sys.executable, "-m", "skillgym.cli.main", "pretrain", name, "--folder", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    subprocess.run(command, env=environment, check=True)
+    if code := subprocess.run(command, env=environment).returncode:
+        sys.exit(code)  # the command has said why
 
 
 def validations(name: str, folder: Path) -> list[dict[str, Any]]:
@@ -81,10 +81,7 @@ def figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
         else:
             axes.set_ylim(bottom=0.0)
         axes.set_title(title, fontsize=9)
-        axes.set_xlabel("gradient steps")
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        plots.style(axes, "gradient steps")
     canvas.suptitle(f"{name}: {rows[-1]['minutes']} minutes", fontsize=11)
     return canvas
 
@@ -125,13 +122,8 @@ def main(
             **record["versions"],
         }
         results.mkdir(parents=True, exist_ok=True)
-        with (
-            atomic_file(results / f"pretrain_{name}.csv") as temporary,
-            temporary.open("w", newline="") as file,
-        ):
-            writer = csv.DictWriter(file, [*COLUMNS, *origin])
-            writer.writeheader()
-            writer.writerows({**row, **origin} for row in rows)
+        table = [{**row, **origin} for row in rows]
+        write_csv(results / f"pretrain_{name}.csv", table, [*COLUMNS, *origin])
         plots.save(figure(name, rows), results / f"pretrain_{name}")
         if bundle_models:
             bundle(name, run)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,15 @@ def atomic_file(target: Path) -> Iterator[Path]:
         target: File to create or replace.
 
     Yields:
-        The temporary file to write into.
+        The temporary file to write into; it is gone if writing fails.
     """
     temporary = _sibling(target, "new")
-    yield temporary
-    temporary.replace(target)
+    try:
+        yield temporary
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -85,6 +90,14 @@ def write_json(path: Path, content: Any) -> None:
     """Write indented JSON, completely or not at all, and wait until it is on the disk."""
     with atomic_file(path) as temporary:
         write_bytes(temporary, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write a table, completely or not at all; cells that a row lacks are empty."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_json(path: Path) -> dict[str, Any]:

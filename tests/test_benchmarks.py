@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme
-from benchmarks.pretraining import figure, validations
+from benchmarks.pretraining import figure, train, validations
 
 
 def test_the_minutes_of_a_pretraining_follow_from_its_speeds(tmp_path: Path) -> None:
@@ -25,6 +25,15 @@ def test_the_minutes_of_a_pretraining_follow_from_its_speeds(tmp_path: Path) -> 
 def test_a_run_without_a_log_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         validations("model", tmp_path)
+
+
+def test_a_failed_training_ends_the_script_with_its_code(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train("no-such-model", tmp_path, threads=1)
+    assert ended.value.code != 0
+    assert "no-such-model" in "".join(capfd.readouterr())
 
 
 def test_the_readme_shows_the_results_that_are_in_the_repository() -> None:

@@ -40,13 +40,13 @@ def read_minari(source: str | Path) -> WindowDataset:
         SimulatorVersionWarning: If it was recorded with another MuJoCo version.
     """
     path = _locate(source)
-    remedy = f"delete it and run `{_command(str(source))}`"
     try:
         dataset = minari.MinariDataset(path)
         metadata = dataset.storage.metadata
         episodes = [(episode.observations, episode.actions) for episode in dataset]
     except (OSError, KeyError, ValueError, AssertionError, RuntimeError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = f"delete it and run `{_command(str(source))}`"
         raise UnreadableDataset(path, problem, remedy) from error
     if not _is_readable(dataset.observation_space):
         problem = f"its observation space is {dataset.observation_space}"

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from skillgym.evaluation.statistics import stratified_bootstrap
 from skillgym.evaluation.tables import Cell
-from skillgym.files import atomic_file
+from skillgym.files import write_csv
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.runs import PACKAGES
 
@@ -233,10 +233,7 @@ def merge_csv(
     merged = [row for key in order for row in groups.get(key, [])]
     names = list(dict.fromkeys(name for row in merged for name in row))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(merged)
+    write_csv(path, merged, names)
     return merged
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
 from skillgym.errors import CheckpointNotWritten
+from skillgym.files import write_csv
 from skillgym.runs import start_run
 
 STEP_KEY = "time/step"
@@ -72,12 +73,7 @@ class CsvWriter(KVWriter):
         """Nothing is kept open."""
 
     def _rewrite(self) -> None:
-        temporary = self._path.with_suffix(".csv.new")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns)
-            writer.writeheader()
-            writer.writerows(self._rows)
-        temporary.replace(self._path)
+        write_csv(self._path, self._rows, self._columns)
 
 
 def run_logger(folder: Path, last_step: int = 0) -> Logger:

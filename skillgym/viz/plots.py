@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
@@ -42,25 +43,35 @@ def learning_curves(
     for index, (method, runs) in enumerate(curves.items()):
         steps, table = align(runs)
         color = COLORS[index % len(COLORS)]
-        style = "-" if index < len(COLORS) else "--"
+        line = "-" if index < len(COLORS) else "--"
         name = f"{method} ({len(runs)} seeds)" if len(runs) > 1 else method
         axes.plot(
-            steps, table.mean(0), style, color=color, label=name, linewidth=2, marker="o", ms=3
+            steps, table.mean(0), line, color=color, label=name, linewidth=2, marker="o", ms=3
         )
         if len(runs) > 1:
             axes.fill_between(steps, table.min(0), table.max(0), color=color, alpha=0.15, lw=0)
-    axes.set_xlabel("control steps")
+    style(axes, "control steps")
     axes.set_ylabel(label)
     axes.set_ylim(0.0, limit)
     axes.set_xlim(left=0.0)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
     if title:
         axes.set_title(title)
     if curves:
         axes.legend(frameon=False)
     return figure
+
+
+def style(axes: Axes, steps: str) -> None:
+    """The look of all plots over steps.
+
+    Args:
+        axes: The axes.
+        steps: What is counted, the name of the horizontal axis.
+    """
+    axes.set_xlabel(steps)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

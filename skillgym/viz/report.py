@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from skillgym.files import atomic_file
 from skillgym.runs import environment_record
 
 
@@ -101,9 +102,8 @@ class Report:
         file = resources.files("skillgym.viz").joinpath("templates/report.html")
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         page = environment.from_string(file.read_text("utf8")).render(report=self)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(page, encoding="utf8")
-        temporary.replace(path)
+        with atomic_file(path) as temporary:
+            temporary.write_text(page, encoding="utf8")
 
 
 def flat_environment() -> dict[str, Any]:

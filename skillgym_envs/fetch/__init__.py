@@ -6,6 +6,7 @@ from typing import Any
 
 from skillgym_envs.core.entry_points import entry_points
 from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.errors import UnknownTask
 from skillgym_envs.core.goals import GoalObservation, VectorGoalObservation
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.fetch.tasks import TASKS
@@ -20,7 +21,12 @@ def make_world(task: str, **keywords: Any) -> FetchWorld:
     Args:
         task: Name of a task in `TASKS`.
         keywords: Keywords of the task's world.
+
+    Raises:
+        UnknownTask: If there is no such task.
     """
+    if task not in TASKS:
+        raise UnknownTask(task, TASKS)
     return TASKS[task](**keywords)
 
 

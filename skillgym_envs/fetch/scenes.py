@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.core.assets import robotics_assets
 from skillgym_envs.fetch.objects import ComplexHookScene, add_bumps, add_object
 
 GRIPPER_BODY, GRIP_SITE = "robot0:gripper_link", "robot0:grip"
@@ -86,14 +85,8 @@ class Start:
 
 def fetch_spec() -> mujoco.MjSpec:
     """The robot, a table, a light and one cube, as a specification to be edited."""
-    package = find_spec("gymnasium_robotics")
-    if package is None or package.origin is None:  # pragma: no cover - a declared dependency
-        raise ModuleNotFoundError(
-            "Fetch's MJCF assets come with gymnasium-robotics, which is not installed; install it "
-            "with `pip install gymnasium-robotics`."
-        )
-    assets = Path(package.origin).parent / "envs" / "assets"
-    spec = mujoco.MjSpec.from_file(str(assets / "fetch" / "pick_and_place.xml"))
+    scene = robotics_assets() / "fetch" / "pick_and_place.xml"
+    spec = mujoco.MjSpec.from_file(str(scene))
     # The reference resets the weld when it starts: the gripper's body goes where the mocap body is.
     spec.equalities[0].data = [0.0] * 6 + [1.0] + [0.0] * 3 + [1.0]
     for geom in list(spec.body(MOCAP_BODY).geoms):  # long green markers

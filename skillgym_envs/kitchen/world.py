@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
-from array_api_compat import device
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from skillgym_envs.core.assets import robotics_assets
 from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
 from skillgym_envs.core.world import (
     Array,
@@ -29,6 +27,7 @@ from skillgym_envs.core.world import (
     Physics,
     PhysicsState,
     World,
+    like,
     namespace,
 )
 from skillgym_envs.kitchen.tasks import COMPLETION_DISTANCE, ELEMENTS, TaskSet, resolve_tasks
@@ -171,7 +170,7 @@ class KitchenWorld(World):
         observation = state + self._constant("noise", state) * noise
         memory = memory | {"joints": observation[:, ROBOT]}
         if self.goal:
-            goal_half = _like(self._goal_rows(state.shape[0]), state)
+            goal_half = like(self._goal_rows(state.shape[0]), state)
             observation = xp.concat([observation, goal_half], axis=1)
         return observation, memory
 
@@ -204,8 +203,8 @@ class KitchenWorld(World):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, model=kitchen_model())
 
-    def _constant(self, name: str, like: Array) -> Array:
-        return _like(self._constants[name], like)
+    def _constant(self, name: str, array: Array) -> Array:
+        return like(self._constants[name], array)
 
     def _goal_rows(self, count: int) -> NDArray[np.float64]:
         rows = self._constants["goal_half"]
@@ -214,24 +213,11 @@ class KitchenWorld(World):
         return rows
 
 
-def _like(constant: NDArray[Any], like: Array) -> Array:
-    """A constant array, moved to the array library and device of `like`."""
-    if isinstance(like, np.ndarray):
-        return constant
-    return namespace(like).asarray(constant, device=device(like))
-
-
 @lru_cache(maxsize=1)
 def kitchen_model() -> mujoco.MjModel:
     """Compiled kitchen, loaded once per process from the assets of gymnasium-robotics."""
-    package = find_spec("gymnasium_robotics")
-    if package is None or package.origin is None:  # pragma: no cover - a declared dependency
-        raise ModuleNotFoundError(
-            "The kitchen's MJCF assets come with gymnasium-robotics, which is not installed; "
-            "install it with `pip install gymnasium-robotics`."
-        )
-    assets = Path(package.origin).parent / "envs" / "assets" / "kitchen_franka"
-    return mujoco.MjModel.from_xml_path(str(assets / "kitchen_assets" / "kitchen_env_model.xml"))
+    assets = robotics_assets() / "kitchen_franka" / "kitchen_assets"
+    return mujoco.MjModel.from_xml_path(str(assets / "kitchen_env_model.xml"))
 
 
 def _layout(model: mujoco.MjModel, goal: bool, velocities: bool, noise: float) -> ObservationLayout:

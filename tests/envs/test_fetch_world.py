@@ -16,6 +16,7 @@ import torch
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym.cli.describe import describe
+from skillgym_envs.core.errors import UnknownTask
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.world import Physics, PhysicsState
 from skillgym_envs.fetch import TASKS
@@ -362,3 +363,8 @@ def test_observation_tables_of_the_docs_are_those_of_the_code(task):
     table = describe(make(task), "markdown").split("\n\n", 1)[1]
     page = (Path(__file__).parents[2] / "docs" / "worlds" / "fetch.md").read_text("utf8")
     assert table in page, f"run `skillgym describe skillgym/Fetch{task}-v0 --format markdown`"
+
+
+def test_an_unknown_task_is_named():
+    with pytest.raises(UnknownTask, match="CleanUp"):
+        gym.make("skillgym/FetchCleanUp-v0", task="Cleanup")
