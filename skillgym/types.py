@@ -29,9 +29,9 @@ class SkillModel(Protocol):
     change the module (weights, normalisation statistics, training mode).
 
     Attributes:
-        skill_space: What an agent chooses, e.g. `Box(-2, 2, (nz,))`.
+        skill_space: What an agent chooses, e.g. `Box(-3, 3, (nz,))`.
         max_steps: The longest a skill may run, in control steps.
-        prior: Maps observations, a tensor (B, O), to a distribution over (unsquashed) skills.
+        prior: Maps observations, a tensor (B, O), to a distribution over skills, which may leave the space.
     """
 
     skill_space: gym.Space[Any]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from skillgym.errors import UnsupportedSpace
 from skillgym.evaluation.rollouts import Policy
+from skillgym.nn.priors import TanhPrior
 from skillgym.types import SkillModel
 
 
@@ -18,7 +19,7 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
     """Policy that samples the prior and squashes the sample into the skill space, as agents do.
 
     Args:
-        model: Skill model with a Box of skills that is symmetric around zero.
+        model: Skill model with a Box of skills.
         seed: Seed of the samples.
 
     Returns:
@@ -29,13 +30,13 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
     """
     if not isinstance(model.skill_space, Box):
         raise UnsupportedSpace("skill", model.skill_space)
-    high = model.skill_space.high
+    prior = TanhPrior(model.prior, model.skill_space)
     generator = torch.Generator().manual_seed(seed)
 
     @torch.no_grad()
     def policy(observations: NDArray[Any]) -> NDArray[np.float32]:
-        sample = model.prior(torch.as_tensor(observations)).sample(generator)
-        skills: NDArray[np.float32] = high * torch.tanh(sample).numpy()
+        sample = prior(torch.as_tensor(observations)).sample(generator)
+        skills: NDArray[np.float32] = prior.skill(sample).numpy()
         return skills
 
     return policy

@@ -140,6 +140,41 @@ class GaussianMixture:
         return GaussianMixture(self.log_weights.detach(), self.components.detach())
 
 
+@dataclass(frozen=True)
+class Standardised:
+    """The distribution of (x - center) / half_range, where x has another distribution.
+
+    Attributes:
+        base: Distribution of x, over (..., Z).
+        center: (Z,).
+        half_range: Positive, (Z,).
+    """
+
+    base: Distribution
+    center: Tensor
+    half_range: Tensor
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """One sample (..., Z)."""
+        return (self.base.sample(generator) - self.center) / self.half_range
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density of x (..., Z): (...)."""
+        log_prob = self.base.log_prob(self.center + self.half_range * x)
+        return log_prob + self.half_range.log().sum()
+
+    def mode(self) -> Tensor:
+        """The image (..., Z) of the base's mode."""
+        return (self.base.mode() - self.center) / self.half_range
+
+
+def standardised(base: Distribution, center: Tensor, half_range: Tensor) -> Distribution:
+    """`Standardised`, which for a Gaussian is one, too."""
+    if not isinstance(base, Gaussian):
+        return Standardised(base, center, half_range)
+    return Gaussian((base.mean - center) / half_range, base.log_std - half_range.log())
+
+
 def normal_like(tensor: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard-normal noise with the shape, type and device of `tensor`."""
     return torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype, device=tensor.device)

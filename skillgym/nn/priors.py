@@ -6,9 +6,10 @@ Shapes: `...` batch axes, `O` observation, `Z` event size, `K` mixture component
 from __future__ import annotations
 
 import torch
+from gymnasium.spaces import Box
 from torch import Tensor, nn
 
-from skillgym.nn.distributions import Distribution, Gaussian, GaussianMixture
+from skillgym.nn.distributions import Distribution, Gaussian, GaussianMixture, standardised
 from skillgym.nn.flows import FlowDistribution, RealNVP
 from skillgym.nn.mlp import MLP
 
@@ -84,10 +85,48 @@ class FlowMLP(nn.Module):
         return FlowDistribution(self.flow, self.trunk(obs), self.size)
 
 
+class TanhPrior(nn.Module):
+    """A prior over skills u as one over v, where the executed skill is center + half_range tanh(v).
+
+    With v = (u - center) / half_range a tanh policy executes nearly what the prior means; only
+    what leaves the space is squashed.
+
+    Deviation: the authors execute 2 tanh(u), which doubles small latents before they reach the
+        decoder, which was fitted to u. `scale=1` restores it.
+
+    Args:
+        prior: Maps observations (..., O) to a distribution over (..., Z).
+        space: The skills, a bounded Box (Z,).
+        scale: v = u / scale instead.
+    """
+
+    center: Tensor
+    half_range: Tensor
+
+    def __init__(self, prior: nn.Module, space: Box, scale: float | None = None) -> None:
+        super().__init__()
+        self.prior = prior
+        low, high = torch.as_tensor(space.low), torch.as_tensor(space.high)
+        self.space_center, self.space_half_range = (high + low) / 2, (high - low) / 2
+        center, half_range = self.space_center, self.space_half_range
+        if scale is not None:
+            center, half_range = torch.zeros_like(low), torch.full_like(low, scale)
+        self.register_buffer("center", center)
+        self.register_buffer("half_range", half_range)
+
+    def forward(self, obs: Tensor) -> Distribution:
+        """Distribution of v over (..., Z) for observations (..., O)."""
+        return standardised(self.prior(obs), self.center, self.half_range)
+
+    def skill(self, v: Tensor) -> Tensor:
+        """The executed skill (..., Z)."""
+        return self.space_center + self.space_half_range * torch.tanh(v)
+
+
 PRIORS: dict[str, type[GaussianMLP] | type[MixtureMLP] | type[FlowMLP]] = {
     "gaussian": GaussianMLP,
     "mixture": MixtureMLP,
     "flow": FlowMLP,
 }
 
-__all__ = ["PRIORS", "Distribution", "FlowMLP", "GaussianMLP", "MixtureMLP"]
+__all__ = ["PRIORS", "Distribution", "FlowMLP", "GaussianMLP", "MixtureMLP", "TanhPrior"]

@@ -7,11 +7,12 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 from torch import nn
 
 from skillgym.nn.lstm import EmbeddedLSTM
 from skillgym.nn.mlp import MLP, FoldedMLP, count_parameters
-from skillgym.nn.priors import FlowMLP, GaussianMLP, MixtureMLP
+from skillgym.nn.priors import FlowMLP, GaussianMLP, MixtureMLP, TanhPrior
 
 
 def trained(mlp: MLP) -> MLP:
@@ -116,3 +117,35 @@ def test_priors_fit_two_modes(prior: type[nn.Module]) -> None:
         assert loss.item() == pytest.approx(best_gaussian, abs=0.3)
     else:
         assert loss.item() < best_gaussian - 1.0
+
+
+BOX = Box(np.float32([-3, 0]), np.float32([3, 2]))
+
+
+@pytest.mark.parametrize("prior", [GaussianMLP, MixtureMLP, FlowMLP])
+def test_the_unsquashed_prior_is_the_same_distribution(prior: type[nn.Module]) -> None:
+    """Density of v = (u - center) / half_range, and divergences, which no affine map changes."""
+    torch.manual_seed(0)
+    net = prior(4, 2, 16, 1).eval()
+    tanh_prior = TanhPrior(net, BOX)
+    obs, generator = torch.randn(64, 4), torch.Generator().manual_seed(0)
+    u = net(obs).sample(generator)
+    v = tanh_prior(obs).sample(generator.manual_seed(0))
+    center, half_range = torch.tensor([0.0, 1.0]), torch.tensor([3.0, 1.0])
+    torch.testing.assert_close(v, (u - center) / half_range)
+    jacobian = half_range.log().sum()
+    torch.testing.assert_close(tanh_prior(obs).log_prob(v), net(obs).log_prob(u) + jacobian)
+    torch.testing.assert_close(tanh_prior(obs).mode(), (net(obs).mode() - center) / half_range)
+    if prior is GaussianMLP:
+        other = prior(4, 2, 16, 1).eval()
+        divergence = tanh_prior(obs).kl(TanhPrior(other, BOX)(obs))
+        torch.testing.assert_close(divergence, net(obs).kl(other(obs)))
+
+
+def test_skills_are_nearly_the_latents_or_twice_them() -> None:
+    """The default keeps what the decoder knows; `scale=1` is the authors' 2 tanh(u)."""
+    box, u = Box(-2.0, 2.0, (1,)), torch.tensor([[-1.0], [0.1], [0.5]])
+    ours, authors = TanhPrior(nn.Identity(), box), TanhPrior(nn.Identity(), box, scale=1.0)
+    torch.testing.assert_close(ours.skill((u - ours.center) / ours.half_range), u, atol=0.08, rtol=0)
+    torch.testing.assert_close(authors.half_range, torch.ones(1))
+    torch.testing.assert_close(authors.skill(u), 2.0 * torch.tanh(u))

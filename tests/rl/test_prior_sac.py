@@ -73,23 +73,26 @@ def test_the_policy_starts_as_the_prior_and_warms_up_with_it() -> None:
     observations = torch.randn(5, 3)
     mean, log_std, _ = agent.actor.get_action_dist_params(observations)
     prior = model.prior(observations)
-    torch.testing.assert_close(mean, prior.mean)
-    torch.testing.assert_close(log_std, prior.log_std)
+    torch.testing.assert_close(2.0 * mean, prior.mean)
+    torch.testing.assert_close(2.0 * log_std.exp(), prior.std)
     agent.learn(400)
     skills = torch.as_tensor(agent.replay_buffer.actions[:400, 0])
-    latents = torch.atanh(skills.clamp(-0.9999, 0.9999))
+    latents = 2.0 * torch.atanh(skills.clamp(-0.9999, 0.9999))
     prior = model.prior(torch.as_tensor(agent.replay_buffer.observations[:400, 0]))
     standardised = (latents - prior.mean) / prior.std
     assert standardised.mean().abs() < 0.15
     assert (standardised.std() - 1.0).abs() < 0.15
 
 
-def test_executed_skills_are_twice_the_tanh() -> None:
-    agent = make_agent()
-    observation = np.zeros(3, np.float32)
-    skill, _ = agent.predict(observation, deterministic=True)
-    mean, _, _ = agent.actor.get_action_dist_params(torch.zeros(1, 3))
-    np.testing.assert_allclose(skill, 2.0 * np.tanh(mean.detach().numpy()[0]), rtol=1e-5)
+@pytest.mark.parametrize(("latent_scale", "divisor"), [(None, 2.0), (1.0, 1.0)])
+def test_executed_skills_are_the_squashed_latents(
+    latent_scale: float | None, divisor: float
+) -> None:
+    agent = make_agent(latent_scale=latent_scale)
+    skill, _ = agent.predict(np.zeros(3, np.float32), deterministic=True)
+    latent = agent.env.get_attr("skill_model")[0].prior(torch.zeros(1, 3)).mean
+    expected = 2.0 * torch.tanh(latent[0] / divisor)
+    np.testing.assert_allclose(skill, expected.detach().numpy(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kl", ["sampled", "analytic"])

@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
-from skillgym.nn.distributions import Gaussian
+from skillgym.nn.distributions import Gaussian, Standardised
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
 from skillgym.rl.errors import UnusablePrior
 
@@ -26,7 +26,7 @@ CRITIC_ARCH = (256,) * 6
 
 
 class SkillActor(BasePolicy):
-    """Policy whose network is a copy of a prior: skill = high * tanh(u), u ~ N(mean, std).
+    """Policy whose network is a copy of a prior over unsquashed actions (a `TanhPrior`).
 
     BatchNorm layers always use their running statistics, also while gradients are taken; their
     affine parameters are trained.
@@ -175,6 +175,8 @@ def check_prior(
             distribution = prior(torch.zeros(1, size, device=device))
     except RuntimeError as error:
         raise UnusablePrior(f"that fails for observations of size {size} ({error})") from error
+    if isinstance(distribution, Standardised):
+        distribution = distribution.base
     if not isinstance(distribution, Gaussian):
         raise UnusablePrior(f"that gives a {type(distribution).__name__}")
     if distribution.mean.shape[-1:] != action_space.shape:

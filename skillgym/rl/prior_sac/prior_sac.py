@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Distribution, Gaussian
+from skillgym.nn.priors import TanhPrior
 from skillgym.rl.errors import ForeignPrior, NormalizedObservations
 from skillgym.rl.prior_sac import losses
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
@@ -27,8 +28,8 @@ class PriorSAC(SAC):
 
     The actor maximises Q minus alpha times the KL divergence from the prior, which is also part of
     the critics' target; alpha keeps the mean divergence at its target. The divergence is that of
-    the Gaussians before squashing, although the executed skill is high * tanh(u). With
-    `SkillPriorPolicy` the actor starts as the prior and the warm-up samples it, too.
+    the Gaussians before squashing; the executed skill is close to a sample of them (`TanhPrior`).
+    With `SkillPriorPolicy` the actor starts as the prior and the warm-up samples it, too.
 
     Paper: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
     Alg. 1; arXiv:2010.11944. Order of an update and numbers follow the authors' code.
@@ -42,13 +43,15 @@ class PriorSAC(SAC):
         env: Environment whose actions are skills (`SkillActions`), or any environment if `prior` is
             given.
         prior: `"auto"` takes that of the environment's skill model. A network that maps
-            observations (B, O) to a `skillgym.nn.distributions` distribution over unsquashed
-            actions. None for none: SB3's SAC.
+            observations (B, O) to a `skillgym.nn.distributions` distribution over actions. None for
+            none: SB3's SAC.
         kl: `"sampled"` (10 samples), `"analytic"` (Gaussian priors only), or None: the prior only
             initialises the policy and the objective is that of SB3's SAC (fine-tuning).
         target_divergence: Target delta of the mean divergence [nat].
         alpha: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
         num_kl_samples: Samples of the sampled divergence.
+        latent_scale: What latents are divided by before the tanh. None: half the range of the
+            skills, which executes them nearly as they are. 1: the authors' code.
         learning_starts: Skills before the first update.
         kwargs: Any other keyword of SB3's SAC. Its defaults are the paper's: batch size 256, gamma
             0.99 per skill, tau 0.005, learning rates 3e-4, one update per skill.
@@ -74,6 +77,7 @@ class PriorSAC(SAC):
         target_divergence: float = 5.0,
         alpha: str | float = "auto",
         num_kl_samples: int = 10,
+        latent_scale: float | None = None,
         learning_starts: int = 1000,
         **kwargs: Any,
     ) -> None:
@@ -87,6 +91,7 @@ class PriorSAC(SAC):
         self.kl = kl
         self.target_divergence = target_divergence
         self.num_kl_samples = num_kl_samples
+        self.latent_scale = latent_scale
         kwargs = {"gradient_steps": -1} | kwargs
         super().__init__(
             policy,  # type: ignore[arg-type]
@@ -112,7 +117,8 @@ class PriorSAC(SAC):
             return
         if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
             raise NormalizedObservations
-        self.prior = frozen_copy(source, self.device)
+        tanh_prior = TanhPrior(source, self.action_space, self.latent_scale)  # type: ignore[arg-type]
+        self.prior = frozen_copy(tanh_prior, self.device)
         if self.kl == "analytic":
             check_prior(self.prior, self.observation_space, self.action_space)
         digest = sha256(self.prior)

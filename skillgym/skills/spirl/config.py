@@ -28,7 +28,8 @@ class SpirlConfig:
         target_kl: If given, beta is learned from 1 so that the mean KL meets this value, in nats
             per dimension.
         beta_learning_rate: Learning rate of the learned beta.
-        latent_bound: Skills are chosen from [-latent_bound, latent_bound].
+        latent_bound: Skills are chosen from [-latent_bound, latent_bound]. Deviation: the authors'
+            agents use 2, which cuts off some of the latents that the decoder was fitted to.
         squash_actions: Send decoded actions of the closed-loop model through tanh, as the authors'
             agent did, instead of clipping them to the action space.
     """
@@ -44,7 +45,7 @@ class SpirlConfig:
     beta: float = 5e-4
     target_kl: float | None = None
     beta_learning_rate: float = 3e-4
-    latent_bound: float = 2.0
+    latent_bound: float = 3.0
     squash_actions: bool = False
 
     def __post_init__(self) -> None:

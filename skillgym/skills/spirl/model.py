@@ -61,7 +61,7 @@ class SpirlModel(SkillModule):
     arXiv:2010.11944.
 
     A skill is a latent z in `skill_space`, as the decoder takes it. `prior` is a distribution over
-    the latent before any squashing that an agent applies to get there.
+    all latents; agents squash what leaves the space.
 
     Args:
         observation_space: One-dimensional Box of size O.
