@@ -31,7 +31,8 @@ class SkillModel(Protocol):
     Attributes:
         skill_space: What an agent chooses, e.g. `Box(-3, 3, (nz,))`.
         max_steps: The longest a skill may run, in control steps.
-        prior: Maps observations, a tensor (B, O), to a distribution over skills, which may leave the space.
+        prior: Maps observations, a tensor (B, O), to a distribution over skills, whose samples may
+            leave the space.
     """
 
     skill_space: gym.Space[Any]
