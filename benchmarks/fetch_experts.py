@@ -9,7 +9,6 @@ recorded for a dataset, with noise.
 
 from __future__ import annotations
 
-import csv
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from itertools import groupby
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from benchmarks.progressive import publish
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.fetch import TASKS
 from skillgym_envs.fetch.blocks import SlipperyPushWorld
@@ -110,18 +110,11 @@ def main(
         out: Table to write.
     """
     jobs = [(*row, seed + index) for row in ROWS for index in range(episodes)]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool, out.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        print(*COLUMNS, sep=" | ")
+    with ProcessPoolExecutor(workers) as pool:
         results = pool.map(episode, *zip(*jobs, strict=True), chunksize=4)
-        finished = zip(jobs, results, strict=True)
-        for key, group in groupby(finished, lambda pair: pair[0][:3]):
-            row = (*key, *row_of([result for _, result in group], key[0]))
-            table.writerow(row)
-            file.flush()
-            print(*row, sep=" | ", flush=True)
+        groups = groupby(zip(jobs, results, strict=True), lambda pair: pair[0][:3])
+        rows = ((*key, *row_of([result for _, result in group], key[0])) for key, group in groups)
+        publish(rows, COLUMNS, out, seed=seed)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Rows appear and are written as they are done; the default takes about ten minute
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from benchmarks.progressive import publish
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.kitchen import KitchenWorld
 from skillgym_envs.kitchen.datasets import completed_elements, sequence_counts
@@ -116,17 +116,11 @@ def main(
         out: Table to write.
     """
     todo = list(jobs(element_tries, sequence_tries, seed))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool, out.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        print(*COLUMNS, sep=" | ")
+    with ProcessPoolExecutor(workers) as pool:
         finished = zip(todo, pool.map(run, todo, chunksize=4), strict=True)
-        for (part, label), group in groupby(finished, lambda pair: (pair[0].part, pair[0].label)):
-            row = (part, label, *summary([result for _, result in group]))
-            table.writerow(row)
-            file.flush()
-            print(*row, sep=" | ", flush=True)
+        groups = groupby(finished, lambda pair: (pair[0].part, pair[0].label))
+        rows = ((*key, *summary([result for _, result in group])) for key, group in groups)
+        publish(rows, COLUMNS, out, seed=seed)
 
 
 def summary(rows: list[Result]) -> tuple[float, ...]:

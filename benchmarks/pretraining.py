@@ -20,8 +20,8 @@ from typing import Any
 import tyro
 from matplotlib.figure import Figure
 
-from benchmarks.timing import processor
 from skillgym.files import write_csv
+from skillgym.runs import origin
 from skillgym.viz import plots
 
 MODELS = ("spirl-kitchen", "spirl-kitchen-open", "flat-kitchen")
@@ -115,15 +115,10 @@ def main(
         train(name, run, threads)
         rows = validations(name, run)
         record = json.loads((run / "environment.json").read_text("utf8"))
-        origin = {
-            "threads": threads,
-            "machine": f"{record['machine']}, {processor()}",
-            "commit": record["git_commit"],
-            **record["versions"],
-        }
+        measured = {"threads": threads, **origin(record)}
         results.mkdir(parents=True, exist_ok=True)
-        table = [{**row, **origin} for row in rows]
-        write_csv(results / f"pretrain_{name}.csv", table, [*COLUMNS, *origin])
+        table = [{**row, **measured} for row in rows]
+        write_csv(results / f"pretrain_{name}.csv", table, [*COLUMNS, *measured])
         plots.save(figure(name, rows), results / f"pretrain_{name}")
         if bundle_models:
             bundle(name, run)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -144,7 +142,7 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
         *markdown(rows),
         "",
         f"* Command: `{command}`",
-        f"* Machine: {record['machine']}, {processor()}",
+        f"* Machine: {record['machine']}",
         f"* Versions: {versions}",
         f"* Commit: {record['git_commit']}",
         "",
@@ -158,12 +156,3 @@ def markdown(rows: list[Row]) -> list[str]:
     """Lines of the table in Markdown."""
     cells = [list(COLUMNS), ["---"] * len(COLUMNS), *(row.cells() for row in rows)]
     return ["| " + " | ".join(line) + " |" for line in cells]
-
-
-def processor() -> str:
-    """Name of the processor."""
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

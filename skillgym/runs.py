@@ -47,9 +47,33 @@ def environment_record() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version(), **package_versions(*PACKAGES)},
         "git_commit": git_commit(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"{processor()}",
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
     }
+
+
+def origin(record: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Machine, commit and versions as name and value: what stands beside every published number.
+
+    Args:
+        record: `environment_record` of the run that measured; of this process if None.
+    """
+    record = record or environment_record()
+    return {
+        "machine": record["machine"],
+        "commit": record["git_commit"] or "",
+        **record["versions"],
+    }
+
+
+def processor() -> str:
+    """Name of the processor."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def git_commit() -> str | None:

@@ -21,7 +21,7 @@ from skillgym.evaluation.statistics import stratified_bootstrap
 from skillgym.evaluation.tables import Cell
 from skillgym.files import write_csv
 from skillgym.pretraining.run_folder import STEP_KEY
-from skillgym.runs import PACKAGES
+from skillgym.runs import PACKAGES, origin
 
 CURVE_KEY = "eval/subtasks"
 
@@ -118,7 +118,6 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
         if result is None:
             continue
         environment = json.loads((folder / cell.name / "environment.json").read_text("utf8"))
-        versions = environment["versions"]
         table.append(
             {
                 "task": cell.task,
@@ -130,9 +129,7 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
                 "episodes": result["episodes"],
                 "minutes": round(result["seconds"] / 60.0, 1),
                 "rates": "; ".join(f"{name} {rate:.2f}" for name, rate in result["rates"].items()),
-                "commit": environment.get("git_commit") or "",
-                "machine": environment.get("machine", ""),
-                **{name: versions[name] for name in ("python", *PACKAGES) if name in versions},
+                **origin(environment),
                 "command": shlex.join(["skillgym", *cell.command()]),
             }
         )

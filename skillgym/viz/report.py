@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from skillgym.files import atomic_file
-from skillgym.runs import environment_record
+from skillgym.runs import origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class Report:
     videos: Sequence[Video] = ()
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()
-    environment: dict[str, Any] = field(default_factory=lambda: flat_environment())
+    environment: dict[str, Any] = field(default_factory=lambda: origin())
 
     def write(self, path: Path) -> None:
         """Write the page.
@@ -104,9 +104,3 @@ class Report:
         page = environment.from_string(file.read_text("utf8")).render(report=self)
         with atomic_file(path) as temporary:
             temporary.write_text(page, encoding="utf8")
-
-
-def flat_environment() -> dict[str, Any]:
-    """Versions, commit and machine as name and value."""
-    record = environment_record()
-    return {"machine": record["machine"], "commit": record["git_commit"], **record["versions"]}

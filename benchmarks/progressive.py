@@ -1,0 +1,31 @@
+"""Tables of long measurements: rows are shown and written as they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from skillgym.files import write_csv
+from skillgym.runs import origin
+
+
+def publish(
+    rows: Iterable[Sequence[Any]], columns: Sequence[str], path: Path, **measured: Any
+) -> None:
+    """Print rows and write them, with where they come from; a killed run leaves whole rows.
+
+    Args:
+        rows: Cells of each row; this is where the time goes.
+        columns: Their names.
+        path: Table to write.
+        measured: More columns with one value, such as the seed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    print(*columns, sep=" | ")
+    measured |= origin()
+    table = []
+    for row in rows:
+        print(*row, sep=" | ", flush=True)
+        table.append(dict(zip(columns, row, strict=True)) | measured)
+        write_csv(path, table, [*columns, *measured])
