@@ -24,6 +24,7 @@ class Pretraining:
     """What is trained from what.
 
     Attributes:
+        name: Name of the model, and of the run folder.
         dataset: Minari id or folder, or a D4RL .hdf5 file.
         world: World that the data is from.
         folder: Run folder; runs/NAME-seedK by default.
@@ -32,6 +33,7 @@ class Pretraining:
         trainer: Settings of the trainer.
     """
 
+    name: str = "spirl-kitchen"
     dataset: str = "skillgym/kitchen/play-v0"
     world: str = "skillgym/Kitchen-v0"
     folder: Path | None = None
@@ -67,9 +69,43 @@ class FlatPretraining(Pretraining):
 
 
 PRESETS: dict[str, tuple[str, Pretraining]] = {
-    "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
-    "spirl-kitchen-open": ("open-loop SPiRL skills", SpirlPretraining(type="open-loop")),
-    "flat-kitchen": ("single-step action prior, for the baselines", FlatPretraining()),
+    preset.name: (text, preset)
+    for text, preset in (
+        ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
+        (
+            "open-loop SPiRL skills of the kitchen",
+            SpirlPretraining(name="spirl-kitchen-open", type="open-loop"),
+        ),
+        (
+            "single-step action prior of the kitchen, for the baselines",
+            FlatPretraining(name="flat-kitchen"),
+        ),
+        (
+            "closed-loop SPiRL skills of the maze, from its state",
+            SpirlPretraining(
+                name="spirl-maze",
+                dataset="skillgym/maze/play-v0",
+                world="skillgym/Maze-v0",
+                model=SpirlConfig(beta=1e-3),
+            ),
+        ),
+        (
+            "closed-loop SPiRL skills of the Fetch block tasks",
+            SpirlPretraining(
+                name="spirl-fetch-block",
+                dataset="skillgym/fetch/block-v0",
+                world="skillgym/FetchPlace-v0",
+            ),
+        ),
+        (
+            "closed-loop SPiRL skills of the Fetch hook tasks",
+            SpirlPretraining(
+                name="spirl-fetch-hook",
+                dataset="skillgym/fetch/hook-v0",
+                world="skillgym/FetchHook-v0",
+            ),
+        ),
+    )
 }
 
 
@@ -92,16 +128,8 @@ def main(preset: Annotated[Preset, tyro.conf.arg(name="")]) -> None:  # type: ig
 
 
 def folder_of(preset: Pretraining) -> Path:
-    """Run folder: the given one, or a name made from the preset."""
-    if preset.folder is not None:
-        return preset.folder
-    names = [
-        name
-        for name, (_, default) in PRESETS.items()
-        if type(default) is type(preset)
-        and getattr(default, "type", None) == getattr(preset, "type", None)
-    ]
-    return Path("runs") / f"{names[0]}-seed{preset.trainer.seed}"
+    """Run folder: the given one, or one named after the preset."""
+    return preset.folder or Path("runs") / f"{preset.name}-seed{preset.trainer.seed}"
 
 
 def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> TrainingResult:
