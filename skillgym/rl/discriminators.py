@@ -57,7 +57,8 @@ class DiscriminatorTraining:
     def draw_number(self) -> int:
         """How many updates go with this update of the agent."""
         whole = int(self.updates)
-        return whole + int(torch.rand(()).item() < self.updates - whole)
+        chance = self.updates - whole
+        return whole + int(chance > 0.0 and torch.rand(()).item() < chance)
 
     def update(self, policy_states: Tensor) -> dict[str, Tensor]:
         """One update with as many states of the demonstrations; its loss and accuracy.
