@@ -19,8 +19,7 @@ from skillgym.evaluation.rollouts import Episodes, Policy, rollout
 from skillgym.files import write_json
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
-from skillgym.rl.errors import UnknownPreset
-from skillgym.rl.presets import PRESETS, make_agent, make_env
+from skillgym.rl.presets import find_preset, make_agent, make_env
 from skillgym.runs import start_run
 
 logger = logging.getLogger(__name__)
@@ -67,9 +66,7 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if self.method not in PRESETS:
-            raise UnknownPreset(self.method, PRESETS)
-        preset = PRESETS[self.method]
+        preset = find_preset(self.method)
         if self.world in (None, preset.world):  # config.json tells everything
             object.__setattr__(self, "world", preset.world)
             object.__setattr__(self, "options", {**preset.options, **self.options})

@@ -18,6 +18,7 @@ from skillgym.data import (
     SimulatorVersionWarning,
     UnreadableDataset,
     WindowDataset,
+    load_transitions,
     load_windows,
 )
 from skillgym.data.kitchen_formats import goal_half
@@ -56,7 +57,7 @@ class Trajectory:
         return EpisodeBuffer(
             observations=observations,
             actions=self.actions,
-            rewards=[0.0] * steps,
+            rewards=[float(t) for t in range(steps)],
             terminations=ends,
             truncations=[False] * steps,
         )
@@ -103,6 +104,19 @@ def d4rl_v0(root: Path, trajectories: list[Trajectory]) -> Path:
         file["terminals"], file["rewards"] = terminals, np.zeros(len(observations))
         file["infos/probs"] = np.zeros(len(observations))
     return root / "kitchen-mixed-v0.hdf5"
+
+
+def test_transitions_have_rewards_and_ends(ours: str, trajectories: list[Trajectory]) -> None:
+    data = load_transitions(ours)
+    assert len(data) == 17 + 12 + 30
+    assert data.observations.dtype == data.rewards.dtype == np.float32
+    row = 17 + 3  # the fourth step of the second episode
+    np.testing.assert_array_equal(data.observations[row], trajectories[1].flat[3])
+    np.testing.assert_array_equal(data.next_observations[row], trajectories[1].flat[4])
+    np.testing.assert_array_equal(data.actions[row], trajectories[1].actions[3])
+    assert data.rewards[row] == 3.0
+    assert np.flatnonzero(data.terminations).tolist() == [16, 28, 58]
+    np.testing.assert_array_equal(data.next_observations[16], trajectories[0].flat[17])
 
 
 def assert_same_windows(one: WindowDataset, other: WindowDataset) -> None:

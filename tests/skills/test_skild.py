@@ -140,7 +140,9 @@ def test_closed_forms_of_the_discriminator() -> None:
     probability = torch.tensor([0.5, 0.9, 0.01], dtype=torch.float64)
     reward = log_odds_reward(torch.logit(probability))
     torch.testing.assert_close(reward, probability.log() - (1 - probability).log())
-    assert log_odds_reward(torch.tensor([1e4, -1e4])).tolist() == pytest.approx([46.05, -46.05], 1e-3)
+    assert log_odds_reward(torch.tensor([1e4, -1e4])).tolist() == pytest.approx(
+        [46.05, -46.05], 1e-3
+    )
 
 
 class Linear(torch.nn.Module):
