@@ -230,7 +230,7 @@ def test_one_changed_number_of_the_embedding_is_enough(model: SkildModel) -> Non
 
 
 def test_other_skills_are_no_embedding() -> None:
-    with pytest.raises(UnusableEmbedding, match="Got a OpenLoopSpirl .* ClosedLoopSpirl"):
+    with pytest.raises(UnusableEmbedding, match=r"Got a OpenLoopSpirl .* ClosedLoopSpirl"):
         SkildModel.from_embedding(small_model(OpenLoopSpirl))
 
 
