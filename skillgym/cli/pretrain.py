@@ -26,7 +26,7 @@ class Pretraining:
 
     Attributes:
         name: Name of the preset.
-        dataset: Minari id or folder, or a D4RL .hdf5 file.
+        dataset: Minari id or folder, or a D4RL .hdf5 file; [:N] at the end takes N episodes.
         world: World that the data is from.
         env: Keywords of the world for the roll-outs, for example tasks=kbts.
         folder: Run folder; runs/NAME-seedK by default.
@@ -79,15 +79,12 @@ class SkildPretraining(Pretraining):
     Attributes:
         embedding: Skill embedding: name of a bundled model, folder, or name of its preset.
         task_agnostic: Dataset of other states, in the forms of `dataset`.
-        demonstrations: Number of demonstrations to train on; all that are not for validation by
-            default.
         discriminator_size: Width of the discriminator.
         discriminator_layers: Its square layers.
     """
 
     embedding: str = "spirl-kitchen"
     task_agnostic: str = "skillgym/kitchen/play-v0"
-    demonstrations: int | None = None
     discriminator_size: int = 32
     discriminator_layers: int = 3
 
@@ -99,16 +96,15 @@ DEMOS: dict[str, dict[str, Any]] = {
         "env": (f"tasks={task}", "ordered=true"),
     }
     for task in ("kbts", "misaligned")
-} | {"maze": {"dataset": "skillgym/maze/demos-v0", **MAZE}}
-"""The tasks of SkiLD."""
-
-FIVE_OF_MANY: dict[str, Any] = {
-    "embedding": "spirl-maze",
-    "task_agnostic": "skillgym/maze/play-v0",
-    "demonstrations": 5,
-    "trainer": TrainerConfig(evaluate_every=TrainerConfig.steps // 4, validation_share=0.1),
 }
-"""SkiLD keeps a tenth of the maze's files for validation, and trains on five of the others."""
+DEMOS["maze"] = {
+    "dataset": "skillgym/maze/demos-v0[:6]",
+    "trainer": TrainerConfig(evaluate_every=TrainerConfig.steps // 4, validation_share=0.1),
+    **MAZE,
+}
+"""The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
+
+MAZE_SKILLS = {"embedding": "spirl-maze", "task_agnostic": "skillgym/maze/play-v0"}
 
 PRESETS: dict[str, tuple[str, Pretraining]] = {
     "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
@@ -122,7 +118,7 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
 for _task, _fields in DEMOS.items():
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(**{**_fields, **(FIVE_OF_MANY if _task == "maze" else {})}),
+        SkildPretraining(**{**_fields, **(MAZE_SKILLS if _task == "maze" else {})}),
     )
     PRESETS[f"bc-{_task}"] = (
         f"behaviour cloning of the demonstrations: {_task}",
@@ -192,9 +188,7 @@ def load_data(preset: Pretraining) -> tuple[Any, str]:
     if not isinstance(preset, SkildPretraining):
         return data, preset.dataset
     others = load_windows(preset.task_agnostic)
-    number = "" if preset.demonstrations is None else f"{preset.demonstrations} of "
-    name = f"{number}{preset.dataset}, against {preset.task_agnostic}"
-    return Demonstrations(data, others, preset.demonstrations), name
+    return Demonstrations(data, others), f"{preset.dataset}, against {preset.task_agnostic}"
 
 
 def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skillgym.data.errors import InvalidTrajectories
 from skillgym.data.windows import WindowDataset
 
 
@@ -17,12 +16,10 @@ class Demonstrations:
     Attributes:
         demonstrations: Trajectories of the task.
         task_agnostic: Trajectories of other tasks; they may include the demonstrations.
-        limit: Number of demonstrations to train on; all that are not for validation if None.
     """
 
     demonstrations: WindowDataset
     task_agnostic: WindowDataset
-    limit: int | None = None
 
     def split(
         self, validation: float = 0.1, rng: np.random.Generator | None = None
@@ -37,16 +34,8 @@ class Demonstrations:
             rng: If given, episodes are shuffled first.
 
         Raises:
-            InvalidTrajectories: If a part would be empty, or has fewer episodes than `limit`.
+            InvalidTrajectories: If a part would be empty.
         """
         train, rest = self.demonstrations.split(validation, rng)
-        if self.limit is not None:
-            if not 0 < self.limit <= train.num_episodes:
-                raise InvalidTrajectories(
-                    f"{train.num_episodes} demonstrations to train on, of which {self.limit} are "
-                    "wanted",
-                    f"a number from 1 to {train.num_episodes}",
-                )
-            train = train.subset(np.arange(self.limit))
         others, other_rest = self.task_agnostic.split(validation, rng)
         return Demonstrations(train, others), Demonstrations(rest, other_rest)

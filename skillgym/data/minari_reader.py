@@ -14,7 +14,12 @@ import numpy.typing as npt
 from gymnasium import spaces
 from minari.storage import get_dataset_path
 
-from skillgym.data.errors import DatasetNotFound, SimulatorVersionWarning, UnreadableDataset
+from skillgym.data.errors import (
+    DatasetNotFound,
+    InvalidTrajectories,
+    SimulatorVersionWarning,
+    UnreadableDataset,
+)
 from skillgym.data.kitchen_formats import D4RL_V2_WIDTH, from_d4rl_v2
 from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
@@ -46,13 +51,15 @@ def read_minari(source: str | Path) -> WindowDataset:
     )
 
 
-def read_minari_transitions(source: str | Path) -> Transitions:
+def read_minari_transitions(source: str | Path, number: int | None = None) -> Transitions:
     """Read a Minari dataset with its rewards.
 
     Args:
         source: As in `read_minari`.
+        number: Only its first episodes, so many; all if None.
 
     Raises:
+        InvalidTrajectories: If it has fewer.
         DatasetNotFound: If it is not there.
         UnreadableDataset: If it is damaged or its observations are of an unknown kind.
 
@@ -60,6 +67,9 @@ def read_minari_transitions(source: str | Path) -> Transitions:
         SimulatorVersionWarning: If it was recorded with another MuJoCo version.
     """
     episodes = _episodes(source)
+    if number is not None:
+        check_number(source, number, len(episodes))
+        episodes = episodes[:number]
     observations = [_flat(episode.observations).astype(np.float32) for episode in episodes]
     return Transitions(
         np.concatenate([array[:-1] for array in observations]),
@@ -68,6 +78,18 @@ def read_minari_transitions(source: str | Path) -> Transitions:
         np.concatenate([array[1:] for array in observations]),
         np.concatenate([episode.terminations for episode in episodes]).astype(bool),
     )
+
+
+def check_number(source: str | Path, number: int, available: int) -> None:
+    """Check that a dataset has so many episodes.
+
+    Raises:
+        InvalidTrajectories: If it has fewer.
+    """
+    if not 0 < number <= available:
+        raise InvalidTrajectories(
+            f"the first {number} episodes of {source}", f"1 to {available}, as many as it has"
+        )
 
 
 def _episodes(source: str | Path) -> list[Any]:

@@ -15,6 +15,7 @@ from minari.data_collector import EpisodeBuffer
 import skillgym_envs  # noqa: F401  (registers the kitchen)
 from skillgym.data import (
     DatasetNotFound,
+    InvalidTrajectories,
     SimulatorVersionWarning,
     UnreadableDataset,
     WindowDataset,
@@ -117,6 +118,16 @@ def test_transitions_have_rewards_and_ends(ours: str, trajectories: list[Traject
     assert data.rewards[row] == 3.0
     assert np.flatnonzero(data.terminations).tolist() == [16, 28, 58]
     np.testing.assert_array_equal(data.next_observations[16], trajectories[0].flat[17])
+
+
+def test_the_first_episodes_by_name(ours: str, trajectories: list[Trajectory]) -> None:
+    data = load_windows(f"{ours}[:2]")
+    assert data.num_episodes == 2
+    np.testing.assert_array_equal(data.episode(1)[1], trajectories[1].actions)
+    assert len(load_transitions(f"{ours}[:2]")) == 17 + 12
+    for load in (load_windows, load_transitions):
+        with pytest.raises(InvalidTrajectories, match=r"first 4 episodes .* expected 1 to 3"):
+            load(f"{ours}[:4]")
 
 
 def assert_same_windows(one: WindowDataset, other: WindowDataset) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from skillgym.data import Demonstrations, InvalidTrajectories, WindowDataset
+from skillgym.data import Demonstrations, WindowDataset
 from skillgym.errors import ForeignEmbedding, InvalidConfig, UnusableEmbedding
 from skillgym.hub import load_skill, save_skill
 from skillgym.nn.mlp import count_parameters
@@ -196,13 +196,12 @@ def test_draw(model: SkildModel) -> None:
     assert first[0].min() > 50 and first[2].min() > 50 and first[3].max() < 50
 
 
-def test_split_and_limit() -> None:
-    data = Demonstrations(random_walks(20), random_walks(10), limit=5)
-    train, validation = data.split(0.1, np.random.default_rng(0))
-    assert (train.demonstrations.num_episodes, validation.demonstrations.num_episodes) == (5, 2)
-    assert (train.task_agnostic.num_episodes, validation.task_agnostic.num_episodes) == (9, 1)
-    with pytest.raises(InvalidTrajectories, match="of which 19 are wanted"):
-        Demonstrations(random_walks(20), random_walks(10), limit=19).split(0.1)
+def test_both_parts_of_the_data_are_split() -> None:
+    train, validation = Demonstrations(random_walks(6), random_walks(20)).split(
+        0.1, np.random.default_rng(0)
+    )
+    assert (train.demonstrations.num_episodes, validation.demonstrations.num_episodes) == (5, 1)
+    assert (train.task_agnostic.num_episodes, validation.task_agnostic.num_episodes) == (18, 2)
 
 
 def test_a_checkpoint_with_a_foreign_embedding_is_refused(

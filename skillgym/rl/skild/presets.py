@@ -60,7 +60,7 @@ def kitchen(task: str) -> DemonstrationTask:
 MAZE = DemonstrationTask(
     name="maze",
     world="skillgym/Maze-v0",
-    demonstrations="skillgym/maze/demos-v0",
+    demonstrations="skillgym/maze/demos-v0[:5]",
     spirl={"skill_model": "spirl-maze", "target_divergence": 1.0, "critic_arch": SHALLOW},
     flat={"actor_arch": SHALLOW},
     skild={
