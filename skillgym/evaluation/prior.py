@@ -1,4 +1,4 @@
-"""The prior of a skill model as a policy: what an agent does before it has learned anything."""
+"""A skill model by itself as a policy: what an agent does before it has learned anything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
     """Policy that samples the prior and squashes the sample into the skill space, as agents do.
 
     Args:
-        model: Skill model with a Box of skills.
+        model: Skill model with a Box of skills. If it has a `behaviour`, as `SkillModule`s have,
+            that one is sampled: of SkiLD the posterior, which imitates the demonstrations.
         seed: Seed of the samples.
 
     Returns:
@@ -30,7 +31,7 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
     """
     if not isinstance(model.skill_space, Box):
         raise UnsupportedSpace("skill", model.skill_space)
-    prior = TanhPrior(model.prior, model.skill_space)
+    prior = TanhPrior(getattr(model, "behaviour", model.prior), model.skill_space)
     generator = torch.Generator().manual_seed(seed)
 
     @torch.no_grad()
