@@ -1,8 +1,8 @@
-"""Scripted office expert: does the subtasks of any task in their order, and begins again what slips."""
+"""Scripted office expert: the subtasks of any task in their order, begun again when they slip."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import mujoco
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.core.ik import rotation_error
+from skillgym_envs.office.route import around_base
 from skillgym_envs.office.scene import DRAWER_TRAVEL, grasp_offset
 from skillgym_envs.office.subtasks import LIFTED, OPENED, PLACE_CENTRES, SHUT, SubtaskTable
 from skillgym_envs.office.tasks import (
@@ -22,7 +23,6 @@ from skillgym_envs.office.tasks import (
     resolve_task,
     subtasks_of,
 )
-from skillgym_envs.office.world import WORKSPACE
 
 Floats = NDArray[np.float64]
 
@@ -37,10 +37,6 @@ _GRASP = -0.338  # the same with the fingertips just above the desk [m]
 _FINGERS = np.array([0.0, -0.00496])  # of the end effector from the fingers' middle plane [m]
 _PATIENCE = 40  # control steps in one motion before it is begun again
 _DOWN = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # of the end effector
-
-# The arm cannot pass over its base, nor turn through its waist's limit at +x of it.
-_BASE = np.array([0.6, 0.0])
-_CLEARANCE, _ARC_RADII, _ARC_STEP = 0.17, (0.2, 0.28), 0.5  # [m], [m], [rad]
 
 
 class Command(NamedTuple):
@@ -168,15 +164,18 @@ class OfficeExpert:
     def _pick(self, name: str) -> Motion:
         """Grasp an object where it lies and lift it."""
         yield from self._set_gripper(opened=True)
-        yield from self._go(lambda: self._above(self._grasp_point(name)), 0.03, self._grasp_yaw(name))
+        yield from self._go(
+            lambda: self._above(self._grasp_point(name)), 0.03, self._grasp_yaw(name)
+        )
         for _ in range(_PATIENCE):
             point = self._grasp_point(name)
             if np.hypot(*(point - self._at)[:2]) > 0.05:  # it has moved
                 return
-            if np.linalg.norm(point - self._at) < 0.01:
+            gap = float(np.linalg.norm(point - self._at))
+            if gap < 0.01:
                 yield Command(point, -LIMIT, precise=True)
                 break
-            yield Command(point, precise=np.linalg.norm(point - self._at) < 0.03)
+            yield Command(point, precise=gap < 0.03)
         top = np.array([*self._at[:2], _LIFT])
         for _ in range(_PATIENCE):
             if self._at[2] > _TRAVEL:
@@ -196,7 +195,7 @@ class OfficeExpert:
                 yield Command(self._at.copy())
                 return
             self._yaw *= 0.8
-            yield Command(self._around(drop), precise=gap < 0.04)
+            yield Command(around_base(self._at, drop), precise=gap < 0.04)
 
     def _open_drawer(self) -> Motion:
         """Put the open fingers over the bar and pull."""
@@ -241,14 +240,14 @@ class OfficeExpert:
         while self._is_open != opened:
             yield Command(self._at.copy(), LIMIT if opened else -LIMIT, precise=True)
 
-    def _go(self, target, tolerance: float, yaw: float = 0.0) -> Motion:
+    def _go(self, target: Callable[[], Floats], tolerance: float, yaw: float = 0.0) -> Motion:
         """Travel to above a target that may move, turned by `yaw`."""
         self._yaw = yaw
         for _ in range(3 * _PATIENCE):
             goal = target()
             if np.hypot(*(goal - self._at)[:2]) < tolerance and self._turn_left() < 0.2:
                 return
-            yield Command(self._around(goal))
+            yield Command(around_base(self._at, goal))
 
     # What the expert sees.
 
@@ -294,21 +293,6 @@ class OfficeExpert:
         """Yaw that is still to be turned [rad]."""
         yaw = np.arctan2(self._rotation[1, 0], self._rotation[0, 0])
         return abs(float(yaw) - self._yaw)
-
-    def _around(self, target: Floats) -> Floats:
-        """The target, or a point on the way around the base of the arm."""
-        start, end = self._at[:2] - _BASE, target[:2] - _BASE
-        way = end - start
-        share = np.clip(-(start @ way) / max(way @ way, 1e-9), 0.0, 1.0)
-        nearest = np.linalg.norm(start + share * way)
-        allowed = min(_CLEARANCE, np.linalg.norm(start) - 0.01, np.linalg.norm(end) - 0.01)
-        angle, last = (np.arctan2(-y, -x) for x, y in (start, end))  # of the waist
-        if nearest >= allowed and abs(last - angle) < np.pi:
-            return target
-        angle += np.clip(last - angle, -_ARC_STEP, _ARC_STEP)
-        radius = np.clip(np.linalg.norm(start), *_ARC_RADII)
-        point = _BASE - radius * np.array([np.cos(angle), np.sin(angle)])
-        return np.array([*point, target[2]]).clip(*WORKSPACE)
 
 
 def make_expert(plan: Sequence[str], rng: np.random.Generator) -> OfficeExpert:

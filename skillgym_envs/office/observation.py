@@ -71,12 +71,7 @@ def readout(model: mujoco.MjModel, kind: ObservationName, placements: int | None
     """
     parts = _parts(model)
     if kind == "compact":
-        parts = [
-            (block, moving)
-            for block, readings in parts
-            if (moving := [reading for reading in readings if reading.index is not None])
-        ]
-        parts[7] = (_block("handle", ("handle x",), ("m",), "world", "qpos"), parts[7][1])
+        parts = [_moving(*part) for part in parts if any(r.index is not None for r in part[1])]
     if placements is not None:
         parts += _task_parts(model, placements)
     readings = [reading for _, some in parts for reading in some]
@@ -92,7 +87,7 @@ def _parts(model: mujoco.MjModel) -> list[tuple[ObservationBlock, list[Reading]]
     parts = []
     for name in OBJECTS:
         first = int(model.joint(name).qposadr[0])
-        slots = [*range(first, first + 3), *(first + 3 + i for i in (*_XYZW[:3], _XYZW[3]))]
+        slots = [*range(first, first + 3), *(first + 3 + i for i in _XYZW)]
         parts.append((_pose_block(name, "qpos"), [Reading(slot) for slot in slots]))
     parts += [_constant(name) for name in ("box", "tray", "cabinet")]
     drawer = int(model.joint("drawer").qposadr[0])
@@ -110,6 +105,16 @@ def _parts(model: mujoco.MjModel) -> list[tuple[ObservationBlock, list[Reading]]
     block = _block("gripper_open", ("gripper open",), ("1",), "gripper", "control")
     parts.append((block, [Reading(flag)]))
     return [*parts, _constant("monitor"), _constant("lamp")]
+
+
+def _moving(
+    block: ObservationBlock, readings: list[Reading]
+) -> tuple[ObservationBlock, list[Reading]]:
+    """A block without its constants."""
+    rows = zip(block.labels, block.units, readings, strict=True)
+    kept = [row for row in rows if row[2].index is not None]
+    labels, units = tuple(row[0] for row in kept), tuple(row[1] for row in kept)
+    return _block(block.name, labels, units, block.frame, block.source), [row[2] for row in kept]
 
 
 def _task_parts(

@@ -14,11 +14,11 @@ from skillgym_envs.office.tasks import OBJECTS
 
 Floats = NDArray[np.float64]
 
-FRAME_SKIP = 10
-"""Physics steps of a control step."""
+CONTROL_TIMESTEP = 1 / 24
+"""Duration of a control step [s]."""
 
-GRIPPER_STEPS = 75
-"""Physics steps of a control step in which the gripper opens or closes."""
+GRIPPER_FACTOR = 7.5
+"""A control step in which the gripper opens or closes lasts so many times as long."""
 
 OPEN, CLOSED = 0.036, 0.0
 """Targets of a finger's slide [m]; a closed finger stops at an object or at its limit."""
@@ -37,7 +37,7 @@ _NOMINAL = (
     *((0.75200037, -0.14383595), (0.42755662, -0.13711447), (0.39866522, 0.18929185)),
     (0.46422192, -0.23138137),
 )
-_SETTLING_STEPS = 240
+_SETTLING_STEPS = 24  # control steps
 _DESK_TOP = -0.4
 
 
@@ -69,8 +69,9 @@ KINDS: dict[str, tuple[float, tuple[Part, ...]]] = {
     "shed": (
         0.0137,
         (
-            Part("box", (0.0, -0.0085, 0.0028), (0.0132, 0.017, 0.0165), 0.03, _GREEN),
-            Part("box", (0.0, 0.019, 0.0088), (0.0132, 0.0105, 0.0225), 0.02, _RED),
+            # It lies on its roof, the heavier part, which is wider than the house.
+            Part("box", (0.0, -0.0085, 0.0088), (0.0132, 0.017, 0.0165), 0.01, _GREEN),
+            Part("box", (0.0, 0.019, 0.0088), (0.0132, 0.0105, 0.0225), 0.04, _RED),
         ),
     ),
     "pepsi_bottle": (
@@ -119,18 +120,17 @@ def grasp_offset(name: str) -> Floats:
     return np.array([0.0, 0.5 * (low + high)])
 
 
-@lru_cache(maxsize=1)
-def office_model(timestep: float | None = None) -> mujoco.MjModel:
+@lru_cache(maxsize=4)
+def office_model(substeps: int) -> mujoco.MjModel:
     """Compiled office, loaded once per process.
 
     Args:
-        timestep: Duration of a physics step [s]; that of the file if None.
+        substeps: Physics steps of a control step.
     """
     spec = mujoco.MjSpec.from_file(str(Path(__file__).parent / "assets" / "office.xml"))
     for name, (x, y) in zip(OBJECTS, _NOMINAL, strict=True):
         _add_object(spec, name, x, y)
-    if timestep is not None:
-        spec.option.timestep = timestep
+    spec.option.timestep = CONTROL_TIMESTEP / substeps
     return spec.compile()
 
 
@@ -156,10 +156,10 @@ def _add_object(spec: mujoco.MjSpec, name: str, x: float, y: float) -> None:
         )
 
 
-@lru_cache(maxsize=1)
-def office_start() -> Start:
+@lru_cache(maxsize=4)
+def office_start(substeps: int) -> Start:
     """Arm at rest, gripper open, drawer shut, objects lying on the desk where they should be."""
-    model = office_model()
+    model = office_model(substeps)
     data = mujoco.MjData(model)
     arm = [int(model.joint(name).qposadr[0]) for name in ARM]
     fingers = [int(model.joint(f"{side}_finger").qposadr[0]) for side in ("left", "right")]
@@ -167,7 +167,7 @@ def office_start() -> Start:
     mujoco.mj_forward(model, data)
     start, end_effector = data.qpos.copy(), data.site("end_effector").xpos.copy()
     data.ctrl[:3], data.ctrl[-1] = end_effector, OPEN
-    mujoco.mj_step(model, data, _SETTLING_STEPS)
+    mujoco.mj_step(model, data, _SETTLING_STEPS * substeps)
     objects = np.array([int(model.joint(name).qposadr[0]) for name in OBJECTS])
     first = int(objects.min())
     start[first:] = data.qpos[first:]

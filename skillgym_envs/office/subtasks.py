@@ -90,7 +90,7 @@ def _row(name: str) -> tuple[int, NDArray[np.float64]]:
     if verb == "pick":
         numbers[_WEIGHTS], numbers[_DISTANCE] = 1.0, PICK_DISTANCE
         numbers[_LOW], numbers[_PICK] = LIFTED, 1.0
-        return OBJECTS.index(rest), numbers  # type: ignore[arg-type]
+        return OBJECTS.index(rest), numbers
     placement = PLACEMENTS[rest]
     numbers[:2] = tuple(PLACE_CENTRES.values())[placement.place]
     numbers[_WEIGHTS], numbers[_DISTANCE] = (1.0, 1.0, 0.0), PLACE_DISTANCE

@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from skillgym_envs.core.errors import InvalidTask, UnknownTask
 
-ObjectName = Literal[
-    "eraser", "shed", "pepsi_bottle", "gatorade", "eraser_2", "shed_2", "pepsi_bottle_2"
-]
-PlaceName = Literal["tray", "box", "drawer"]
 TaskSet = Literal["fixed", "rand"]
 
-OBJECTS: tuple[ObjectName, ...] = (
+OBJECTS: tuple[str, ...] = (
     *("eraser", "shed", "pepsi_bottle", "gatorade"),
     *("eraser_2", "shed_2", "pepsi_bottle_2"),
 )
 """Objects in the order of the observation; a name with `_2` is a second piece of the same kind."""
 
-PLACES: tuple[PlaceName, ...] = ("tray", "box", "drawer")
+PLACES: tuple[str, ...] = ("tray", "box", "drawer")
 """Where objects are to be put."""
 
 OPEN_DRAWER, CLOSE_DRAWER = "open drawer", "close drawer"
@@ -102,3 +100,10 @@ def resolve_task(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...] | None
 def subtasks_of(names: Sequence[str]) -> tuple[str, ...]:
     """Subtasks of a list of placements, in order."""
     return tuple(subtask for name in names for subtask in PLACEMENTS[name].subtasks)
+
+
+def draw_task(rng: np.random.Generator) -> tuple[str, ...]:
+    """Three objects for the three places, in random order: 1260 tasks, all equally likely."""
+    items = rng.permutation(len(OBJECTS))[: len(PLACES)].tolist()
+    places = rng.permutation(len(PLACES)).tolist()
+    return tuple(Placement(item, place).name for item, place in zip(items, places, strict=True))

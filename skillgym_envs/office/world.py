@@ -30,8 +30,7 @@ from skillgym_envs.office.errors import UnknownObservation
 from skillgym_envs.office.observation import OBSERVATIONS, ObservationName, readout
 from skillgym_envs.office.scene import (
     CLOSED,
-    FRAME_SKIP,
-    GRIPPER_STEPS,
+    GRIPPER_FACTOR,
     OPEN,
     office_model,
     office_start,
@@ -42,8 +41,8 @@ from skillgym_envs.office.tasks import (
     PLACEMENTS,
     PLACES,
     SUBTASKS,
-    Placement,
     TaskSet,
+    draw_task,
     resolve_task,
     subtasks_of,
 )
@@ -60,8 +59,6 @@ MAX_TILT = 2.6
 
 WORKSPACE = np.array([[0.2, -0.3, -0.34], [1.2, 0.5, -0.1]])
 """Lowest and highest target of the end effector [m]."""
-
-_RAND_PLACEMENTS = 3
 
 
 class OfficeWorld(World):
@@ -80,7 +77,7 @@ class OfficeWorld(World):
     Control: numbers 0 to 2 of the action displace the end effector's target from where it is, 3 to
     5 turn the target's orientation (rotation vector from pointing down, axes of the world). Number
     6 opens the gripper above 0.5 and closes it below -0.5; a control step in which it does so lasts
-    75 physics steps instead of 10. Number 7 does nothing.
+    0.3125 s instead of 1/24 s. Number 7 does nothing.
 
     Args:
         tasks: `"fixed"` (eraser in tray, shed in box, pepsi_bottle in drawer), `"rand"` (three
@@ -90,6 +87,7 @@ class OfficeWorld(World):
         goal: Whether the observation ends with the task (one-hot object and place of each
             placement) and the number of completed subtasks.
         jitter: Half-width of the uniform noise on x and y of the objects' start [m].
+        substeps: Physics steps of a control step of 1/24 s, without the gripper's.
 
     Raises:
         UnknownTask: If a task has an unknown name.
@@ -104,14 +102,13 @@ class OfficeWorld(World):
     """
 
     name = "office"
-    frame_skip = FRAME_SKIP
     max_episode_steps = 350
     noise_size = 0
     camera: Mapping[str, Any] = {
-        "distance": 1.15,
+        "distance": 1.05,
         "azimuth": -62.0,
         "elevation": -38.0,
-        "lookat": (0.5, -0.08, -0.34),
+        "lookat": (0.48, -0.05, -0.33),
     }
 
     def __init__(
@@ -120,16 +117,19 @@ class OfficeWorld(World):
         observation: ObservationName = "full",
         goal: bool = False,
         jitter: float = 0.01,
+        substeps: int = 10,
     ) -> None:
         if observation not in OBSERVATIONS:
             raise UnknownObservation(observation, OBSERVATIONS)
         self.task = resolve_task(tasks)
         self.goal = goal
         self.jitter = jitter
-        self.model = office_model()
+        self.frame_skip = substeps
+        self.model = office_model(substeps)
+        self._gripper_steps = round(GRIPPER_FACTOR * substeps)
         self.action_space = spaces.Box(-1.0, 1.0, (8,), np.float32)
         self.subtasks = SUBTASKS if self.task is None else subtasks_of(self.task)
-        placements = _RAND_PLACEMENTS if self.task is None else len(self.task)
+        placements = len(PLACES) if self.task is None else len(self.task)
         self._readout = readout(self.model, observation, placements if goal else None)
         self.layout = self._readout.layout
         self._subtasks = SubtaskTable(self.model, self.subtasks)
@@ -141,11 +141,11 @@ class OfficeWorld(World):
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
         """Put M arms at rest and the objects where each stream says; draw tasks."""
-        count, start = len(rngs), office_start()
+        count, start = len(rngs), office_start(self.frame_skip)
         qpos = np.repeat(start.qpos[None], count, axis=0)
         for row, rng in zip(qpos, rngs, strict=True):
             row[start.objects] += rng.uniform(-self.jitter, self.jitter, start.objects.shape)
-        tasks = [self.task or _draw_task(rng) for rng in rngs]
+        tasks = [self.task or draw_task(rng) for rng in rngs]
         memory = {
             "end_effector": np.repeat(start.end_effector[None], count, axis=0),
             "turn": np.zeros((count, 3)),
@@ -174,7 +174,7 @@ class OfficeWorld(World):
         opened = xp.where(trigger > 0.5, 1.0, xp.where(trigger < -0.5, 0.0, before))
         return Control(
             ctrl=self._controls(target.clip(low, high), turn, opened),
-            steps=xp.where(opened == before, FRAME_SKIP, GRIPPER_STEPS)[:, 0],
+            steps=xp.where(opened == before, self.frame_skip, self._gripper_steps)[:, 0],
             memory={"turn": turn, "open": opened},
         )
 
@@ -222,15 +222,8 @@ class OfficeWorld(World):
         return {key: value for key, value in self.__dict__.items() if key != "model"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, model=office_model())
-
-
-def _draw_task(rng: np.random.Generator) -> tuple[str, ...]:
-    """Three objects for the three places, in random order: 1260 tasks, all equally likely."""
-    items = rng.permutation(len(OBJECTS))[:_RAND_PLACEMENTS]
-    places = rng.permutation(len(PLACES))
-    pairs = zip(items.tolist(), places.tolist(), strict=True)
-    return tuple(Placement(item, place).name for item, place in pairs)
+        self.__dict__.update(state)
+        self.model = office_model(self.frame_skip)
 
 
 def _one_hot(task: Sequence[str]) -> NDArray[np.float64]:
