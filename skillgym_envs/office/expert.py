@@ -293,8 +293,3 @@ class OfficeExpert:
         """Yaw that is still to be turned [rad]."""
         yaw = np.arctan2(self._rotation[1, 0], self._rotation[0, 0])
         return abs(float(yaw) - self._yaw)
-
-
-def make_expert(plan: Sequence[str], rng: np.random.Generator) -> OfficeExpert:
-    """The scripted expert, for one episode."""
-    return OfficeExpert(plan, rng)
