@@ -199,7 +199,7 @@ def test_an_action_moves_by_about_42_mm(env, axis, sign):
     last = act(env, steps=5, **{f"a{axis}": 0.5 * sign})[0][73:76]
     moved = (last - first) * sign
     room = axis == 1 and sign < 0  # the workspace ends at y = -0.3
-    assert 0.09 <= moved[axis] <= 0.112 or room and moved[axis] > 0.09
+    assert 0.09 <= moved[axis] <= 0.112 or (room and moved[axis] > 0.09)
     assert np.abs(np.delete(moved, axis)).max() < 0.012
 
 
@@ -294,7 +294,7 @@ def test_every_predicate_on_random_states():
     n = 150
     slots = {item: int(model.joint(item).qposadr[0]) for item in OBJECTS}
     qpos = np.repeat(office_start(10).qpos[None], n, axis=0)
-    hand = rng.normal(0, 0.12, (n, 3)) + [0.4, -0.15, -0.3]
+    hand = rng.normal((0.4, -0.15, -0.3), 0.12, (n, 3))
     for first in slots.values():
         centre = np.array([*PLACES_AT.values()])[rng.integers(3, size=n)]
         qpos[:, first : first + 2] = centre + rng.normal(0, 0.07, (n, 2))
@@ -466,7 +466,11 @@ def test_environment_i_equals_a_single_one():
     """Bit for bit, with grippers that open and close at different times."""
     n, steps = 2, 10
     batch = gym.make_vec(
-        "skillgym/Office-v0", n, vectorization_mode="vector_entry_point", num_threads=2, tasks="rand"
+        "skillgym/Office-v0",
+        n,
+        vectorization_mode="vector_entry_point",
+        num_threads=2,
+        tasks="rand",
     )
     actions = np.random.default_rng(0).uniform(-1, 1, (steps, n, 8)).astype(np.float32)
     together = [batch.reset(seed=3)[0], *(batch.step(action)[0] for action in actions)]
