@@ -21,6 +21,8 @@ from skillgym_envs.office import FIXED_TASK, OfficeWorld
 from skillgym_envs.office.expert import OfficeExpert
 from skillgym_envs.office.tasks import draw_task
 
+TURNS = ("drawer first", "drawer second", "drawer last")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -89,19 +91,24 @@ def main(
         noise: Standard deviation of the noise on actions.
         out: The CSV file.
     """
-    turns = ("drawer first", "drawer second", "drawer last")
-    tries = [attempt("fixed", FIXED_TASK, seed, noise) for seed in range(fixed_episodes)]
+    tries: list[Try] = []
     for seed in range(episodes):
         task = draw_task(np.random.default_rng(seed))
         turn = [name.endswith("drawer") for name in task].index(True)
-        tries.append(attempt(turns[turn], task, seed, noise))
-        if seed % 50 == 49:
-            print(summary("rand", [each for each in tries if each.kind != "fixed"]), flush=True)
+        tries.append(attempt(TURNS[turn], task, seed, noise))
+        if seed % 20 == 19:
+            write(tries, out)  # a long measurement may be stopped
+    tries += [attempt("fixed", FIXED_TASK, seed, noise) for seed in range(fixed_episodes)]
+    write(tries, out)
+
+
+def write(tries: Sequence[Try], out: Path) -> None:
+    """Write the table of the episodes so far."""
     groups = {"rand": [each for each in tries if each.kind != "fixed"]}
-    groups |= {kind: [each for each in tries if each.kind == kind] for kind in ("fixed", *turns)}
+    groups |= {kind: [each for each in tries if each.kind == kind] for kind in (*TURNS, "fixed")}
     rows = [summary(kind, some) for kind, some in groups.items() if some]
     write_csv(out, [asdict(row) for row in rows], [field.name for field in fields(Row)])
-    print(*rows, sep="\n")
+    print(rows[0], flush=True)
 
 
 if __name__ == "__main__":
