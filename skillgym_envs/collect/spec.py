@@ -99,7 +99,7 @@ def code_sha256() -> str:
     """Digest of the worlds' source files (16 digits): which expert and world made a dataset."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for path in root.rglob("*") if path.suffix in (".py", ".xml")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
