@@ -28,6 +28,7 @@ PUBLIC = {
     "skillgym_envs.core.vector_env": ["WorldVectorEnv"],
     "skillgym_envs.core.rendering": ["FrameRenderer", "HumanViewer", "RenderingUnavailable"],
     "skillgym_envs.kitchen": ["KitchenWorld", "ELEMENTS", "TASK_SETS", "make_env", "make_vec"],
+    "skillgym_envs.office": ["OfficeWorld", "OBJECTS", "PLACES", "PLACEMENTS", "FIXED_TASK"],
     "skillgym_envs.maze": ["MazeWorld", "MazeLayout", "MazeCamera", "random_layout", "VARIANTS"],
 }
 
