@@ -107,7 +107,7 @@ def main(
     for count in substeps:
         rows.append(measure(count, steps, seeds, threads))
         print(rows[-1], flush=True)
-    write_csv(out, [asdict(row) for row in rows], [field.name for field in fields(Row)])
+        write_csv(out, [asdict(row) for row in rows], [field.name for field in fields(Row)])
 
 
 if __name__ == "__main__":
