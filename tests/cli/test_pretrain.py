@@ -61,6 +61,7 @@ def test_demonstrations_become_a_model_and_the_model_an_agent(
     small = ("learning_starts=8", "batch_size=8", 'policy_kwargs={"critic_arch":[8]}')
     command = [
         *("train", "skild-kitchen-kbts", "--steps", "300", "--eval-every", "1000"),
+        *("--eval-episodes", "1"),
         *("--final-episodes", "1", "--agent", *small),
     ]
     assert cli.main(command) == 0
