@@ -70,12 +70,14 @@ class Control(NamedTuple):
         mocap_pos: Positions of the mocap bodies [m], shape (N, nmocap, 3), or None.
         mocap_quat: Orientations of the mocap bodies, shape (N, nmocap, 4), or None.
         qvel: Velocities to begin the control step with, shape (N, nv); as they are if None.
+        memory: What the world has to remember of the action; `observe` finds it in its memory.
     """
 
     ctrl: Array
     mocap_pos: Array | None = None
     mocap_quat: Array | None = None
     qvel: Array | None = None
+    memory: Memory | None = None
 
 
 class Outcome(NamedTuple):
