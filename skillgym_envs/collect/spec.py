@@ -104,8 +104,9 @@ def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
     from skillgym_envs.fetch.datasets import DATASETS as FETCH
     from skillgym_envs.kitchen.datasets import DATASETS as KITCHEN
     from skillgym_envs.maze.datasets import DATASETS as MAZE
+    from skillgym_envs.tabletop.datasets import DATASETS as TABLETOP
 
-    return {**KITCHEN, **MAZE, **FETCH}
+    return {**KITCHEN, **MAZE, **FETCH, **TABLETOP}
 
 
 def dataset_spec(name: str, seed: int = 0) -> DatasetSpec:

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.core.errors import UnknownTask
+from skillgym_envs.tabletop.block_plans import BLOCK_PLANS
 from skillgym_envs.tabletop.control import MAX_MOVE, MAX_TURN
 from skillgym_envs.tabletop.furniture_plans import FURNITURE_PLANS, Plan
-from skillgym_envs.tabletop.phases import CLOSED, OPEN, Manner, Phase, Place, View, fixed
+from skillgym_envs.tabletop.phases import OPEN, Manner, Phase, Place, View, fixed
 from skillgym_envs.tabletop.robot import FINGER_JOINTS, TCP_SITE
 from skillgym_envs.tabletop.rotations import euler_of_quat
 from skillgym_envs.tabletop.scenes import SCENES, Scene
 
 Array = NDArray[np.float64]
 
-PLANS: dict[str, Plan] = {**FURNITURE_PLANS}
+PLANS: dict[str, Plan] = {**FURNITURE_PLANS, **BLOCK_PLANS}
 """Phases of a try at each task."""
 
 _SAFE_HEIGHT, _SAFE_Y = 0.56, -0.13  # where the hand may go sideways [m]
@@ -75,12 +76,11 @@ class TabletopExpert:
         self._target = data.site(TCP_SITE).xpos.copy()
         self._euler: Array = euler_of_quat(quat)
         self._site = mujoco.MjData(data.model)  # scratch for the forward kinematics
-        self._tremor = np.zeros(6)
+        self._tremor, self._grip = np.zeros(6), OPEN
         self._index, self._tries, self._phase, self._steps = 0, 0, 0, 0
         self._phases: list[Phase] = []
         self.failed = False
-        if not self.done:
-            self._begin_try(self._look(data))
+        self._begin_try(self._look(data))
 
     @property
     def done(self) -> bool:
@@ -103,12 +103,12 @@ class TabletopExpert:
         view = self._look(data)
         self._advance(view)
         action = np.zeros(7)
-        action[6] = OPEN
         if not self.done:
             view = self._look(data)
             phase = self._phases[self._phase]
             action[:6] = self._towards(phase, view) + self._shake()
-            action[6] = phase.grip
+            self._grip = phase.grip
+        action[6] = self._grip
         action = np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64)
         self._target = self._target + MAX_MOVE * action[:3]
         self._euler = self._euler + MAX_TURN * action[3:6]
@@ -149,28 +149,34 @@ class TabletopExpert:
             steps=self._steps,
         )
 
+    def next_task(self, view: View) -> str | None:
+        """The task to begin now; None when there is nothing left to do."""
+        return None if self.done else self.sequence[self._index]
+
     def _advance(self, view: View) -> None:
         """Go to the next phase, try or task when it is time."""
-        phase = None if self.done else self._phases[self._phase]
-        if phase is None:
+        if self.done:
             return
+        phase = self._phases[self._phase]
         if phase.over(view):
             self._phase, self._steps = self._phase + 1, 0
             if self._phase == len(self._phases):
                 self._index, self._tries = self._index + 1, 0
-                if not self.done:
-                    self._begin_try(view)
+                self._begin_try(view)
         elif self._steps > phase.patience:
             self._tries += 1
             self.failed = self._tries == _MAX_TRIES
-            if not self.failed:
-                self._begin_try(view)
+            self._begin_try(view)
 
     def _begin_try(self, view: View) -> None:
         """Draw a manner; first bring the hand to where it may go sideways."""
+        task = self.next_task(view)
+        if task is None:
+            return
         self._phase = self._steps = 0
-        manner = Manner.draw(self._rng)
-        plan = PLANS[self.sequence[self._index]](manner, self.scene, view)
+        if self._tries == _MAX_TRIES:
+            self._tries = 0
+        plan = PLANS[task](Manner.draw(self._rng), self.scene, view)
         self._phases = [*_clear(view, plan[0]), *plan]
 
 
@@ -181,19 +187,19 @@ def _clear(view: View, first: Phase) -> list[Phase]:
     phases = []
     if z < _SAFE_HEIGHT - 0.04 or y > _SAFE_Y + 0.03:
         away = fixed(x, min(y, _SAFE_Y), max(z, _SAFE_HEIGHT))
-        phases.append(_free("draw back", away, first.euler))
+        phases.append(_free("draw back", away, first))
     if abs(goal[0] - x) > 0.10:
         across = fixed(goal[0], min(goal[1], _SAFE_Y), _SAFE_HEIGHT)
-        phases.append(_free("go across", across, first.euler))
+        phases.append(_free("go across", across, first))
     return phases
 
 
-def _free(name: str, place: Place, euler: Array) -> Phase:
+def _free(name: str, place: Place, first: Phase) -> Phase:
     return Phase(
         name=name,
         place=place,
-        euler=euler,
-        grip=CLOSED,
+        euler=first.euler,
+        grip=first.grip,
         over=lambda v: float(np.linalg.norm(v.tcp - place(v))) < 0.04,
         patience=90,
     )

@@ -29,10 +29,10 @@ _GAP = 0.002  # between blocks [m]
 class InvalidState(SkillgymError, ValueError):
     """A state for `reset` has the wrong shape or is not finite."""
 
-    def __init__(self, name: str, given: Any, size: int, count: int) -> None:
+    def __init__(self, name: str, problem: str, size: int, count: int) -> None:
         super().__init__(
-            f"Got {name}={given!r}, expected finite numbers of shape ({size},) or "
-            f"({count}, {size}); pass the block of that name of an observation."
+            f"Got the option {name} {problem}, expected finite numbers of shape ({size},) or "
+            f"({count}, {size}); pass a part of an observation of that kind."
         )
 
 
@@ -58,9 +58,10 @@ def given_state(options: Mapping[str, Any], name: str, size: int, count: int) ->
     try:
         state = np.broadcast_to(np.asarray(given, np.float64), (count, size))
     except (TypeError, ValueError):
-        raise InvalidState(name, given, size, count) from None
+        problem = f"of type {type(given).__name__} and shape {np.shape(given)}"
+        raise InvalidState(name, problem, size, count) from None
     if not np.isfinite(state).all():
-        raise InvalidState(name, given, size, count)
+        raise InvalidState(name, "with NaN or infinity", size, count)
     return state
 
 

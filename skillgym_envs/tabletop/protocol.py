@@ -5,7 +5,7 @@ Paper: Mees et al. 2022, "CALVIN", arXiv:2112.03227, section on the LH-MTLC chal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations, product
@@ -155,14 +155,18 @@ def _valid_chains(row: int, count: int) -> tuple[tuple[str, ...], ...]:
         drawn = rng.permutation(len(names))
         if possible[drawn[0]]:
             tasks = tuple(names[index] for index in drawn[:_LENGTH].tolist())
-            if _is_valid(state, tasks):
+            if _are_distinct(tasks) and is_possible(state, tasks):
                 found.append(tasks)
     return tuple(found)
 
 
-def _is_valid(state: State, tasks: tuple[str, ...]) -> bool:
-    if len({_CATEGORIES[task] for task in tasks}) < len(tasks):
-        return False
+def is_possible(state: State, tasks: Sequence[str]) -> bool:
+    """Whether tasks can be done one after the other, exactly one rule applying to each.
+
+    Args:
+        state: Symbolic state that they begin from.
+        tasks: Names of tasks.
+    """
     now = dict(state)
     for task in tasks:
         effects = _effects(task, now)
@@ -181,6 +185,10 @@ def _holds(condition: Mapping[str, Any], state: State) -> bool:
         if state[name] not in value if isinstance(value, tuple) else state[name] != value:
             return False
     return True
+
+
+def _are_distinct(tasks: Sequence[str]) -> bool:
+    return len({_CATEGORIES[task] for task in tasks}) == len(tasks)
 
 
 def _category(task: str) -> str:

@@ -44,8 +44,11 @@ _LINKS = (  # position, quaternion, mass [kg], limits of the joint [rad]
 _ARM_RATES = (*[19.5] * 4, *[22.5] * 3)
 _ARM_DAMPING = (400.0, 400.0, 200.0, 200.0, 20.0, 20.0, 20.0)
 _ARM_FORCE = 200.0  # [N m]
-_FINGER_RATE, _FINGER_DAMPING = 24.5, 150.0  # [1/s, N s/m]
-_CLOSING_FORCE, _OPENING_FORCE = 200.0, 2.0  # [N]
+_FINGER_RATE, _FINGER_DAMPING = 24.0, 200.0  # [1/s, N s/m]
+# The reference's fingers weigh 0.1 kg and open with 2 N. Contacts of so light a body are soft where
+# its servo is stiff, so these have the inertia of a drive, and the force for the same acceleration.
+_FINGER_ARMATURE = 0.6  # [kg]
+_CLOSING_FORCE, _OPENING_FORCE = 200.0, 14.0  # [N]
 _WHITE, _GREY, _DARK = (0.93, 0.93, 0.92, 1.0), (0.35, 0.36, 0.38, 1.0), (0.16, 0.16, 0.17, 1.0)
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
 _MESH = mujoco.mjtGeom.mjGEOM_MESH
@@ -137,6 +140,7 @@ def _add_finger(spec: mujoco.MjSpec, hand: mujoco.MjsBody, name: str, side: floa
         axis=[0.0, side, 0.0],
         limited=True,
         range=[0.0, FINGER_OPEN],
+        armature=_FINGER_ARMATURE,
     )
     force = -_CLOSING_FORCE, _OPENING_FORCE
     _add_servo(spec, name, _FINGER_RATE, _FINGER_DAMPING, force)

@@ -5,20 +5,27 @@ Euler angles are Bullet's: turns about the fixed axes x, then y, then z [rad].
 
 from __future__ import annotations
 
-from skillgym_envs.core.world import Array, namespace
+import numpy as np
+
+from skillgym_envs.core.world import Array, like, namespace
+
+# Row i: what the i-th number of the second factor adds to the matrix that multiplies the first.
+_PRODUCT = np.array(
+    [
+        [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+        [[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, -1], [0, 0, 1, 0]],
+        [[0, 0, 1, 0], [0, 0, 0, 1], [-1, 0, 0, 0], [0, -1, 0, 0]],
+        [[0, 0, 0, 1], [0, 0, -1, 0], [0, 1, 0, 0], [-1, 0, 0, 0]],
+    ],
+    np.float64,
+).reshape(4, 16)
 
 
 def quat_product(first: Array, second: Array) -> Array:
     """Product (..., 4) of quaternions: turn by `second`, then by `first`."""
-    w, x, y, z = (first[..., index] for index in range(4))
-    a, b, c, d = (second[..., index] for index in range(4))
-    parts = (
-        w * a - x * b - y * c - z * d,
-        w * b + x * a + y * d - z * c,
-        w * c - x * d + y * a + z * b,
-        w * d + x * c - y * b + z * a,
-    )
-    return namespace(w).stack(parts, axis=-1)
+    # Two small matrix products are quicker than sixteen of columns.
+    matrix = (second[..., None, :] @ like(_PRODUCT, second)).reshape(*second.shape, 4)
+    return (first[..., None, :] @ matrix)[..., 0, :]
 
 
 def conjugate(quat: Array) -> Array:

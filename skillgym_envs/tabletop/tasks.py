@@ -16,7 +16,7 @@ import numpy as np
 from skillgym_envs.core.errors import InvalidTask, UnknownTask
 from skillgym_envs.core.world import Array, namespace
 from skillgym_envs.tabletop.model import TOUCHABLE
-from skillgym_envs.tabletop.rotations import conjugate, euler_of_quat, quat_product
+from skillgym_envs.tabletop.rotations import conjugate, euler_of_quat, quat_product, rotated
 from skillgym_envs.tabletop.scenes import COLOURS
 
 _NUM = len(TOUCHABLE)
@@ -36,7 +36,8 @@ class Snapshot:
         lights: Whether bulb and LED are on, 0 or 1, shape (N, 2).
         position: Positions of the blocks [m], shape (N, 3, 3).
         rotation: Quaternions of the blocks, shape (N, 3, 4).
-        velocity: Linear [m/s] and angular [rad/s] velocities of the blocks, shape (N, 3, 6).
+        velocity: Velocities of the blocks: linear in the world frame [m/s], angular in the block's
+            [rad/s], shape (N, 3, 6).
         contact: What each block touches, 0 or 1, in the order of `TOUCHABLE`, shape (N, 3, 13).
         occupied: Whether the robot touches anything but blocks, 0 or 1, shape (N, 1).
     """
@@ -155,7 +156,9 @@ def _touches_block(snapshot: Snapshot) -> Array:
 
 def _rests_on_blocks(snapshot: Snapshot) -> Array:
     """Which blocks touch blocks and nothing else, and are slow, shape (N, 3)."""
-    contact, speed = snapshot.contact, snapshot.velocity
+    xp, contact, moving = namespace(snapshot.contact), snapshot.contact, snapshot.velocity
+    turning = rotated(snapshot.rotation, moving[..., 3:])
+    speed = xp.concat([moving[..., :3], turning], axis=-1)
     alone = (contact[:, :, _ROBOT] == 0.0) & ~(contact[:, :, _THINGS] > 0.0).any(axis=2)
     return _touches_block(snapshot) & alone & ((speed < _SLOW) & (speed > -_SLOW)).all(axis=2)
 

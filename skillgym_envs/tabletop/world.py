@@ -32,7 +32,7 @@ from skillgym_envs.tabletop.model import TIMESTEP, TOUCHABLE, tabletop_model
 from skillgym_envs.tabletop.observation import OBSERVATIONS, observation_layout
 from skillgym_envs.tabletop.placement import blocks_of, given_state, random_blocks
 from skillgym_envs.tabletop.robot import FINGER_OPEN, HOME
-from skillgym_envs.tabletop.rotations import euler_of_quat, quat_product, rotated
+from skillgym_envs.tabletop.rotations import euler_of_quat, quat_product
 from skillgym_envs.tabletop.scenes import BUTTON_PRESSED, COLOURS, SCENES, SWITCH_ON, UnknownScene
 from skillgym_envs.tabletop.tasks import TASKS, Snapshot, TaskSet, resolve_tasks
 
@@ -163,8 +163,8 @@ class TabletopWorld(World):
         target = memory["target_pos"] + MAX_MOVE * action[:, :3]
         euler = memory["target_euler"] + MAX_TURN * action[:, 3:6]
         command = xp.where(action[:, 6:] >= 0.0, 1.0, -1.0)
-        seen = (memory[name] for name in ("joints", "jacobian", "tcp_pos", "tcp_quat"))
-        joints = joint_targets(*seen, target, euler)
+        hand = memory["tcp_pos"], memory["tcp_quat"]
+        joints = joint_targets(memory["joints"], memory["jacobian"], *hand, target, euler)
         finger = 0.5 * FINGER_OPEN * (command + 1.0)
         ctrl = xp.concat([joints, finger, finger, xp.zeros_like(finger)], axis=1)
         kept = {"target_pos": target, "target_euler": euler, "command": command}
@@ -242,7 +242,6 @@ class TabletopWorld(World):
         xp, count = namespace(physics.qpos), physics.qpos.shape[0]
         poses = physics.qpos[:, BLOCKS].reshape(count, 3, 7)
         speeds = physics.qvel[:, BLOCK_SPEEDS].reshape(count, 3, 6)
-        turning = rotated(poses[..., 3:], speeds[..., 3:])  # MuJoCo's is in the block's frame
         contact = physics.sensordata[:, _CONTACTS].reshape(count, 3, len(TOUCHABLE))
         with_blocks = contact[:, :, 0].sum(axis=1)
         others = physics.sensordata[:, _ROBOT_CONTACTS.start] > with_blocks
@@ -251,7 +250,7 @@ class TabletopWorld(World):
             lights=lights,
             position=poses[..., :3],
             rotation=poses[..., 3:],
-            velocity=xp.concat([speeds[..., :3], turning], axis=-1),
+            velocity=speeds,
             contact=contact,
             occupied=xp.astype(others, xp.float64)[:, None],
         ).pack()

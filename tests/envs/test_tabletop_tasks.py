@@ -212,6 +212,11 @@ def test_stack_and_unstack(block):
     ):
         assert not holds("stack_block", apart, wrong)
         assert not holds("unstack_block", wrong, apart)
+    # Angular velocities are judged in the world frame, given in the block's.
+    fast = put("velocity", (block, 5), 1.2)
+    assert not holds("stack_block", apart, snapshot(touch(block, other), fast))
+    slanted = turn(block, 45, axis=0)  # 0.85 about two axes of the world
+    assert holds("stack_block", apart, snapshot(touch(block, other), fast, slanted))
     assert not holds("stack_block", snapshot(touch(block, other, "base")), on_top)
     assert not holds("unstack_block", on_top, on_top)
 

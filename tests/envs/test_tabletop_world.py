@@ -79,10 +79,10 @@ def test_step_response_in_yaw():
 def test_gripper_closes_and_opens_as_fast_as_bullets():
     env = make()
     width = act(env, 5, grip=-1.0)[:, 6]
-    np.testing.assert_allclose(width, (0.0344, 0.0148, 0.0064, 0.0027, 0.0012), atol=0.002)
+    np.testing.assert_allclose(width, (0.0344, 0.0148, 0.0064, 0.0027, 0.0012), atol=0.003)
     act(env, 5, grip=-1.0)
     width = act(env, 5)[:, 6]
-    np.testing.assert_allclose(width, (0.0250, 0.0563, 0.0698, 0.0756, 0.0781), atol=0.002)
+    np.testing.assert_allclose(width, (0.0250, 0.0563, 0.0698, 0.0756, 0.0781), atol=0.003)
 
 
 def test_the_hand_goes_where_the_target_is():
@@ -122,6 +122,9 @@ def test_rotations_invert_each_other():
     np.testing.assert_allclose(euler_of_quat(quat), euler, atol=1e-9)
     np.testing.assert_allclose(quat_product(quat, conjugate(quat))[:, 1:], 0.0, atol=1e-12)
     for row in range(5):
+        product = np.empty(4)
+        mujoco.mju_mulQuat(product, quat[row], quat[row + 1])
+        np.testing.assert_allclose(quat_product(quat[row], quat[row + 1]), product, atol=1e-12)
         matrix, vector, turn = np.empty(9), rng.normal(size=3), np.empty(3)
         mujoco.mju_quat2Mat(matrix, quat[row])
         np.testing.assert_allclose(rotated(quat[row], vector), matrix.reshape(3, 3) @ vector)
@@ -161,9 +164,12 @@ def extent(model: mujoco.MjModel, data: mujoco.MjData, body: str) -> np.ndarray:
     corners = []
     for index in np.flatnonzero(model.geom_bodyid == model.body(body).id):
         middle, half = model.geom_aabb[index].reshape(2, 3)
-        signs = np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T
+        points = middle + half * np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T
+        if (mesh := model.geom_dataid[index]) >= 0:
+            first = model.mesh_vertadr[mesh]
+            points = model.mesh_vert[first : first + model.mesh_vertnum[mesh]]
         rotation = data.geom_xmat[index].reshape(3, 3)
-        corners.append((middle + signs * half) @ rotation.T + data.geom_xpos[index])
+        corners.append(points @ rotation.T + data.geom_xpos[index])
     found = np.concatenate(corners)
     return np.stack((found.min(axis=0), found.max(axis=0)))
 
@@ -201,8 +207,8 @@ def pulled(joint: str, force: float, steps: int = 60) -> float:
     ],
 )
 def test_dry_friction(joint, holds, moves):
-    assert abs(pulled(joint, holds)) < 1e-3
-    assert pulled(joint, moves) > 3e-3
+    assert abs(pulled(joint, holds)) < 3e-4
+    assert pulled(joint, moves) > 1e-3
 
 
 def test_button_gives_way_to_3_newton_and_not_to_2():
@@ -305,7 +311,7 @@ def test_random_blocks_lie_apart_on_their_surfaces(name):
     rng = np.random.default_rng(0)
     poses = np.array([random_blocks(rng, scene) for _ in range(300)]).reshape(-1, 7)
     on_table = poses[:, 1] < 0.0
-    assert on_table.mean() == pytest.approx(1 / 3, abs=0.08)  # more often, as they need room
+    assert 1 / 3 - 0.05 < on_table.mean() < 1 / 3 + 0.15  # more often where there is more room
     x = poses[on_table, 0]
     assert scene.table[0] <= x.min() and x.max() <= scene.table[1]
     x = poses[~on_table, 0]
