@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from skillgym_envs.tabletop.robot import FURNITURE
 from skillgym_envs.tabletop.scenes import BUTTON_RANGE, DRAWER_RANGE, SWITCH_RANGE, Scene
@@ -40,7 +41,7 @@ Rgba = Sequence[float]
 Span = tuple[float, float]
 
 
-def glow_positions(scene: Scene) -> np.ndarray:
+def glow_positions(scene: Scene) -> NDArray[np.float64]:
     """Where the glows are when on, shape (2, 3): bulb, LED."""
     return np.array([(scene.lever, 0.16, _BULB_HEIGHT), (scene.button, 0.16, _LED_HEIGHT)])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import mujoco
-import numpy as np
 
 from skillgym_envs.tabletop.furniture import PARTS, add_furniture
 from skillgym_envs.tabletop.robot import (
@@ -99,7 +98,7 @@ def _add_surroundings(spec: mujoco.MjSpec) -> None:
     spec.worldbody.add_camera(
         name="static",
         pos=_STATIC_CAMERA,
-        quat=camera_quat(np.array(_STATIC_X), np.array(_STATIC_Y)),
+        quat=camera_quat(_STATIC_X, _STATIC_Y),
         fovy=10.0,
     )
 

@@ -6,8 +6,11 @@ zeros of its last two joints.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from skillgym_envs.core.assets import robotics_assets
 
@@ -49,6 +52,7 @@ _FINGER_RATE, _FINGER_DAMPING = 24.0, 200.0  # [1/s, N s/m]
 # its servo is stiff, so these have the inertia of a drive, and the force for the same acceleration.
 _FINGER_ARMATURE = 0.6  # [kg]
 _CLOSING_FORCE, _OPENING_FORCE = 200.0, 14.0  # [N]
+_CAMERA_X, _CAMERA_Y = (-0.000796, 1.0, 0.0), (0.963558, 0.000767, -0.267499)
 _WHITE, _GREY, _DARK = (0.93, 0.93, 0.92, 1.0), (0.35, 0.36, 0.38, 1.0), (0.16, 0.16, 0.17, 1.0)
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
 _MESH = mujoco.mjtGeom.mjGEOM_MESH
@@ -109,7 +113,6 @@ def _add_hand(spec: mujoco.MjSpec, wrist: mujoco.MjsBody) -> None:
     hand = wrist.add_body(name="arm:hand", pos=[0.0, 0.0, 0.107], quat=quat, gravcomp=1.0)
     _add_link(spec, hand, "hand", 0.81, _WHITE)
     hand.add_site(name=TCP_SITE, pos=[0.0, 0.0, 0.14], size=[0.004] * 3, group=4)
-    camera_x, camera_y = np.array([-0.000796, 1.0, 0.0]), np.array([0.963558, 0.000767, -0.267499])
     hand.add_geom(  # the camera's housing, to be seen
         type=_BOX, pos=[-0.1, 0.0, -0.01], size=[0.012, 0.045, 0.012], mass=0.2, rgba=_DARK,
         contype=0, conaffinity=0, group=2,
@@ -117,7 +120,7 @@ def _add_hand(spec: mujoco.MjSpec, wrist: mujoco.MjsBody) -> None:
     hand.add_camera(
         name="gripper",
         pos=[-0.1, 0.0, 0.0],
-        quat=_camera_quat(camera_x, camera_y),
+        quat=camera_quat(_CAMERA_X, _CAMERA_Y),
         fovy=75.0,
     )
     for name, side in zip(FINGER_JOINTS, (1.0, -1.0), strict=True):
@@ -186,14 +189,11 @@ def _add_servo(
     )
 
 
-def _camera_quat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Quaternion of a camera whose image has these axes."""
-    x = x / np.linalg.norm(x)
-    y = y - x * (x @ y)
-    y = y / np.linalg.norm(y)
+def camera_quat(x: Sequence[float], y: Sequence[float]) -> NDArray[np.float64]:
+    """Quaternion (4,) of a camera whose picture has these axes, x (3,) and y (3,)."""
+    right, up = np.array(x) / np.linalg.norm(x), np.array(y)
+    up -= right * (right @ up)
+    up /= np.linalg.norm(up)
     quat = np.empty(4)
-    mujoco.mju_mat2Quat(quat, np.column_stack((x, y, np.cross(x, y))).ravel())
+    mujoco.mju_mat2Quat(quat, np.column_stack((right, up, np.cross(right, up))).ravel())
     return quat
-
-
-camera_quat = _camera_quat
