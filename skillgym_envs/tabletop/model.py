@@ -26,6 +26,9 @@ from skillgym_envs.tabletop.scenes import (
 
 TIMESTEP = 1.0 / 240.0
 
+CONTACT_GAP = 0.002
+"""A block that is this near to something counts as touching it [m]."""
+
 TOUCHABLE = ("robot", "floor", *PARTS, *COLOURS)
 """What a block may touch: columns of the contact readings."""
 
@@ -118,6 +121,8 @@ def _add_blocks(spec: mujoco.MjSpec, scene: Scene) -> None:
             contype=BLOCK,
             conaffinity=FURNITURE | BLOCK,
             condim=4,
+            # Bullet reports contacts a little before they press; so do these, without a force.
+            gap=CONTACT_GAP,
         )
 
 
