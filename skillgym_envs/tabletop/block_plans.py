@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from skillgym_envs.tabletop.furniture_plans import Plan
@@ -142,10 +140,10 @@ def _drag(colour: str, sign: float) -> Plan:
     return plan
 
 
-def _put(manner: Manner, spot: Callable[[View], Array], tilt: float, view: View) -> list[Phase]:
+def _put(manner: Manner, spot: Place, tilt: float, view: View) -> list[Phase]:
     """Carry the held block to a place and leave it there."""
-    grip = _Hand(manner, _FORWARD, tilt)
-    offset = view.tcp - view.block(held_block(view))
+    grip, colour = _Hand(manner, _FORWARD, tilt), held_block(view)
+    offset = view.tcp - view.block(colour)
     offset[:2] = 0.0
 
     def at(v: View) -> Array:
@@ -154,9 +152,14 @@ def _put(manner: Manner, spot: Callable[[View], Array], tilt: float, view: View)
     def above(v: View) -> Array:
         return at(v) + 0.12 * grip.back
 
+    arrived = near(at, 0.006)
+
+    def down(v: View) -> bool:  # it may have slipped in the hand, and be there earlier
+        return arrived(v) or bool(v.block(colour)[2] < spot(v)[2])
+
     return [
         grip.phase("carry", above, CLOSED, near(above, 0.012), patience=90),
-        grip.phase("put down", at, CLOSED, near(at, 0.006), 0.6),
+        grip.phase("put down", at, CLOSED, down, 0.6),
         *grip.release(),
     ]
 
@@ -171,17 +174,14 @@ def place_in_slider(manner: Manner, scene: Scene, view: View) -> list[Phase]:
     room = [min([abs(x - other) for other in others], default=1.0) for x in spots]
     good = [x for x, free in zip(spots, room, strict=True) if free > min(0.1, max(room) - 1e-9)]
     x = good[len(good) // 2] + 2.0 * manner.contact[0]
-    spot = np.array([x, 0.085, BLOCK_HEIGHT + 0.003])
-    return _put(manner, lambda v: spot, _CABINET_TILT, view)
+    spot = fixed(x, 0.085, BLOCK_HEIGHT + 0.003)
+    return _put(manner, spot, _CABINET_TILT, view)
 
 
 def place_in_drawer(manner: Manner, scene: Scene, view: View) -> list[Phase]:
     """Put the held block into the open drawer."""
-    x = scene.drawer + 10.0 * manner.contact[0]
-
-    def spot(v: View) -> Array:
-        return np.array([x, -0.05 - v.joint("drawer"), _DRAWER_FLOOR + BLOCK_WIDTH / 2 + 0.004])
-
+    x, y = scene.drawer + 10.0 * manner.contact[0], -0.05 - view.joint("drawer")
+    spot = fixed(x, y, _DRAWER_FLOOR + BLOCK_WIDTH / 2 + 0.004)
     return _put(manner, spot, 0.0, view)
 
 

@@ -14,7 +14,7 @@ from skillgym_envs.tabletop.scenes import COLOURS, DRAWER_RANGE, SWITCH_RANGE, S
 from skillgym_envs.tabletop.tasks import TASK_SETS
 
 _FURNITURE_SHARE = 0.75  # of the tasks that are drawn
-_NEAR = 0.04  # joints of the furniture this near to an end of their way are there [m]
+_DRAWER_OPEN = DRAWER_RANGE - 0.04  # far enough to reach in [m]
 
 
 class PlayExpert(TabletopExpert):
@@ -64,18 +64,14 @@ class PlayExpert(TabletopExpert):
 
 
 def furniture_tasks(view: View, scene: Scene) -> list[str]:
-    """Tasks of the furniture that can be done now."""
-    tasks = ["turn_on_led"]
+    """Tasks of the furniture that can be done now: each part away from where it is, the button."""
+    tasks = ["turn_on_led"]  # or off: the button is pressed either way
     for joint, length, forth, back in (
         ("slide", scene.door_range, "move_slider_left", "move_slider_right"),
         ("drawer", DRAWER_RANGE, "open_drawer", "close_drawer"),
         ("switch", SWITCH_RANGE, "turn_on_lightbulb", "turn_off_lightbulb"),
     ):
-        position = view.joint(joint)
-        if position < _NEAR:
-            tasks.append(forth)
-        if position > length - _NEAR:
-            tasks.append(back)
+        tasks.append(forth if view.joint(joint) < length / 2 else back)
     return tasks
 
 
@@ -93,7 +89,7 @@ def block_tasks(view: View, scene: Scene) -> list[str]:
             tasks.append(f"push_{colour}_block_{'left' if spot[0] > 0.15 else 'right'}")
         elif in_reach_in_cabinet(view, colour, scene):
             tasks.append(f"lift_{colour}_block_slider")
-        elif spot[1] < -0.2 and spot[2] > 0.35 and view.joint("drawer") > DRAWER_RANGE - _NEAR:
+        elif spot[1] < -0.2 and spot[2] > 0.35 and view.joint("drawer") > _DRAWER_OPEN:
             tasks.append(f"lift_{colour}_block_drawer")
     return tasks
 
@@ -109,7 +105,7 @@ def in_reach_in_cabinet(view: View, colour: str, scene: Scene) -> bool:
 
 def _places(view: View) -> list[str]:
     tasks = ["place_in_slider"]
-    if view.joint("drawer") > DRAWER_RANGE - _NEAR:
+    if view.joint("drawer") > _DRAWER_OPEN:
         tasks.append("place_in_drawer")
     if any(on_table(view, colour) for colour in COLOURS):
         tasks.append("stack_block")

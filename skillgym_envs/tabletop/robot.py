@@ -167,7 +167,7 @@ def _add_finger(spec: mujoco.MjSpec, hand: mujoco.MjsBody, name: str, side: floa
                 condim=4,
                 friction=[friction, 0.005, 0.0001],
                 solref=[0.01, 1.0],
-                solimp=[0.98, 0.999, 0.001, 0.5, 2.0],
+                solimp=[0.995, 0.999, 0.001, 0.5, 2.0],  # what is held slips little
                 group=2,
             )
 
