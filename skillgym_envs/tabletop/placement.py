@@ -23,7 +23,7 @@ from skillgym_envs.tabletop.scenes import (
 Floats = NDArray[np.float64]
 
 _TRIES = 1000
-_GAP = 0.002  # between blocks [m]
+_GAP = 0.005  # between blocks, more than `CONTACT_GAP` of both [m]
 
 
 class InvalidState(SkillgymError, ValueError):
@@ -74,7 +74,7 @@ def random_blocks(rng: np.random.Generator, scene: Scene) -> Floats:
     Raises:
         NoRoom: If the blocks do not fit, which does not happen in the four scenes.
 
-    Deviation: blocks count as apart when their outlines are 2 mm apart seen from above; the
+    Deviation: blocks count as apart when their outlines are 5 mm apart seen from above; the
     reference asks Bullet for contacts after one physics step.
     """
     lengths = np.array([BLOCK_LENGTHS[scene.sizes[colour]] for colour in COLOURS])

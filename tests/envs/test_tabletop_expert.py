@@ -51,7 +51,7 @@ def completed(tasks: tuple[str, ...], seed: int) -> tuple[str, ...]:
     ],
 )
 def test_chains(tasks):
-    """The success rates are in `benchmarks/results/tabletop_expert.csv`."""
+    """One success of three; `python -m benchmarks.tabletop_experts` measures the rates."""
     assert any(completed(tasks, seed) == tasks for seed in range(3))
 
 
