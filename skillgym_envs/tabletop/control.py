@@ -22,6 +22,9 @@ MAX_TURN = 0.05
 _MAX_CHANGE = 2.0 / 30.0 / 0.57
 _DAMPING = 0.02**2 * np.eye(6)
 _HOMEWARD = 0.1  # share of the way to the home posture, in the null space
+# From the nine products of two vectors' numbers to their cross product.
+_CROSS = np.zeros((9, 3))
+_CROSS[[5, 7], 0], _CROSS[[6, 2], 1], _CROSS[[1, 3], 2] = (1.0, -1.0), (1.0, -1.0), (1.0, -1.0)
 _HOME, _LOWER, _UPPER = np.array(HOME), np.array(LOWER), np.array(UPPER)
 
 
@@ -33,13 +36,10 @@ def site_jacobian(anchors: Array, axes: Array, site: Array) -> Array:
         axes: Directions of the axes, shape (N, 7, 3).
         site: Position of the site [m], shape (N, 3).
     """
-    xp = namespace(axes)
     arm = site[:, None, :] - anchors
     # A cross product by hand: the library's takes as long as everything else here.
-    ax, ay, az = (axes[..., index] for index in range(3))
-    rx, ry, rz = (arm[..., index] for index in range(3))
-    parts = (ay * rz - az * ry, az * rx - ax * rz, ax * ry - ay * rx, ax, ay, az)
-    return xp.stack(parts, axis=-1)
+    products = (axes[..., :, None] * arm[..., None, :]).reshape(*axes.shape[:-1], 9)
+    return namespace(axes).concat([products @ like(_CROSS, axes), axes], axis=-1)
 
 
 def joint_targets(

@@ -40,30 +40,42 @@ def rotated(quat: Array, vector: Array) -> Array:
     return quat_product(quat_product(quat, pure), conjugate(quat))[..., 1:]
 
 
+# Rows: products of cos and sin (c, s) of half the angles: ccc, ccs, csc, css, scc, scs, ssc, sss.
+_OF_EULER = np.zeros((8, 4))
+_OF_EULER[[0, 7], 0] = 1.0, 1.0
+_OF_EULER[[4, 3], 1] = 1.0, -1.0
+_OF_EULER[[2, 5], 2] = 1.0, 1.0
+_OF_EULER[[1, 6], 3] = 1.0, -1.0
+
+
 def quat_of_euler(euler: Array) -> Array:
     """Quaternions (..., 4) of Euler angles (..., 3)."""
-    xp = namespace(euler)
+    xp, shape = namespace(euler), euler.shape[:-1]
     half = 0.5 * euler
-    cos, sin = xp.cos(half), xp.sin(half)
-    ca, cb, cc = (cos[..., index] for index in range(3))
-    sa, sb, sc = (sin[..., index] for index in range(3))
-    parts = (
-        ca * cb * cc + sa * sb * sc,
-        sa * cb * cc - ca * sb * sc,
-        ca * sb * cc + sa * cb * sc,
-        ca * cb * sc - sa * sb * cc,
-    )
-    return xp.stack(parts, axis=-1)
+    pairs = xp.stack([xp.cos(half), xp.sin(half)], axis=-1)  # (..., 3, 2)
+    roll, pitch, yaw = pairs[..., 0, :], pairs[..., 1, :], pairs[..., 2, :]
+    products = (roll[..., :, None] * pitch[..., None, :]).reshape(*shape, 4)
+    products = (products[..., :, None] * yaw[..., None, :]).reshape(*shape, 1, 8)
+    return (products @ like(_OF_EULER, euler))[..., 0, :]
+
+
+# Columns: numerators and denominators of the tangents of roll and yaw, the sine of the pitch.
+_SQUARES = np.zeros((4, 4, 5))
+_SQUARES[2, 3, 0] = _SQUARES[0, 1, 0] = _SQUARES[1, 2, 1] = _SQUARES[0, 3, 1] = 2.0
+_SQUARES[range(4), range(4), 2] = 1.0, -1.0, -1.0, 1.0
+_SQUARES[range(4), range(4), 3] = 1.0, 1.0, -1.0, -1.0
+_SQUARES[0, 2, 4], _SQUARES[1, 3, 4] = 2.0, -2.0
+_TO_EULER = _SQUARES.reshape(16, 5)
 
 
 def euler_of_quat(quat: Array) -> Array:
     """Euler angles (..., 3) of unit quaternions (..., 4)."""
     xp = namespace(quat)
-    w, x, y, z = (quat[..., index] for index in range(4))
-    roll = xp.atan2(2.0 * (y * z + w * x), w * w - x * x - y * y + z * z)
-    pitch = xp.asin((2.0 * (w * y - x * z)).clip(-1.0, 1.0))
-    yaw = xp.atan2(2.0 * (x * y + w * z), w * w + x * x - y * y - z * z)
-    return xp.stack([roll, pitch, yaw], axis=-1)
+    squares = (quat[..., :, None] * quat[..., None, :]).reshape(*quat.shape[:-1], 1, 16)
+    parts = (squares @ like(_TO_EULER, quat))[..., 0, :]
+    turns = xp.atan2(parts[..., :2], parts[..., 2:4])  # roll, yaw
+    pitch = xp.asin(parts[..., 4:].clip(-1.0, 1.0))
+    return xp.concat([turns[..., :1], pitch, turns[..., 1:]], axis=-1)
 
 
 def rotation_vector(quat: Array) -> Array:
