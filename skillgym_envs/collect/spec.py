@@ -110,8 +110,9 @@ def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
     from skillgym_envs.kitchen.datasets import DATASETS as KITCHEN
     from skillgym_envs.maze.datasets import DATASETS as MAZE
     from skillgym_envs.office.datasets import DATASETS as OFFICE
+    from skillgym_envs.tabletop.datasets import DATASETS as TABLETOP
 
-    return {**KITCHEN, **MAZE, **FETCH, **OFFICE}
+    return {**KITCHEN, **MAZE, **FETCH, **OFFICE, **TABLETOP}
 
 
 def dataset_spec(name: str, seed: int = 0) -> DatasetSpec:
