@@ -65,7 +65,7 @@ def test_demonstrations_become_a_model_and_the_model_an_agent(
         *("--final-episodes", "1", "--agent", *small),
     ]
     assert cli.main(command) == 0
-    run = tmp_path / "runs" / "skild-kitchen-kbts-kitchen-seed0"
+    run = tmp_path / "runs" / "skild-kitchen-kbts-kitchen-v0-seed0"
     assert json.loads((run / "result.json").read_text())["episodes"] == 1
     config = json.loads((run / "config.json").read_text())
     assert config["options"] == {"tasks": "kbts", "ordered": True}
