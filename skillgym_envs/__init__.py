@@ -2,8 +2,7 @@
 
 Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0`, `skillgym/Maze-v0`,
 `skillgym/Office-v0`, `skillgym/Tabletop-v0`, and the Fetch tasks `skillgym/FetchPlace-v0`,
-`FetchPyramidStack`,
-`FetchCleanUp`, `FetchSlipperyPush`, `FetchHook` and `FetchComplexHook`.
+`FetchPyramidStack`, `FetchCleanUp`, `FetchSlipperyPush`, `FetchHook` and `FetchComplexHook`.
 """
 
 from __future__ import annotations
