@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from skillgym.pretraining.config import TrainerConfig
+from skillgym.skills.ptgm.config import KITCHEN_GOAL, PtgmConfig
 from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
 
 if TYPE_CHECKING:
@@ -68,6 +69,17 @@ class FlatPretraining(Pretraining):
     model: FlatPriorConfig = field(default_factory=FlatPriorConfig)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PtgmPretraining(Pretraining):
+    """A goal-based model: codebook, goal prior and low-level policy.
+
+    Attributes:
+        model: Settings of the model.
+    """
+
+    model: PtgmConfig = field(default_factory=PtgmConfig)
+
+
 PRESETS: dict[str, tuple[str, Pretraining]] = {
     preset.name: (text, preset)
     for text, preset in (
@@ -104,6 +116,10 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
                 dataset="skillgym/fetch/hook-v0",
                 world="skillgym/FetchHook-v0",
             ),
+        ),
+        (
+            "goal codes of the kitchen (PTGM)",
+            PtgmPretraining(name="ptgm-kitchen", model=PtgmConfig(goal=KITCHEN_GOAL)),
         ),
     )
 }
@@ -165,11 +181,14 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
 
 def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     """The untrained model of a preset for an environment."""
+    from skillgym.skills.ptgm import Ptgm
     from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl
 
     kind: type[SkillModule] = FlatPrior
     if isinstance(preset, SpirlPretraining):
         kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
+    elif isinstance(preset, PtgmPretraining):
+        kind = Ptgm
     config = preset.model  # type: ignore[attr-defined]
     spaces = env.observation_space, env.action_space
     model = kind.create(*spaces, config, seed=preset.trainer.seed)

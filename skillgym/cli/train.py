@@ -35,7 +35,7 @@ def main(
     """Train an agent. The same command goes on with a run that was stopped or killed.
 
     Args:
-        method: Preset: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac or sac.
+        method: Preset: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm or ptgm-ppo.
         world: World to train in.
         env: Keywords of the world, for example tasks=misaligned ordered=true.
         skill_model: Name or folder of a skill model in place of the preset's own.

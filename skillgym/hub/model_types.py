@@ -15,6 +15,7 @@ _ENTRY_POINTS = {
     "spirl_cl": "skillgym.skills.spirl:ClosedLoopSpirl",
     "spirl_ol": "skillgym.skills.spirl:OpenLoopSpirl",
     "flat_prior": "skillgym.skills.spirl:FlatPrior",
+    "ptgm": "skillgym.skills.ptgm:Ptgm",
 }
 
 

@@ -1,7 +1,9 @@
-"""The methods of the SPiRL paper as presets of the same parts: environments and agents.
+"""The methods of the papers as presets of the same parts: environments and agents.
 
-Paper: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
-Sec. 4.2; arXiv:2010.11944. Numbers are those of the authors' kitchen configurations.
+Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
+Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
+Sample-Efficient Reinforcement Learning" (`ptgm`, `ptgm-ppo`). Numbers are those of the authors'
+kitchen configurations.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from typing import Any, Literal
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.nn.mlp import LEAKY_SLOPE
+from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.errors import UnknownPreset
+from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorSkillActions
@@ -48,6 +53,8 @@ class AgentPreset:
         critic_arch: Hidden layers of the critics.
         learning_starts: Actions before the first update; skills if the actions are skills.
         buffer_size: Transitions that are kept.
+        algorithm: Class of the agent. `PriorPPO` has no critics' targets and no replay: of the
+            fields it takes the skill model and the start only.
     """
 
     title: str
@@ -60,6 +67,7 @@ class AgentPreset:
     critic_arch: tuple[int, ...] = DEEP
     learning_starts: int = 1_000
     buffer_size: int = 1_000_000
+    algorithm: type[BaseAlgorithm] = PriorSAC
 
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
@@ -99,6 +107,17 @@ PRESETS: dict[str, AgentPreset] = {
         start="random",
         objective="entropy",
         **_FLAT,  # type: ignore[arg-type]
+    ),
+    "ptgm": AgentPreset(
+        title="goal codes, prior-regularised",
+        skill_model="ptgm-kitchen",
+        alpha=SKILL_ALPHA,
+        algorithm=DiscretePriorSAC,
+    ),
+    "ptgm-ppo": AgentPreset(
+        title="goal codes, PPO with the divergence in the reward",
+        skill_model="ptgm-kitchen",
+        algorithm=PriorPPO,
     ),
 }
 
@@ -147,16 +166,18 @@ def make_agent(
     env: VecEnv | gym.Env[Any, Any],
     seed: int | None = None,
     **overrides: Any,
-) -> PriorSAC:
-    """The agent of a method.
+) -> Any:
+    """The agent of a method, of the class `preset.algorithm`.
 
     Args:
         preset: The method.
         env: Its environment or environments, for example of `make_env`.
         seed: Seed of the agent and of the environments.
-        overrides: Keywords of `PriorSAC` in place of the preset's.
+        overrides: Keywords of the algorithm in place of the preset's.
     """
     preset = find_preset(preset)
+    if preset.algorithm is PriorPPO:
+        return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
     policy, policy_kwargs = "SkillPriorPolicy", {"critic_arch": preset.critic_arch}
     if preset.start == "random":
         policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
@@ -170,12 +191,14 @@ def make_agent(
         "replay_buffer_kwargs": {"handle_timeout_termination": preset.bootstrap_time_limits},
         "policy_kwargs": policy_kwargs,
     }
-    return PriorSAC(policy, env, seed=seed, **{**keywords, **overrides})
+    if preset.algorithm is DiscretePriorSAC:
+        del keywords["kl"]  # its divergence is exact, and there is no other objective
+    return preset.algorithm(policy, env, seed=seed, **{**keywords, **overrides})
 
 
 def load_agent(
     preset: str | AgentPreset, path: str | Path, env: VecEnv | gym.Env[Any, Any] | None = None
-) -> PriorSAC:
+) -> Any:
     """A saved agent of a method.
 
     Args:
@@ -183,8 +206,7 @@ def load_agent(
         path: File that its `save` wrote.
         env: Its environments; without, it can only predict.
     """
-    find_preset(preset)
-    return PriorSAC.load(path, env=env)
+    return find_preset(preset).algorithm.load(path, env=env)
 
 
 def _random_networks(preset: AgentPreset) -> dict[str, Any]:

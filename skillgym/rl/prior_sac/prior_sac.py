@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import TanhPrior
-from skillgym.rl.errors import ForeignPrior, NormalizedObservations
 from skillgym.rl.prior_sac import losses
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
-from skillgym.rl.prior_sac.priors import find_prior, frozen_copy, sha256
+from skillgym.rl.prior_sac.priors import frozen_prior
 
 KLS = ("sampled", "analytic", None)
 
@@ -112,20 +111,16 @@ class PriorSAC(SAC):
 
     def _setup_prior(self) -> None:
         """Find the prior, freeze a copy, and check that the agent was trained with this one."""
-        source, name = find_prior(self.prior_source, self.env, self.prior_reference)
-        if source is None:
-            return
-        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
-            raise NormalizedObservations
-        tanh_prior = TanhPrior(source, self.action_space, self.latent_scale)  # type: ignore[arg-type]
-        self.prior = frozen_copy(tanh_prior, self.device)
-        if self.kl == "analytic":
+        self.prior, self.prior_reference = frozen_prior(
+            self.prior_source,
+            self.env,
+            self.prior_reference,
+            self.device,
+            self._vec_normalize_env,
+            lambda prior: TanhPrior(prior, self.action_space, self.latent_scale),  # type: ignore[arg-type]
+        )
+        if self.prior is not None and self.kl == "analytic":
             check_prior(self.prior, self.observation_space, self.action_space)
-        digest = sha256(self.prior)
-        if self.prior_reference is None:
-            self.prior_reference = {"skill_model": name, "sha256": digest}
-        elif digest != self.prior_reference["sha256"]:
-            raise ForeignPrior(name, digest, self.prior_reference["sha256"])
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "prior"]
