@@ -200,7 +200,7 @@ class Experiment:
         )
 
     def _evaluation(self, monitor: TrainingMonitor, env: Any) -> None:
-        policy = stochastic_policy(monitor.model)  # type: ignore[arg-type]
+        policy = stochastic_policy(monitor.model)
         episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
         for name, value in episodes.metrics().items():
             monitor.logger.record(name, value)
@@ -220,7 +220,7 @@ class Experiment:
         monitor.logger.dump(monitor.control_steps)
 
     def _save(self, monitor: TrainingMonitor) -> None:
-        self._save_agent(monitor.model, monitor)  # type: ignore[arg-type]
+        self._save_agent(monitor.model, monitor)
 
     def _save_agent(self, agent: BaseAlgorithm, monitor: TrainingMonitor) -> None:
         state = {"control_steps": monitor.control_steps, "seconds": monitor.seconds}

@@ -13,8 +13,8 @@ class UnusablePrior(SkillgymError, ValueError):
     def __init__(self, problem: str, expected: str = "Gaussian") -> None:
         super().__init__(
             f"Got a prior {problem}, expected a network that maps observations to a {expected} "
-            "over the skills of the environment; use the skill model's own prior, or 'MlpPolicy' for "
-            "other kinds of priors."
+            "over the skills of the environment; use the skill model's own prior, or 'MlpPolicy' "
+            "for other kinds of priors."
         )
 
 

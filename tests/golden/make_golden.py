@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from skillgym.hub import save_skill
 from skillgym.skills.base import SkillModule
-from tests.skills.models import MODELS, OBSERVATION_SIZE, random_batch, small_model
+from tests.skills.models import MODELS, OBSERVATION_SIZE, random_batch, random_skills, small_model
 
 DIRECTORY = Path(__file__).parent
 
@@ -25,11 +25,8 @@ def outputs(model: SkillModule, obs: np.ndarray, skill: np.ndarray) -> dict[str,
     actions = [model.act(obs, state, t) for t in range(model.max_steps)]
     with torch.no_grad():
         prior = model.prior(torch.from_numpy(obs))
-    found = {
-        "actions": np.stack(actions, axis=1),
-        "prior_mean": prior.mean.numpy(),
-        "prior_log_std": prior.log_std.numpy(),
-    }
+    parameters = {f"prior_{name}": value.numpy() for name, value in vars(prior).items()}
+    found = {"actions": np.stack(actions, axis=1), **parameters}
     # safetensors writes the memory of an array as it lies, without regard to its strides
     return {name: np.ascontiguousarray(array) for name, array in found.items()}
 
@@ -39,7 +36,8 @@ def main() -> None:
     for cls in MODELS:
         target = DIRECTORY / f"{cls.type_tag}-{sys.argv[1]}"
         if target.exists():
-            raise SystemExit(f"{target} exists; golden checkpoints are never changed.")
+            print(f"{target} exists; golden checkpoints are never changed.")
+            continue
         model, generator = small_model(cls), torch.Generator().manual_seed(0)
         optimizer = torch.optim.Adam(model.parameters(), 1e-2)
         for seed in range(20):
@@ -48,7 +46,7 @@ def main() -> None:
             optimizer.step()
         rng = np.random.default_rng(0)
         obs = rng.normal(size=(3, OBSERVATION_SIZE)).astype(np.float32)
-        skill = rng.normal(size=(3, *(model.skill_space.shape or ()))).astype(np.float32)
+        skill = random_skills(model, rng, 3).astype(model.skill_space.dtype)
         save_skill(model.eval(), target, world="toy")
         inputs = {"obs": obs, "skill": skill}
         save_file({**inputs, **outputs(model, obs, skill)}, target / "golden.safetensors")

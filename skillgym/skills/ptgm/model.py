@@ -184,11 +184,11 @@ class Ptgm(SkillModule):
             self._controller = FoldedMLP(self.policy.net)
         obs = np.asarray(obs, np.float32)
         seen = np.concatenate([obs[:, self._seen], state["goal"]], axis=1)
-        mean, log_std = np.split(self._controller(seen), 2, axis=1)
+        actions, log_std = np.split(self._controller(seen), 2, axis=1)
         if self.config.sample_actions:
-            std = np.exp(np.clip(log_std, LOG_STD_MIN, LOG_STD_MAX))
-            mean = mean + std * hashed_normal(seen, mean.shape[1])
-        return self.bounded(mean)
+            std = np.exp(np.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), dtype=np.float32)
+            actions = actions + std * hashed_normal(seen, actions.shape[1])
+        return self.bounded(actions)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles make their own controller."""

@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.spaces import Box
@@ -86,7 +85,7 @@ def read_published(
     return model.eval()
 
 
-def kitchen_spaces(observation_size: int, action_size: int) -> tuple[gym.Space[Any], ...]:
+def kitchen_spaces(observation_size: int, action_size: int) -> tuple[Box, Box]:
     """Spaces of the observations and actions that the authors' environment has."""
     return (
         Box(-np.inf, np.inf, (observation_size,), np.float32),
