@@ -100,7 +100,9 @@ class StubCodes(StubSkills):
     def __init__(self, num_codes: int = 4, max_steps: int = 5) -> None:
         super().__init__(max_steps)
         self.skill_space = Discrete(num_codes)  # type: ignore[assignment]
-        self.prior = CategoricalMLP(3, num_codes, 16, 2).eval()  # type: ignore[assignment]
+        prior = CategoricalMLP(3, num_codes, 16, 2).eval()
+        prior.net.head.bias.data.copy_(torch.linspace(1, 0, num_codes))  # prefers code 0
+        self.prior = prior  # type: ignore[assignment]
 
     def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> dict[str, NDArray[Any]]:
         return super().begin(obs, skill[:, None].astype(np.float32))

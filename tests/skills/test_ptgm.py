@@ -35,7 +35,7 @@ WORLD = KitchenWorld()
 def clusters(num_clusters: int = 5, size: int = 60) -> np.ndarray:
     """Points around well separated centres, (num_clusters * size, 4)."""
     rng = np.random.default_rng(0)
-    centers = 20 * np.eye(num_clusters)[:, :4] * np.arange(1, num_clusters + 1)[:, None]
+    centers = 20 * np.eye(num_clusters, 4) * np.arange(1, num_clusters + 1)[:, None]
     points = centers[:, None] + 0.1 * rng.normal(size=(num_clusters, size, 4))
     return points.reshape(-1, 4).astype(np.float32)
 
@@ -76,7 +76,7 @@ def test_too_few_states() -> None:
 
 def test_labels_are_nearest_by_angle_or_distance() -> None:
     codes = torch.tensor([[1.0, 0.0], [0.0, 1.0], [10.0, 9.0]])
-    goals = torch.tensor([[1.0, 0.9], [8.0, 0.1], [0.1, 5.0]])
+    goals = torch.tensor([[1.0, 0.9], [8.0, 3.0], [0.1, 5.0]])
     assert nearest_codes(goals, codes).tolist() == [2, 0, 1]
     assert nearest_codes(goals, codes, "euclidean").tolist() == [0, 2, 1]
 
@@ -152,7 +152,7 @@ def test_actions_sample_the_gaussian_and_repeat() -> None:
     model.policy.net.head.bias.data[3:] -= 3  # small deviations, so that little is clipped
     policy = Gaussian(policy.mean, policy.log_std - 3)
     actions = torch.from_numpy(model.act(obs, state, 0))
-    noise = ((actions - policy.mean) / policy.std)[(actions.abs() < 0.99).all(1)]
+    noise = ((actions - policy.mean) / policy.std)[policy.mean.abs() < 0.3]
     assert abs(noise.mean()) < 0.05 and abs(noise.std() - 1) < 0.05
     assert np.array_equal(actions, model.act(obs, state, 0))
     greedy = small_ptgm(sample_actions=False).eval()

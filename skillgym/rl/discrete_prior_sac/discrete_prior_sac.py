@@ -24,6 +24,8 @@ from skillgym.rl.discrete_prior_sac.losses import (
     values_of,
 )
 from skillgym.rl.discrete_prior_sac.policies import (
+    CategoricalActor,
+    DiscreteCritic,
     DiscreteSACPolicy,
     DiscreteSkillPriorPolicy,
     check_discrete_prior,
@@ -81,6 +83,9 @@ class DiscretePriorSAC(OffPolicyAlgorithm):
         "SkillPriorPolicy": DiscreteSkillPriorPolicy,
     }
     policy: DiscreteSACPolicy
+    actor: CategoricalActor
+    critic: DiscreteCritic
+    critic_target: DiscreteCritic
     prior: nn.Module
 
     def __init__(
@@ -244,7 +249,7 @@ class DiscretePriorSAC(OffPolicyAlgorithm):
         prior: Categorical = self.prior(observations.float())
         return prior
 
-    def _step(self, network: Any, loss: Tensor) -> None:
+    def _step(self, network: CategoricalActor | DiscreteCritic, loss: Tensor) -> None:
         network.optimizer.zero_grad()
         loss.backward()
         if self.max_grad_norm is not None:

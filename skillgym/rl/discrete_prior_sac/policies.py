@@ -99,6 +99,8 @@ class DiscreteCritic(BaseModel):
         n_critics: C.
     """
 
+    features_extractor: BaseFeaturesExtractor
+
     def __init__(
         self,
         observation_space: spaces.Space[Any],

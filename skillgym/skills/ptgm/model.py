@@ -186,7 +186,7 @@ class Ptgm(SkillModule):
         seen = np.concatenate([obs[:, self._seen], state["goal"]], axis=1)
         actions, log_std = np.split(self._controller(seen), 2, axis=1)
         if self.config.sample_actions:
-            std = np.exp(np.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), dtype=np.float32)
+            std = np.exp(log_std.clip(LOG_STD_MIN, LOG_STD_MAX)).astype(np.float32)
             actions = actions + std * hashed_normal(seen, actions.shape[1])
         return self.bounded(actions)
 
