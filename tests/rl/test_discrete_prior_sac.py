@@ -71,15 +71,15 @@ def categorical(*shape: int, seed: int = 0) -> Categorical:
 def test_expectations_are_what_samples_converge_to() -> None:
     policy, prior = categorical(3, 6), categorical(3, 6, seed=1)
     q_values = torch.randn(2, 3, 6)
-    many = Categorical(policy.log_probs.expand(200_000, 3, 6))
+    many = Categorical(policy.log_probs.expand(50_000, 3, 6))
     skills = many.sample(torch.Generator().manual_seed(0))  # (S, B)
-    smallest = q_values.min(0).values.expand(200_000, 3, 6)
+    smallest = q_values.min(0).values.expand(50_000, 3, 6)
     sampled = smallest.gather(-1, skills[..., None])[..., 0].mean(0)
-    torch.testing.assert_close(expected_value(policy, q_values), sampled, atol=0.02, rtol=0)
+    torch.testing.assert_close(expected_value(policy, q_values), sampled, atol=0.03, rtol=0)
     sampled = (many.log_prob(skills) - prior.log_probs.expand_as(many.log_probs).gather(
         -1, skills[..., None])[..., 0]).mean(0)  # fmt: skip
     exact = divergence(policy, prior, "policy-prior")
-    torch.testing.assert_close(exact, sampled, atol=0.02, rtol=0)
+    torch.testing.assert_close(exact, sampled, atol=0.03, rtol=0)
 
 
 def test_directions_of_the_divergence() -> None:
@@ -120,17 +120,17 @@ def test_values_of_the_executed_skills() -> None:
 
 
 def test_the_policy_starts_as_the_prior_and_warms_up_with_it() -> None:
-    agent = make_agent(learning_starts=600)
+    agent = make_agent(learning_starts=300)
     model = agent.env.get_attr("skill_model")[0]
     observations = torch.randn(50, 3)
     policy = agent.actor.distribution(observations)
     prior = model.prior(observations)
     assert torch.equal(policy.log_probs, prior.log_probs)
     assert divergence(policy, prior, "prior-policy").abs().max() == 0
-    agent.learn(600)
-    chosen = np.bincount(agent.replay_buffer.actions[:600, 0, 0], minlength=4) / 600
-    expected = model.prior(torch.as_tensor(agent.replay_buffer.observations[:600, 0])).probs
-    np.testing.assert_allclose(chosen, expected.mean(0).detach(), atol=0.06)
+    agent.learn(300)
+    chosen = np.bincount(agent.replay_buffer.actions[:300, 0, 0], minlength=4) / 300
+    expected = model.prior(torch.as_tensor(agent.replay_buffer.observations[:300, 0])).probs
+    np.testing.assert_allclose(chosen, expected.mean(0).detach(), atol=0.09)
 
 
 def test_the_replay_holds_the_executed_skill_with_its_own_states() -> None:
