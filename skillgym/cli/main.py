@@ -20,6 +20,7 @@ COMMANDS = {
     "worlds": "list the worlds, the skill environments and the bundled skill models",
     "describe": "tell every observation and action dimension of a world, with its unit and source",
     "collect": "make a dataset with a scripted expert",
+    "convert": "make a dataset from recordings of the original projects",
     "pretrain": "train a skill model (or a policy) from a dataset",
     "train": "train an agent with reinforcement learning",
     "evaluate": "measure a trained agent, or a skill model's prior",

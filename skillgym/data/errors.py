@@ -46,3 +46,23 @@ class UnreadableDataset(SkillgymError, OSError):
 
 class SimulatorVersionWarning(UserWarning):
     """A dataset was recorded with another MuJoCo version than the installed one."""
+
+
+class UntrustedPickle(SkillgymError, ValueError):
+    """A file can only be read by running code that it brings with it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"Got {path}, which is a pickle: reading it runs whatever code its maker put into it; "
+            "if you trust its origin, say so with trust=True (--trust)."
+        )
+
+
+class ForeignTrajectories(SkillgymError, ValueError):
+    """Recordings are not from the world that they are said to be from."""
+
+    def __init__(self, found: object, expected: object) -> None:
+        super().__init__(
+            f"Got trajectories whose observations and actions have the shapes {found}, expected "
+            f"{expected} of the world; name the world that they were recorded in."
+        )

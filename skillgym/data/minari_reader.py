@@ -23,8 +23,8 @@ from skillgym_envs.collect import registered_datasets
 def read_minari(source: str | Path) -> WindowDataset:
     """Read a Minari dataset into memory.
 
-    Flat observations are taken as they are; the dictionaries of `D4RL/kitchen/*-v2` are converted
-    to the kitchen's 60-D observation.
+    Flat observations are taken as they are, and of dictionaries the `state`; those of
+    `D4RL/kitchen/*-v2` are converted to the kitchen's 60-D observation.
 
     Args:
         source: Minari id, looked up in the local dataset folder, or the path of a dataset.
@@ -58,6 +58,8 @@ def read_minari(source: str | Path) -> WindowDataset:
 
 
 def _is_readable(space: spaces.Space[Any]) -> bool:
+    if isinstance(space, spaces.Dict) and "state" in space.spaces:
+        return _is_readable(space["state"])
     if isinstance(space, spaces.Dict):
         part = space.spaces.get("observation")
         return isinstance(part, spaces.Box) and part.shape == (D4RL_V2_WIDTH,)
@@ -65,6 +67,8 @@ def _is_readable(space: spaces.Space[Any]) -> bool:
 
 
 def _flat(observations: Any) -> npt.NDArray[np.floating[Any]]:
+    if isinstance(observations, dict) and "state" in observations:
+        return np.asarray(observations["state"])
     if isinstance(observations, dict):
         return from_d4rl_v2(observations["observation"])
     return np.asarray(observations)

@@ -91,7 +91,7 @@ class Report:
     videos: Sequence[Video] = ()
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()
-    environment: dict[str, Any] = field(default_factory=lambda: origin())
+    environment: dict[str, Any] = field(default_factory=origin)
 
     def write(self, path: Path) -> None:
         """Write the page.

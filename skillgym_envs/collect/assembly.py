@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import gymnasium as gym
 import minari
 from minari.data_collector import EpisodeBuffer
 from minari.namespace import create_namespace, list_local_namespaces
+from numpy.typing import NDArray
 
 import skillgym_envs
 from skillgym_envs.collect.episodes import Episode
@@ -47,11 +48,8 @@ def assemble(
     Raises:
         OSError: If it cannot be written, for example because there is too little space.
     """
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    _check_room(work, episodes)
-    with _datasets_root(work), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # optional fields that are left out
+
+    def build() -> None:
         dataset = _create(spec, episodes)
         dataset.storage.update_metadata(_metadata(spec, episodes, wall_seconds))
         dataset.storage.update_episode_metadata(
@@ -64,13 +62,48 @@ def assemble(
                 for e in episodes
             ]
         )
-    finished, final = work / spec.dataset_id, root / spec.dataset_id
+
+    arrays = [array for e in episodes for array in (e.observations, e.actions, e.rewards)]
+    return install(spec.dataset_id, root, work, arrays, len(episodes), build)
+
+
+def install(
+    dataset_id: str,
+    root: Path,
+    work: Path,
+    arrays: Iterable[NDArray[Any]],
+    num_episodes: int,
+    build: Callable[[], None],
+) -> Path:
+    """Let a dataset be built in a work folder, then move it to its place in one step.
+
+    Args:
+        dataset_id: Its Minari id.
+        root: Minari's dataset folder.
+        work: Folder on the same file system, for the unfinished dataset.
+        arrays: What will be written.
+        num_episodes: Number of episodes.
+        build: Makes the dataset; Minari's dataset folder is `work` meanwhile.
+
+    Returns:
+        The dataset's folder; one that was there is replaced.
+
+    Raises:
+        OSError: If it cannot be written, for example because there is too little space.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    _check_room(work, sum(array.nbytes for array in arrays), num_episodes)
+    with _datasets_root(work), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # optional fields that are left out
+        build()
+    finished, final = work / dataset_id, root / dataset_id
     for file in finished.rglob("*"):
         if file.is_file():
             with file.open("rb+") as stream:
                 os.fsync(stream.fileno())
     with _datasets_root(root):
-        namespace = str(Path(spec.dataset_id).parent)
+        namespace = str(Path(dataset_id).parent)
         if namespace not in list_local_namespaces():
             create_namespace(namespace)
     if final.exists():  # overwritten
@@ -79,10 +112,9 @@ def assemble(
     return final
 
 
-def _check_room(folder: Path, episodes: Sequence[Episode]) -> None:
+def _check_room(folder: Path, size: int, num_episodes: int) -> None:
     """Fail while nothing is written yet: HDF5 crashes the process when a disk runs full."""
-    arrays = sum(e.observations.nbytes + e.actions.nbytes + e.rewards.nbytes for e in episodes)
-    needed = int(1.2 * arrays) + len(episodes) * 2**15 + 2**16  # chunks are rounded up
+    needed = int(1.2 * size) + num_episodes * 2**15 + 2**16  # chunks are rounded up
     if hasattr(os, "posix_fallocate"):
         with tempfile.TemporaryFile(dir=folder) as file:
             os.posix_fallocate(file.fileno(), 0, needed)

@@ -89,7 +89,7 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
     agent = make_agent("spirl-cl", make_env("spirl-cl", skill_model=closed), device="cpu")
     assert linear_layers(agent.critic.qf0) == [(70, 256)] + [(256, 256)] * 5 + [(256, 1)]
     assert len(linear_layers(agent.actor)) == 8
-    assert (agent.target_divergence, agent.kl) == (5.0, "sampled")
+    assert (agent.target_divergence, agent.kl) == (2.5, "sampled")  # deviation: the paper has 5
     assert (agent.gamma, agent.tau) == (0.99, 0.005)
     assert (agent.batch_size, agent.learning_rate) == (256, 3e-4)
 

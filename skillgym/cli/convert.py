@@ -1,0 +1,33 @@
+"""`skillgym convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from skillgym.data.legacy import convert
+
+
+def main(
+    kind: tyro.conf.Positional[Literal["spirl", "skimo", "reskill", "calvin"]],
+    source: tyro.conf.Positional[Path],
+    dataset: tyro.conf.Positional[str],
+    *,
+    world: str | None = None,
+    trust: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Make a Minari dataset from recordings of an original project.
+
+    Args:
+        kind: Format: spirl (also SkiLD's; .h5 files), skimo (.gz), reskill (demos.npy), calvin (a
+            folder of .npz files).
+        source: File, or folder that is searched with all its sub-folders.
+        dataset: Minari id of the dataset, for example legacy/maze-v0.
+        world: Id of the world that the recordings are from; their shapes are checked.
+        trust: Read pickles (skimo, reskill), although reading runs whatever code is in them.
+        overwrite: Replace a dataset that was made from something else.
+    """
+    print(convert(source, kind, dataset, world, trust, overwrite))

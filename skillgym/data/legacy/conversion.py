@@ -1,0 +1,137 @@
+"""From trajectories of any format to a Minari dataset, complete or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import minari
+import numpy as np
+from gymnasium import spaces
+from minari.data_collector import EpisodeBuffer
+from minari.dataset.minari_storage import MinariStorage
+from minari.storage import get_dataset_path
+
+from skillgym.data.errors import ForeignTrajectories
+from skillgym.data.legacy.formats import Trajectory, read_trajectories
+from skillgym_envs.collect.assembly import install
+from skillgym_envs.collect.errors import DatasetExists
+
+
+def convert(
+    source: str | Path,
+    kind: str,
+    dataset_id: str,
+    world: str | None = None,
+    trust: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Make a Minari dataset from recordings of an original project.
+
+    Converting the same recordings again does nothing. With images, an observation is a dictionary
+    of `state` and `image`.
+
+    Args:
+        source: File or folder.
+        kind: Key of `skillgym.data.legacy.FORMATS`.
+        dataset_id: Id of the dataset, such as `legacy/maze-v0`.
+        world: Id of the world that the recordings are from; its spaces are checked, and stand in
+            the dataset.
+        trust: Whether to read pickles, which run code of their maker.
+        overwrite: Whether to replace a dataset that was made from something else.
+
+    Returns:
+        The dataset's folder in Minari's local folder.
+
+    Raises:
+        UntrustedPickle: If the format is a pickle and `trust` is not given.
+        UnreadableDataset: If the recordings are damaged or of another format.
+        ForeignTrajectories: If they do not fit the world.
+        DatasetExists: If the place is taken by something else.
+    """
+    trajectories = list(read_trajectories(source, kind, trust))
+    facts = {"converted_from": kind, "content_sha256": _digest(trajectories)}
+    root: Path = get_dataset_path()
+    final = root / dataset_id
+    if final.exists() and not overwrite:
+        if _has(final, facts):
+            return final
+        raise DatasetExists(final, ["its content"])
+    env = None if world is None else gym.make(world)
+    try:
+        observation_space, action_space = _spaces(trajectories, env)
+
+        def build() -> None:
+            dataset = minari.create_dataset_from_buffers(
+                dataset_id,
+                [_buffer(trajectory) for trajectory in trajectories],
+                env=env,
+                observation_space=observation_space,
+                action_space=action_space,
+                algorithm_name=kind,
+                description=f"Recordings in the format {kind!r}, converted by skillgym.",
+            )
+            dataset.storage.update_metadata(facts)
+
+        arrays = [array for each in trajectories for array in each if array is not None]
+        work = final.parent / f".{final.name}.converting"
+        install(dataset_id, root, work, arrays, len(trajectories), build)
+        shutil.rmtree(work, ignore_errors=True)
+        return final
+    finally:
+        if env is not None:
+            env.close()
+
+
+def _digest(trajectories: Sequence[Trajectory]) -> str:
+    digest = hashlib.sha256()
+    for trajectory in trajectories:
+        for array in trajectory:
+            if array is not None:
+                digest.update(f"{array.dtype}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _has(path: Path, facts: dict[str, str]) -> bool:
+    try:
+        metadata = MinariStorage.read_raw_metadata(path / "data")
+    except ValueError:
+        return False
+    return all(metadata.get(name) == value for name, value in facts.items())
+
+
+def _spaces(
+    trajectories: Sequence[Trajectory], env: gym.Env[Any, Any] | None
+) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """Observation and action space: those of the world, or without bounds."""
+    first = trajectories[0]
+    found = first.observations.shape[1:], first.actions.shape[1:]
+    state, action = (spaces.Box(-np.inf, np.inf, shape, np.float32) for shape in found)
+    if env is not None:
+        expected = env.observation_space.shape, env.action_space.shape
+        if found != expected:
+            raise ForeignTrajectories(found, expected)
+        state, action = env.observation_space, env.action_space  # type: ignore[assignment]
+    if first.images is None:
+        return state, action
+    image = spaces.Box(0, 255, first.images.shape[1:], np.uint8)
+    return spaces.Dict({"state": state, "image": image}), action
+
+
+def _buffer(trajectory: Trajectory) -> EpisodeBuffer:
+    steps = len(trajectory.actions)
+    observations: Any = trajectory.observations
+    if trajectory.images is not None:
+        observations = {"state": observations, "image": trajectory.images}
+    return EpisodeBuffer(
+        observations=observations,
+        actions=trajectory.actions,
+        rewards=list(trajectory.rewards),
+        terminations=[False] * steps,
+        truncations=[False] * (steps - 1) + [True],
+    )

@@ -1,0 +1,181 @@
+"""Readers of the files that the original projects distribute or record.
+
+Letters: `T` actions of a trajectory, `O` observation size, `A` action size. None of these files has
+the observation after the last action, so that this action (and its reward) is left out.
+"""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skillgym.data.errors import UnreadableDataset, UntrustedPickle
+
+
+class Trajectory(NamedTuple):
+    """One recorded trajectory.
+
+    Attributes:
+        observations: (T+1, O) float32.
+        actions: (T, A) float32.
+        rewards: (T,); zeros if none were recorded.
+        images: (T+1, height, width, 3) uint8, if there are any.
+    """
+
+    observations: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+    images: NDArray[np.uint8] | None = None
+
+
+Reader = Callable[[Path], Iterator[Trajectory]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of files.
+
+    Attributes:
+        what: What it is, in a few words.
+        files: Pattern of the files in a folder; a source may also be one file.
+        read: Reads a file (or a folder, if `files` is None).
+        pickled: Whether reading runs code that the file brings with it.
+    """
+
+    what: str
+    files: str | None
+    read: Reader
+    pickled: bool = False
+
+
+def read_trajectories(source: str | Path, kind: str, trust: bool = False) -> Iterator[Trajectory]:
+    """Read the trajectories of a file or folder, files in the order of their paths.
+
+    Args:
+        source: File, or folder that is searched with all its sub-folders.
+        kind: Key of `FORMATS`.
+        trust: Whether to read formats that are pickles: reading one runs whatever code its maker
+            put into it.
+
+    Yields:
+        Trajectories of at least one action.
+
+    Raises:
+        UntrustedPickle: If the format is a pickle and `trust` is not given.
+        UnreadableDataset: If there is no such file, or one is damaged or of another format.
+    """
+    source, form = Path(source), FORMATS[kind]
+    if form.pickled and not trust:
+        raise UntrustedPickle(source)
+    for path in _files(source, form):
+        with _explained(path, kind):
+            for trajectory in form.read(path):
+                if len(trajectory.actions):
+                    yield trajectory
+
+
+def _files(source: Path, form: Format) -> list[Path]:
+    found = [source] if source.exists() else []
+    if source.is_dir() and form.files is not None:
+        found = sorted(source.rglob(form.files))
+    if not found:
+        raise UnreadableDataset(source, "there is nothing of this kind", "check the path")
+    return found
+
+
+@contextmanager
+def _explained(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a damaged or foreign file causes into one sentence."""
+    try:
+        yield
+    except UnreadableDataset:
+        raise
+    except (
+        *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, ImportError),
+        *(IndexError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile),
+    ) as error:
+        problem = f"{type(error).__name__}: {error}".splitlines()[0]
+        remedy = f"check that it is a complete file of the format {kind!r}"
+        raise UnreadableDataset(path, problem, remedy) from error
+
+
+def _trajectory(
+    observations: ArrayLike,
+    actions: ArrayLike,
+    rewards: ArrayLike | None = None,
+    images: NDArray[np.uint8] | None = None,
+) -> Trajectory:
+    """A trajectory from T+1 rows of each: the last action and its reward are left out."""
+    states, moves = np.asarray(observations, np.float32), np.asarray(actions, np.float32)
+    if states.ndim != 2 or moves.ndim != 2 or len(states) != len(moves):
+        raise ValueError(f"observations {states.shape} and actions {moves.shape} do not fit")
+    earned = np.zeros(len(moves)) if rewards is None else np.asarray(rewards, np.float64).ravel()
+    if len(earned) != len(moves):
+        raise ValueError(f"{len(earned)} rewards for {len(moves)} actions")
+    return Trajectory(states, moves[:-1], earned[:-1], images)
+
+
+def _read_spirl(path: Path) -> Iterator[Trajectory]:
+    """HDF5 with groups `traj0`...: states, actions, pad_mask, perhaps rewards and images.
+
+    `pad_mask` is one before the first terminal row; this row is the last that belongs to the
+    trajectory (SPiRL's loader drops it, although its state was reached).
+    """
+    with h5py.File(path, "r") as file:
+        for index in range(int(file["traj_per_file"][()])):
+            group = file[f"traj{index}"]
+            length = min(int(np.sum(group["pad_mask"][:] > 0)) + 1, len(group["states"]))
+            rows = slice(0, length)
+            rewards = group["rewards"][rows] if "rewards" in group else None
+            images = group["images"][rows] if "images" in group else None
+            if images is not None and min(images.shape[1:3]) <= 2:  # placeholders
+                images = None
+            yield _trajectory(group["states"][rows], group["actions"][rows], rewards, images)
+
+
+def _read_skimo(path: Path) -> Iterator[Trajectory]:
+    """Gzipped pickle of a list of dictionaries with `obs`, `actions` and `dones`."""
+    with gzip.open(path, "rb") as file:
+        for item in pickle.load(file):
+            yield _trajectory(item["obs"], item["actions"])
+
+
+def _read_reskill(path: Path) -> Iterator[Trajectory]:
+    """NumPy object array of records with lists `obs` and `actions`."""
+    for item in np.load(path, allow_pickle=True):
+        record: Any = item if isinstance(item, Mapping) else vars(item)
+        yield _trajectory(np.stack(record["obs"]), np.stack(record["actions"]))
+
+
+def _read_calvin(path: Path) -> Iterator[Trajectory]:
+    """Folder with a file per time step and `ep_start_end_ids.npy`: a trajectory per session.
+
+    Observations are `robot_obs` (15) and `scene_obs` (24), actions the relative ones.
+    """
+    sessions = np.load(path / "ep_start_end_ids.npy").reshape(-1, 2)
+    for first, last in sessions.tolist():
+        states, actions = [], []
+        for step in range(first, last + 1):
+            with np.load(path / f"episode_{step:07d}.npz") as frame:
+                states.append(np.concatenate([frame["robot_obs"], frame["scene_obs"]]))
+                actions.append(frame["rel_actions"])
+        yield _trajectory(np.stack(states), np.stack(actions))
+
+
+FORMATS: dict[str, Format] = {
+    "spirl": Format("maze and office recordings of SPiRL and SkiLD (.h5)", "*.h5", _read_spirl),
+    "skimo": Format("data of SkiMo (.gz)", "*.gz", _read_skimo, pickled=True),
+    "reskill": Format("demonstrations of ReSkill (demos.npy)", "demos.npy", _read_reskill, True),
+    "calvin": Format("a split of CALVIN's play data, such as training/", None, _read_calvin),
+}
+"""What `skillgym convert` reads."""

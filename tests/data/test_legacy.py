@@ -1,0 +1,161 @@
+"""Recordings of the original projects, in their true formats, become Minari datasets."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+from pathlib import Path
+from typing import Any
+
+import h5py
+import minari
+import numpy as np
+import pytest
+
+from skillgym.cli import main as cli
+from skillgym.data import load_windows
+from skillgym.data.errors import ForeignTrajectories, UnreadableDataset, UntrustedPickle
+from skillgym.data.legacy import convert, read_trajectories
+from skillgym_envs.collect.errors import DatasetExists
+
+RNG = np.random.default_rng(0)
+STATES = RNG.normal(size=(8, 4)).astype(np.float32)
+ACTIONS = RNG.uniform(-1, 1, (8, 2)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def minari_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+
+
+def write_spirl(path: Path, valid: int = 7, images: int = 2, rewards: bool = False) -> None:
+    """One trajectory of eight rows, as SPiRL's samplers write it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["traj_per_file"] = 1
+        group = file.create_group("traj0")
+        group["states"], group["actions"] = STATES, ACTIONS
+        group["images"] = np.arange(8, dtype=np.uint8)[:, None, None, None] + np.zeros(
+            (8, images, images, 3), np.uint8
+        )
+        group["pad_mask"] = (np.arange(8) < valid).astype(np.float64)
+        if rewards:
+            group["rewards"] = np.arange(8.0)
+
+
+def write_skimo(path: Path) -> None:
+    items = [{"obs": STATES, "actions": ACTIONS, "dones": np.arange(8) == 7}] * 2
+    with gzip.open(path, "wb") as file:
+        pickle.dump(items, file)
+
+
+def write_reskill(path: Path) -> None:
+    demos = np.empty(2, object)
+    for index in range(2):
+        demos[index] = {"obs": list(STATES.astype(float)), "actions": list(ACTIONS.astype(float))}
+    np.save(path / "demos.npy", demos, allow_pickle=True)
+
+
+def write_calvin(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    robot, scene = RNG.normal(size=(8, 15)), RNG.normal(size=(8, 24))
+    actions = RNG.uniform(-1, 1, (8, 7))
+    for step in range(8):
+        np.savez(
+            folder / f"episode_{step + 100:07d}.npz",
+            rgb_static=np.zeros((4, 4, 3), np.uint8),
+            actions=np.zeros(7),
+            rel_actions=actions[step],
+            robot_obs=robot[step],
+            scene_obs=scene[step],
+        )
+    np.save(folder / "ep_start_end_ids.npy", np.array([[100, 102], [103, 107]]))
+    return np.concatenate([robot, scene], axis=1), actions
+
+
+def test_spirl_files_end_with_the_terminal_row(tmp_path: Path) -> None:
+    write_spirl(tmp_path / "b" / "rollout_0.h5", valid=7, rewards=True)
+    write_spirl(tmp_path / "a" / "rollout_1.h5", valid=4)
+    cut, whole = read_trajectories(tmp_path, "spirl")  # in the order of their paths
+    np.testing.assert_array_equal(whole.observations, STATES)
+    np.testing.assert_array_equal(whole.actions, ACTIONS[:7])
+    np.testing.assert_array_equal(whole.rewards, np.arange(7.0))
+    np.testing.assert_array_equal(cut.observations, STATES[:5])
+    assert whole.images is None  # two pixels are a placeholder
+    assert not cut.rewards.any()
+
+
+@pytest.mark.parametrize("kind", ["skimo", "reskill"])
+def test_pickles_are_read_only_if_trusted(tmp_path: Path, kind: str) -> None:
+    write_skimo(tmp_path / "maze.gz")
+    write_reskill(tmp_path)
+    with pytest.raises(UntrustedPickle, match="--trust"):
+        next(read_trajectories(tmp_path, kind))
+    first, second = read_trajectories(tmp_path, kind, trust=True)
+    for each in (first, second):
+        np.testing.assert_array_equal(each.observations, STATES)
+        np.testing.assert_array_equal(each.actions, ACTIONS[:7])
+
+
+def test_calvin_sessions_are_trajectories(tmp_path: Path) -> None:
+    states, actions = write_calvin(tmp_path)
+    first, second = read_trajectories(tmp_path, "calvin")
+    np.testing.assert_allclose(first.observations, states[:3], rtol=1e-6)
+    np.testing.assert_allclose(second.actions, actions[3:7], rtol=1e-6)
+
+
+@pytest.mark.parametrize("images", [2, 32])
+def test_conversion_is_repeatable_and_read_like_any_dataset(tmp_path: Path, images: int) -> None:
+    write_spirl(tmp_path / "data" / "rollout_0.h5", images=images)
+
+    def run(**options: Any) -> Path:
+        world = "skillgym/Maze-v0"
+        return convert(tmp_path / "data", "spirl", "legacy/maze-v0", world, **options)
+
+    path = run()
+    written = (path / "data" / "main_data.hdf5").stat().st_mtime_ns
+    assert run() == path
+    assert (path / "data" / "main_data.hdf5").stat().st_mtime_ns == written
+    windows = load_windows("legacy/maze-v0")
+    observations, actions = next(windows.batches(4, 7))
+    np.testing.assert_array_equal(observations[0], STATES)
+    np.testing.assert_array_equal(actions[0], ACTIONS[:7])
+    episode = minari.load_dataset("legacy/maze-v0")[0]
+    if images == 32:
+        assert episode.observations["image"].shape == (8, 32, 32, 3)
+        assert (episode.observations["image"][5] == 5).all()
+    write_spirl(tmp_path / "data" / "rollout_1.h5", valid=3, images=images)
+    with pytest.raises(DatasetExists, match="its content"):
+        run()
+    run(overwrite=True)
+    assert load_windows("legacy/maze-v0").num_episodes == 2
+    assert [each.name for each in path.parent.iterdir() if each.name.startswith(".")] == []
+
+
+def test_recordings_of_another_world_are_refused(tmp_path: Path) -> None:
+    write_spirl(tmp_path / "rollout_0.h5")
+    with pytest.raises(ForeignTrajectories, match=r"\(\(4,\), \(2,\)\)"):
+        convert(tmp_path, "spirl", "legacy/kitchen-v0", "skillgym/Kitchen-v0")
+
+
+def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableDataset, match="check the path"):
+        list(read_trajectories(tmp_path / "nowhere", "calvin"))
+    with pytest.raises(UnreadableDataset, match="nothing of this kind"):
+        list(read_trajectories(tmp_path, "spirl"))
+    (tmp_path / "half.h5").write_bytes(b"\x89HDF\r\n")
+    with pytest.raises(UnreadableDataset, match="'spirl'"):
+        list(read_trajectories(tmp_path, "spirl"))
+    (tmp_path / "half.gz").write_bytes(gzip.compress(b"\x80\x04}")[:-4])
+    with pytest.raises(UnreadableDataset, match="'skimo'"):
+        list(read_trajectories(tmp_path, "skimo", trust=True))
+    with pytest.raises(UnreadableDataset, match="ep_start_end_ids"):
+        list(read_trajectories(tmp_path, "calvin"))
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_skimo(tmp_path / "maze.gz")
+    arguments = ["convert", "skimo", str(tmp_path / "maze.gz"), "legacy/skimo-v0"]
+    assert cli.main(arguments) == 1
+    assert "if you trust its origin" in capsys.readouterr().err
+    assert cli.main([*arguments, "--trust"]) == 0
+    assert load_windows("legacy/skimo-v0").num_episodes == 2
