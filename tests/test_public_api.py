@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 IDS = [spec.id for spec in gym.registry.values() if "skillgym" in str(spec.entry_point)]
 PUBLIC = {
     "skillgym": ["load_skill", "save_skill", "list_skills", "__version__"],
-    "skillgym.rl": ["PriorSAC"],
+    "skillgym.rl": ["PriorSAC", "DiscretePriorSAC", "PriorPPO"],
     "skillgym.wrappers": ["SkillActions", "VectorSkillActions"],
     "skillgym.types": ["SkillModel", "SkillState"],
     "skillgym_envs": ["__version__"],
