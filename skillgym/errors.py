@@ -140,6 +140,26 @@ class ForeignWorld(SkillgymError, ValueError):
         )
 
 
+class UnusableEmbedding(SkillgymError, TypeError):
+    """A skill model cannot be the embedding of another one."""
+
+    def __init__(self, given: str, expected: str) -> None:
+        super().__init__(
+            f"Got a {given} as skill embedding, expected a {expected}; load or train one of those."
+        )
+
+
+class ForeignEmbedding(SkillgymError, ValueError):
+    """Parts of a skill model belong to different skill embeddings."""
+
+    def __init__(self, given: str, expected: str) -> None:
+        super().__init__(
+            f"Got a skill embedding with sha256 {given[:12]}, expected {expected[:12]}, the one "
+            "that posterior and discriminator were trained with; use the files of one model, or "
+            "train them again for this embedding."
+        )
+
+
 class NotEnoughData(SkillgymError, ValueError):
     """A dataset is too small for what was asked."""
 
@@ -181,6 +201,7 @@ __all__ = [
     "CheckpointMismatch",
     "CheckpointNotWritten",
     "CorruptFile",
+    "ForeignEmbedding",
     "ForeignWorld",
     "InvalidConfig",
     "MissingFile",
@@ -197,5 +218,6 @@ __all__ = [
     "UnknownSkill",
     "UnknownType",
     "UnsupportedSpace",
+    "UnusableEmbedding",
     "nearest",
 ]

@@ -1,8 +1,8 @@
 """Worlds for skill-based reinforcement learning, as Gymnasium environments.
 
 Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0`, `skillgym/Maze-v0`,
-and the Fetch tasks `skillgym/FetchPlace-v0`, `FetchPyramidStack`, `FetchCleanUp`,
-`FetchSlipperyPush`, `FetchHook` and `FetchComplexHook`.
+`skillgym/Office-v0`, `skillgym/Tabletop-v0`, and the Fetch tasks `skillgym/FetchPlace-v0`,
+`FetchPyramidStack`, `FetchCleanUp`, `FetchSlipperyPush`, `FetchHook` and `FetchComplexHook`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,18 @@ def _register() -> None:
         entry_point="skillgym_envs.maze:make_env",
         vector_entry_point="skillgym_envs.maze:make_vec",
         max_episode_steps=2000,
+    )
+    gym.register(
+        id="skillgym/Office-v0",
+        entry_point="skillgym_envs.office:make_env",
+        vector_entry_point="skillgym_envs.office:make_vec",
+        max_episode_steps=350,
+    )
+    gym.register(
+        id="skillgym/Tabletop-v0",
+        entry_point="skillgym_envs.tabletop:make_env",
+        vector_entry_point="skillgym_envs.tabletop:make_vec",
+        max_episode_steps=360,
     )
     for task, steps in _FETCH_STEPS.items():
         gym.register(

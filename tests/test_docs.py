@@ -52,6 +52,8 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     [
         ("kitchen", "skillgym/Kitchen-v0", "velocities", True),
         ("maze", "skillgym/Maze-v0", "observation", "image"),
+        ("office", "skillgym/Office-v0", "goal", True),
+        ("tabletop", "skillgym/Tabletop-v0", "observation", "full"),
     ],
 )
 def test_observation_table_is_that_of_the_code(page, env_id, keyword, value) -> None:

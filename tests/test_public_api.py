@@ -17,7 +17,16 @@ ROOT = Path(__file__).parent.parent
 IDS = [spec.id for spec in gym.registry.values() if "skillgym" in str(spec.entry_point)]
 PUBLIC = {
     "skillgym": ["load_skill", "save_skill", "list_skills", "__version__"],
-    "skillgym.rl": ["PriorSAC", "DiscretePriorSAC", "PriorPPO"],
+    "skillgym.rl": [
+        "PriorSAC",
+        "DiscretePriorSAC",
+        "PriorPPO",
+        "SkiLD",
+        "GAIL",
+        "DemonstrationReplayBuffer",
+    ],
+    "skillgym.skills.skild": ["SkildModel", "SkildConfig", "Discriminator"],
+    "skillgym.data": ["Demonstrations", "Transitions", "load_windows", "load_transitions"],
     "skillgym.wrappers": ["SkillActions", "VectorSkillActions"],
     "skillgym.types": ["SkillModel", "SkillState"],
     "skillgym_envs": ["__version__"],
@@ -26,6 +35,7 @@ PUBLIC = {
     "skillgym_envs.core.vector_env": ["WorldVectorEnv"],
     "skillgym_envs.core.rendering": ["FrameRenderer", "HumanViewer", "RenderingUnavailable"],
     "skillgym_envs.kitchen": ["KitchenWorld", "ELEMENTS", "TASK_SETS", "make_env", "make_vec"],
+    "skillgym_envs.office": ["OfficeWorld", "OBJECTS", "PLACES", "PLACEMENTS", "FIXED_TASK"],
     "skillgym_envs.maze": ["MazeWorld", "MazeLayout", "MazeCamera", "random_layout", "VARIANTS"],
 }
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from skillgym.cli.errors import NoRun
+from skillgym.cli.options import world_id
 from skillgym.evaluation.experiment import stochastic_policy
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import Policy
+from skillgym.hub import load_skill
 from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import load_agent, make_env
 
@@ -45,8 +47,9 @@ def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> 
     folder = Path(what)
     config = read_config(folder)
     if config is None:
-        env = make_env("spirl-cl", "skillgym/Kitchen-v0", num_envs, skill_model=what, **options)
-        return Acting(what, prior_policy(env.get_attr("skill_model")[0], seed), env)
+        model = load_skill(what)
+        env = make_env("spirl-cl", world_id(model.world), num_envs, skill_model=model, **options)
+        return Acting(what, prior_policy(model, seed), env)
     checkpoint = folder / "checkpoints" / "last"
     if not checkpoint.exists():
         raise NoRun(folder, "a checkpoint")

@@ -39,6 +39,16 @@ class NoRun(SkillgymError, FileNotFoundError):
         )
 
 
+class NoSkillModel(SkillgymError, FileNotFoundError):
+    """A skill model that does not come with the package has not been trained."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(
+            f"Got the skill model {name!r}, expected a bundled one or a run in {folder}; make it "
+            f"with `skillgym pretrain {name}`, or give another one with --skill-model."
+        )
+
+
 class CellsFailed(SkillgymError, RuntimeError):
     """Cells of a benchmark ended with an error."""
 

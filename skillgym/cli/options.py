@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
-from skillgym.cli.errors import InvalidOption, UnknownName
+from skillgym.cli.errors import InvalidOption, NoSkillModel, UnknownName
 
 
 def registered_ids() -> list[str]:
@@ -55,3 +56,42 @@ def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             keywords[key] = value
     return keywords
+
+
+def default_folder(preset: str, seed: int = 0) -> Path:
+    """Where `skillgym pretrain` puts a run.
+
+    Args:
+        preset: Name of its preset.
+        seed: Its seed.
+    """
+    return Path("runs") / f"{preset}-seed{seed}"
+
+
+def find_model(name: str) -> str:
+    """A bundled skill model's name, or else the folder where `skillgym pretrain` has put it.
+
+    Args:
+        name: Name of a bundled model, or of a preset of `skillgym pretrain`.
+
+    Raises:
+        NoSkillModel: If it is neither bundled nor made yet.
+    """
+    from skillgym.hub import list_skills
+
+    if name in list_skills():
+        return name
+    folder = default_folder(name)
+    if not (folder / "checkpoints").exists():
+        raise NoSkillModel(name, folder)
+    return str(folder)
+
+
+def world_id(world: str | None) -> str:
+    """Id of the world of a skill model.
+
+    Args:
+        world: The world's name, for example maze; the kitchen if None or unknown.
+    """
+    ids = {name.lower(): name for name in registered_ids()}
+    return ids.get(f"skillgym/{world}-v0", "skillgym/Kitchen-v0")

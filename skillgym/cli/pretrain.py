@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from skillgym.cli.options import default_folder, find_model, parse_options
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.skills.ptgm.config import KITCHEN_GOAL, PtgmConfig
 from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
@@ -26,17 +27,20 @@ class Pretraining:
 
     Attributes:
         name: Name of the model, and of the run folder.
-        dataset: Minari id or folder, or a D4RL .hdf5 file.
+        dataset: Minari id or folder, or a D4RL .hdf5 file; [:N] at the end takes N episodes.
         world: World that the data is from.
+        env: Keywords of the world for the roll-outs, for example tasks=kbts.
         folder: Run folder; runs/NAME-seedK by default.
         resume: Go on with the run in the folder, if there is one.
-        evaluation_episodes: Episodes of the roll-outs of the prior; 0 for none.
+        evaluation_episodes: Episodes of the roll-outs of the prior, or of SkiLD's posterior; 0 for
+            none.
         trainer: Settings of the trainer.
     """
 
-    name: str = "spirl-kitchen"
+    name: tyro.conf.Suppress[str] = ""
     dataset: str = "skillgym/kitchen/play-v0"
     world: str = "skillgym/Kitchen-v0"
+    env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()
     folder: Path | None = None
     resume: bool = True
     evaluation_episodes: int = 20
@@ -80,49 +84,77 @@ class PtgmPretraining(Pretraining):
     model: PtgmConfig = field(default_factory=PtgmConfig)
 
 
-PRESETS: dict[str, tuple[str, Pretraining]] = {
-    preset.name: (text, preset)
-    for text, preset in (
-        ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
-        (
-            "open-loop SPiRL skills of the kitchen",
-            SpirlPretraining(name="spirl-kitchen-open", type="open-loop"),
-        ),
-        (
-            "single-step action prior of the kitchen, for the baselines",
-            FlatPretraining(name="flat-kitchen"),
-        ),
-        (
-            "closed-loop SPiRL skills of the maze, from its state",
-            SpirlPretraining(
-                name="spirl-maze",
-                dataset="skillgym/maze/play-v0",
-                world="skillgym/Maze-v0",
-                model=SpirlConfig(beta=1e-3),
-            ),
-        ),
-        (
-            "closed-loop SPiRL skills of the Fetch block tasks",
-            SpirlPretraining(
-                name="spirl-fetch-block",
-                dataset="skillgym/fetch/block-v0",
-                world="skillgym/FetchPlace-v0",
-            ),
-        ),
-        (
-            "closed-loop SPiRL skills of the Fetch hook tasks",
-            SpirlPretraining(
-                name="spirl-fetch-hook",
-                dataset="skillgym/fetch/hook-v0",
-                world="skillgym/FetchHook-v0",
-            ),
-        ),
-        (
-            "goal codes of the kitchen (PTGM)",
-            PtgmPretraining(name="ptgm-kitchen", model=PtgmConfig(goal=KITCHEN_GOAL)),
-        ),
-    )
+@dataclass(frozen=True, kw_only=True)
+class SkildPretraining(Pretraining):
+    """The skill posterior of demonstrations, and their discriminator.
+
+    Attributes:
+        embedding: Skill embedding: name of a bundled model, folder, or name of its preset.
+        task_agnostic: Dataset of other states, in the forms of `dataset`.
+        discriminator_size: Width of the discriminator.
+        discriminator_layers: Its square layers.
+    """
+
+    embedding: str = "spirl-kitchen"
+    task_agnostic: str = "skillgym/kitchen/play-v0"
+    discriminator_size: int = 32
+    discriminator_layers: int = 3
+
+
+MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
+DEMOS: dict[str, dict[str, Any]] = {
+    f"kitchen-{task}": {
+        "dataset": f"skillgym/kitchen/demos-{task}-v0",
+        "env": (f"tasks={task}", "ordered=true"),
+    }
+    for task in ("kbts", "misaligned")
 }
+DEMOS["maze"] = {
+    "dataset": "skillgym/maze/demos-v0[:6]",
+    "trainer": TrainerConfig(evaluate_every=TrainerConfig.steps // 4, validation_share=0.1),
+    **MAZE,
+}
+"""The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
+
+MAZE_SKILLS = {"embedding": "spirl-maze", "task_agnostic": "skillgym/maze/play-v0"}
+
+PRESETS: dict[str, tuple[str, Pretraining]] = {
+    "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
+    "spirl-kitchen-open": (
+        "open-loop SPiRL skills of the kitchen",
+        SpirlPretraining(type="open-loop"),
+    ),
+    "spirl-maze": (
+        "closed-loop SPiRL skills of the maze",
+        SpirlPretraining(dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), **MAZE),
+    ),
+    "spirl-fetch-block": (
+        "closed-loop SPiRL skills of the Fetch block tasks",
+        SpirlPretraining(dataset="skillgym/fetch/block-v0", world="skillgym/FetchPlace-v0"),
+    ),
+    "spirl-fetch-hook": (
+        "closed-loop SPiRL skills of the Fetch hook tasks",
+        SpirlPretraining(dataset="skillgym/fetch/hook-v0", world="skillgym/FetchHook-v0"),
+    ),
+    "flat-kitchen": (
+        "single-step action prior of the kitchen, for the baselines",
+        FlatPretraining(),
+    ),
+    "ptgm-kitchen": (
+        "goal codes of the kitchen (PTGM)",
+        PtgmPretraining(model=PtgmConfig(goal=KITCHEN_GOAL)),
+    ),
+}
+for _task, _fields in DEMOS.items():
+    PRESETS[f"skild-{_task}"] = (
+        f"SkiLD's posterior and discriminator: {_task}",
+        SkildPretraining(**{**_fields, **(MAZE_SKILLS if _task == "maze" else {})}),
+    )
+    PRESETS[f"bc-{_task}"] = (
+        f"behaviour cloning of the demonstrations: {_task}",
+        FlatPretraining(**_fields),
+    )
+PRESETS = {name: (text, replace(config, name=name)) for name, (text, config) in PRESETS.items()}
 
 
 Preset = tyro.extras.subcommand_type_from_defaults(
@@ -144,8 +176,8 @@ def main(preset: Annotated[Preset, tyro.conf.arg(name="")]) -> None:  # type: ig
 
 
 def folder_of(preset: Pretraining) -> Path:
-    """Run folder: the given one, or one named after the preset."""
-    return preset.folder or Path("runs") / f"{preset.name}-seed{preset.trainer.seed}"
+    """Run folder: the given one, or a name made from the preset."""
+    return preset.folder or default_folder(preset.name, preset.trainer.seed)
 
 
 def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> TrainingResult:
@@ -160,9 +192,8 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
 
     import skillgym  # noqa: F401  (registers the worlds)
     from skillgym import pretraining
-    from skillgym.data import load_windows
 
-    data = load_windows(preset.dataset)
+    data, dataset = load_data(preset)
     env = gym.make(preset.world)
     model = make_model(preset, env)
     env.close()
@@ -174,30 +205,53 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
         resume=preset.resume,
         evaluate=prior_evaluation(preset) if preset.evaluation_episodes else None,
         world=model.world,
-        dataset=preset.dataset,
+        dataset=dataset,
         progress_bar=progress,
     )
 
 
+def load_data(preset: Pretraining) -> tuple[Any, str]:
+    """The data of a preset, and what to call them."""
+    from skillgym.data import Demonstrations, load_windows
+
+    data = load_windows(preset.dataset)
+    if not isinstance(preset, SkildPretraining):
+        return data, preset.dataset
+    others = load_windows(preset.task_agnostic)
+    return Demonstrations(data, others), f"{preset.dataset}, against {preset.task_agnostic}"
+
+
 def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     """The untrained model of a preset for an environment."""
+    from skillgym.hub import check_world, load_skill
     from skillgym.skills.ptgm import Ptgm
+    from skillgym.skills.skild import SkildModel
     from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl
 
+    seed = preset.trainer.seed
+    if isinstance(preset, SkildPretraining):
+        name = preset.embedding
+        embedding = load_skill(find_model(name) if name in PRESETS else name)
+        check_world(embedding, env)
+        return SkildModel.from_embedding(
+            embedding,
+            seed,
+            discriminator_size=preset.discriminator_size,
+            discriminator_layers=preset.discriminator_layers,
+        )
     kind: type[SkillModule] = FlatPrior
     if isinstance(preset, SpirlPretraining):
         kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
     elif isinstance(preset, PtgmPretraining):
         kind = Ptgm
     config = preset.model  # type: ignore[attr-defined]
-    spaces = env.observation_space, env.action_space
-    model = kind.create(*spaces, config, seed=preset.trainer.seed)
+    model = kind.create(env.observation_space, env.action_space, config, seed=seed)
     model.world = env.get_wrapper_attr("world").name
     return model
 
 
 def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, float]]:
-    """Measures how many subtasks the prior of a model completes by itself.
+    """Measures how many subtasks a model completes by itself.
 
     Args:
         preset: Says in which world, and over how many episodes.
@@ -211,12 +265,13 @@ def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, f
     from skillgym.wrappers import VectorSkillActions
 
     def evaluate(model: SkillModule) -> dict[str, float]:
-        kitchens = gym.make_vec(
+        worlds = gym.make_vec(
             preset.world,
             num_envs=min(10, preset.evaluation_episodes),
             autoreset_mode=AutoresetMode.DISABLED,
+            **parse_options(preset.env),
         )
-        skills = VectorSkillActions(kitchens, model, autoreset_mode=AutoresetMode.SAME_STEP)
+        skills = VectorSkillActions(worlds, model, autoreset_mode=AutoresetMode.SAME_STEP)
         env = GymnasiumVecEnv(skills)
         seed = preset.trainer.seed
         episodes = rollout(prior_policy(model, seed), env, preset.evaluation_episodes, seed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from skillgym.cli.options import check_id, parse_options
+from skillgym.cli.options import check_id, find_model, parse_options
 
 if TYPE_CHECKING:
     from skillgym.evaluation import Episodes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def main(
     method: tyro.conf.Positional[str] = "spirl-cl",
     *,
-    world: str = "skillgym/Kitchen-v0",
+    world: str | None = None,
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
     skill_model: str | None = None,
     seed: int = 0,
@@ -35,8 +35,11 @@ def main(
     """Train an agent. The same command goes on with a run that was stopped or killed.
 
     Args:
-        method: Preset: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm or ptgm-ppo.
-        world: World to train in.
+        method: Preset: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm or ptgm-ppo; with
+            demonstrations skild, skild-imitation, skild-imitation-tuned, skill-bc-rl, bc-rl,
+            demo-replay, gail or gail-rl, and spirl to compare, each followed by a task:
+            skild-kitchen-kbts, skild-kitchen-misaligned, skild-maze...
+        world: World to train in; that of the preset by default.
         env: Keywords of the world, for example tasks=misaligned ordered=true.
         skill_model: Name or folder of a skill model in place of the preset's own.
         seed: Seed of everything.
@@ -52,11 +55,13 @@ def main(
         folder: Run folder; runs/METHOD-WORLD-... by default.
     """
     from skillgym.evaluation.experiment import Experiment, ExperimentConfig
+    from skillgym.rl.presets import find_preset
 
     options = parse_options(env)
+    skill_model = skill_model or default_skill_model(method)
     config = ExperimentConfig(
         method=method,
-        world=check_id(world),
+        world=None if world is None else check_id(world),
         options=options,
         skill_model=skill_model,
         seed=seed,
@@ -70,7 +75,8 @@ def main(
         agent=parse_options(agent),
     )
     variant = "-".join(str(value).replace(" ", "_") for value in options.values())
-    name = "-".join(filter(None, [method, world.split("/")[-1].lower(), variant, f"seed{seed}"]))
+    where = (world or find_preset(method).world).split("/")[-1].lower()
+    name = "-".join(filter(None, [method, where, variant, f"seed{seed}"]))
     folder = folder or Path("runs") / name
     experiment = Experiment(config, folder, on_evaluation=tell)
     result = experiment.run(seconds=None if minutes is None else 60.0 * minutes)
@@ -81,3 +87,16 @@ def tell(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:
     """Print an evaluation above the progress bar."""
     rates = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in episodes.rates().items())
     monitor.say(f"step {step:>8,}: {episodes.num_subtasks.mean():.2f} subtasks   {rates}")
+
+
+def default_skill_model(method: str) -> str | None:
+    """None for a method whose skill model is bundled (or has none), else where it was trained.
+
+    Args:
+        method: Name of a preset.
+    """
+    from skillgym.rl.presets import find_preset
+
+    name = find_preset(method).skill_model
+    found = None if name is None else find_model(name)
+    return None if found == name else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skillgym.data.demonstrations import Demonstrations
 from skillgym.data.errors import (
     DatasetNotFound,
     InvalidTrajectories,
@@ -9,17 +10,21 @@ from skillgym.data.errors import (
     SimulatorVersionWarning,
     UnreadableDataset,
 )
-from skillgym.data.loading import load_windows
+from skillgym.data.loading import load_transitions, load_windows
 from skillgym.data.selection import episodes_of_task
+from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
 
 __all__ = [
     "DatasetNotFound",
+    "Demonstrations",
     "InvalidTrajectories",
     "NoWindows",
     "SimulatorVersionWarning",
+    "Transitions",
     "UnreadableDataset",
     "WindowDataset",
     "episodes_of_task",
+    "load_transitions",
     "load_windows",
 ]

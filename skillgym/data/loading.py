@@ -1,22 +1,54 @@
-"""One function that reads a dataset of any format."""
+"""Functions that read a dataset of any format."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
+
 from skillgym.data.d4rl_reader import read_d4rl
-from skillgym.data.minari_reader import read_minari
+from skillgym.data.minari_reader import check_number, read_minari, read_minari_transitions
+from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
 
 
 def load_windows(source: str | Path) -> WindowDataset:
     """Read a dataset into memory: a D4RL `.hdf5` file, a Minari id, or a Minari folder.
 
+    Args:
+        source: Its name; with `[:N]` at the end only its first N episodes.
+
     Raises:
+        InvalidTrajectories: If it has fewer than N.
         DatasetNotFound: If it is not there; the message has the command that makes it.
         UnreadableDataset: If it is damaged or of an unknown format.
     """
+    source, number = split_name(source)
     path = Path(source)
-    if path.is_file() or path.suffix in (".hdf5", ".h5"):
-        return read_d4rl(path)
-    return read_minari(source)
+    is_d4rl = path.is_file() or path.suffix in (".hdf5", ".h5")
+    data = read_d4rl(path) if is_d4rl else read_minari(source)
+    if number is None:
+        return data
+    check_number(source, number, data.num_episodes)
+    return data.subset(np.arange(number))
+
+
+def load_transitions(source: str | Path) -> Transitions:
+    """Read a dataset with rewards into memory: a Minari id, or a Minari folder.
+
+    Args:
+        source: Its name; with `[:N]` at the end only its first N episodes.
+
+    Raises:
+        InvalidTrajectories: If it has fewer than N.
+        DatasetNotFound: If it is not there; the message has the command that makes it.
+        UnreadableDataset: If it is damaged or of an unknown format.
+    """
+    return read_minari_transitions(*split_name(source))
+
+
+def split_name(source: str | Path) -> tuple[str | Path, int | None]:
+    """A dataset's name without its `[:N]`, and N (None for all episodes)."""
+    found = re.fullmatch(r"(.+)\[:(\d+)\]", str(source))
+    return (source, None) if found is None else (found[1], int(found[2]))

@@ -14,8 +14,14 @@ import numpy.typing as npt
 from gymnasium import spaces
 from minari.storage import get_dataset_path
 
-from skillgym.data.errors import DatasetNotFound, SimulatorVersionWarning, UnreadableDataset
+from skillgym.data.errors import (
+    DatasetNotFound,
+    InvalidTrajectories,
+    SimulatorVersionWarning,
+    UnreadableDataset,
+)
 from skillgym.data.kitchen_formats import D4RL_V2_WIDTH, from_d4rl_v2
+from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
 from skillgym_envs.collect import registered_datasets
 
@@ -39,11 +45,60 @@ def read_minari(source: str | Path) -> WindowDataset:
     Warns:
         SimulatorVersionWarning: If it was recorded with another MuJoCo version.
     """
+    episodes = _episodes(source)
+    return WindowDataset.from_episodes(
+        (_flat(episode.observations), episode.actions) for episode in episodes
+    )
+
+
+def read_minari_transitions(source: str | Path, number: int | None = None) -> Transitions:
+    """Read a Minari dataset with its rewards.
+
+    Args:
+        source: As in `read_minari`.
+        number: Only its first episodes, so many; all if None.
+
+    Raises:
+        InvalidTrajectories: If it has fewer.
+        DatasetNotFound: If it is not there.
+        UnreadableDataset: If it is damaged or its observations are of an unknown kind.
+
+    Warns:
+        SimulatorVersionWarning: If it was recorded with another MuJoCo version.
+    """
+    episodes = _episodes(source)
+    if number is not None:
+        check_number(source, number, len(episodes))
+        episodes = episodes[:number]
+    observations = [_flat(episode.observations).astype(np.float32) for episode in episodes]
+    return Transitions(
+        np.concatenate([array[:-1] for array in observations]),
+        np.concatenate([episode.actions for episode in episodes], dtype=np.float32),
+        np.concatenate([episode.rewards for episode in episodes], dtype=np.float32),
+        np.concatenate([array[1:] for array in observations]),
+        np.concatenate([episode.terminations for episode in episodes]).astype(bool),
+    )
+
+
+def check_number(source: str | Path, number: int, available: int) -> None:
+    """Check that a dataset has so many episodes.
+
+    Raises:
+        InvalidTrajectories: If it has fewer.
+    """
+    if not 0 < number <= available:
+        raise InvalidTrajectories(
+            f"the first {number} episodes of {source}", f"1 to {available}, as many as it has"
+        )
+
+
+def _episodes(source: str | Path) -> list[Any]:
+    """The episodes of a dataset whose observations can be read."""
     path = _locate(source)
     try:
         dataset = minari.MinariDataset(path)
         metadata = dataset.storage.metadata
-        episodes = [(episode.observations, episode.actions) for episode in dataset]
+        episodes = list(dataset)
     except (OSError, KeyError, ValueError, AssertionError, RuntimeError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = f"delete it and run `{_command(str(source))}`"
@@ -54,7 +109,7 @@ def read_minari(source: str | Path) -> WindowDataset:
             path, problem, "flatten it to a Box, or give a dataset of D4RL/kitchen"
         )
     _warn_of_other_simulator(source, metadata)
-    return WindowDataset.from_episodes((_flat(obs), actions) for obs, actions in episodes)
+    return episodes
 
 
 def _is_readable(space: spaces.Space[Any]) -> bool:
@@ -106,5 +161,5 @@ def _warn_of_other_simulator(source: str | Path, metadata: dict[str, Any]) -> No
             f"The dataset {source} was recorded with MuJoCo {recorded}, but {installed} is "
             "installed; its actions may not replay, and agents may score differently.",
             SimulatorVersionWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

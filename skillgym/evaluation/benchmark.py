@@ -186,7 +186,8 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
         groups.items(), key=lambda item: (tasks.index(item[0][0]), -np.mean(item[1]))
     ):
         interval = stratified_bootstrap(scores, np.random.default_rng(0), np.mean)
-        ends = f"{interval.low:.2f} to {interval.high:.2f}"
+        # A single run says nothing about others.
+        ends = f"{interval.low:.2f} to {interval.high:.2f}" if len(scores) > 1 else ""
         lines.append(f"| {task} | {method} | {interval.estimate:.2f} | {ends} | {len(scores)} |")
     return "\n".join([*lines, "", *provenance(table)]) + "\n"
 

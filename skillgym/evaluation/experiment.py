@@ -19,7 +19,7 @@ from skillgym.evaluation.rollouts import Episodes, Policy, rollout
 from skillgym.files import write_json
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
-from skillgym.rl.presets import PRESETS, make_agent, make_env
+from skillgym.rl.presets import find_preset, make_agent, make_env
 from skillgym.runs import start_run
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ class ExperimentConfig:
 
     Attributes:
         method: Name of a preset of `skillgym.rl.presets`.
-        world: Id of a world with primitive actions.
-        options: Keywords of the world.
+        world: Id of a world with primitive actions; that of the preset if None.
+        options: Keywords of the world, in the preset's own world beside those of the preset.
         seed: Seed of everything.
         steps: Training budget [control steps].
         num_envs: Training environments.
@@ -50,7 +50,7 @@ class ExperimentConfig:
     """
 
     method: str = "spirl-cl"
-    world: str = "skillgym/Kitchen-v0"
+    world: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     steps: int = 500_000
@@ -66,8 +66,10 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if self.method not in PRESETS:
-            raise InvalidConfig("method", self.method, f"one of {', '.join(PRESETS)}")
+        preset = find_preset(self.method)
+        if self.world in (None, preset.world):  # config.json tells everything
+            object.__setattr__(self, "world", preset.world)
+            object.__setattr__(self, "options", {**preset.options, **self.options})
         for name in ("steps", "num_envs", "final_episodes", "eval_episodes"):
             if getattr(self, name) < 1:
                 raise InvalidConfig(name, getattr(self, name), "at least 1")

@@ -1,4 +1,4 @@
-"""The prior of a skill model as a policy: what an agent does before it has learned anything."""
+"""A skill model by itself as a policy: what an agent does before it has learned anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
 
     Args:
         model: Skill model with a Box of skills, into which samples are squashed, or with discrete
-            skills.
+            skills. If it has a `behaviour`, as `SkillModule`s have, that one is sampled: of SkiLD
+            the posterior, which imitates the demonstrations.
         seed: Seed of the samples.
 
     Returns:
@@ -44,11 +45,11 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
 
 def _sampled_prior(model: SkillModel) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
     """The prior, and what makes its samples skills."""
-    space = model.skill_space
+    space, behaviour = model.skill_space, getattr(model, "behaviour", model.prior)
     if isinstance(space, Box):
-        prior = TanhPrior(model.prior, space)
+        prior = TanhPrior(behaviour, space)
         return prior, prior.skill
     if isinstance(space, Discrete):
         start = int(space.start)
-        return model.prior, lambda sample: sample + start
+        return behaviour, lambda sample: sample + start
     raise UnsupportedSpace("skill", space)

@@ -87,4 +87,42 @@ def kitchen(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
     ]
 
 
-TABLES = {"kitchen": kitchen}
+SKILD_TASKS: dict[str, str] = {
+    "kitchen-kbts": "skillgym/Kitchen-v0",
+    "kitchen-misaligned": "skillgym/Kitchen-v0",
+    "maze": "skillgym/Maze-v0",
+}
+
+SKILD_METHODS = (
+    "skild", "spirl", "skild-imitation", "skild-imitation-tuned", "skill-bc-rl", "bc-rl",
+    "demo-replay", "gail", "gail-rl",
+)  # fmt: skip
+
+SKILD_AGENTS = dict.fromkeys(
+    ("bc-rl", "demo-replay", "gail", "gail-rl"), ONE_UPDATE_PER_SKILL_LENGTH
+)
+
+
+def skild(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
+    """Cells of SkiLD's table, all methods of one seed before the next seed.
+
+    Args:
+        seeds: Seeds of each method and task.
+        steps: Training budget of each cell [control steps].
+    """
+    return [
+        Cell(
+            method=f"{method}-{task}",
+            task=task,
+            seed=seed,
+            agent=SKILD_AGENTS.get(method, ()),
+            world=world,
+            steps=steps,
+        )
+        for seed in seeds
+        for task, world in SKILD_TASKS.items()
+        for method in SKILD_METHODS
+    ]
+
+
+TABLES = {"kitchen": kitchen, "skild": skild}

@@ -93,8 +93,8 @@ def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -
 
     Raises:
         MissingFile, CorruptFile, UnknownFormat, UnknownType, UnknownField, InvalidConfig,
-        CheckpointMismatch: If the
-            directory is not a complete checkpoint that this version can read.
+        CheckpointMismatch, ForeignEmbedding: If the directory is not a complete checkpoint of one
+            model that this version can read.
     """
     directory = Path(directory)
     recover(directory)
@@ -112,6 +112,7 @@ def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -
     tensors = read_tensors(directory / "model.safetensors")
     check_tensors(directory, tensors, model.state_dict())
     model.load_state_dict(tensors)
+    model.verify()
     model.world = content.get("world")
     return model.to(device).eval()
 

@@ -14,6 +14,7 @@ from skillgym.skills.base import SkillModule
 _ENTRY_POINTS = {
     "spirl_cl": "skillgym.skills.spirl:ClosedLoopSpirl",
     "spirl_ol": "skillgym.skills.spirl:OpenLoopSpirl",
+    "skild": "skillgym.skills.skild:SkildModel",
     "flat_prior": "skillgym.skills.spirl:FlatPrior",
     "ptgm": "skillgym.skills.ptgm:Ptgm",
 }

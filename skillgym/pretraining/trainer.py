@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from skillgym.data.windows import WindowDataset
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import atomic_directory, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
@@ -28,6 +28,14 @@ from skillgym.skills.base import Batch, SkillModule
 
 Sampler = Callable[[np.random.Generator, int], tuple[NDArray[Any], ...]]
 """Draws the arrays of a batch of the given size; all randomness comes from the generator."""
+
+
+class TrainingData(Protocol):
+    """What a model's `draw` takes its batches from."""
+
+    def split(self, validation: float, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Parts for training and for validation, which share no episode."""
+        ...
 
 
 class Evaluate(Protocol):
@@ -295,6 +303,7 @@ class OfflineTrainer:
                 raise ResumeMismatch(name, given.get(name), stored.get(name))
         check_tensors(last, tensors, self.model.state_dict())
         self.model.load_state_dict(tensors)
+        self.model.verify()
         self.step, self.best_step = counters["step"], counters["best_step"]
         self.best_value = math.inf if counters["best_value"] is None else counters["best_value"]
         self.metrics = counters["metrics"]
@@ -305,18 +314,19 @@ class OfflineTrainer:
 
 def pretrain(
     model: SkillModule,
-    data: WindowDataset,
+    data: TrainingData,
     folder: str | Path,
     config: TrainerConfig | None = None,
     *,
     resume: bool = False,
     **options: Any,
 ) -> TrainingResult:
-    """Train a skill model on windows of trajectories.
+    """Train a skill model on trajectories.
 
     Args:
-        model: What to train, in place; its `max_steps` is the length of the windows.
-        data: Trajectories; the validation share is split off by episode, chosen by the seed.
+        model: What to train, in place; its `draw` makes the batches.
+        data: Trajectories, for most models a `WindowDataset`; the validation share is split off by
+            episode, chosen by the seed.
         folder: Run folder.
         config: Settings.
         resume: Continue the run in the folder, if there is one.
@@ -325,11 +335,10 @@ def pretrain(
     config = config or TrainerConfig()
     rng = np.random.default_rng(config.seed)
     train, validation = data.split(config.validation_share, rng)
-    horizon = model.max_steps
     trainer = OfflineTrainer(
         model,
-        lambda rng, size: train.sample(rng, size, horizon),
-        lambda rng, size: validation.sample(rng, size, horizon),
+        partial(model.draw, train),
+        partial(model.draw, validation),
         folder,
         config,
         prepare=lambda: model.prepare(train, config.seed),

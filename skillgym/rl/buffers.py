@@ -1,14 +1,26 @@
-"""Replay of skills as a semi-Markov decision process."""
+"""Replay buffers: of skills as a semi-Markov decision process, with demonstrations, with a reward.
+
+Shapes: `B` batch, `N` transitions of the demonstrations, `O` observation, `A` action.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
+from torch import Tensor
+
+from skillgym.errors import InvalidConfig, ShapeMismatch
+
+if TYPE_CHECKING:
+    from skillgym.data import Transitions
 
 
 class SkillReplayBuffer(ReplayBuffer):
@@ -79,3 +91,99 @@ class SkillReplayBuffer(ReplayBuffer):
             self.discounts[at][:, None],
         )
         return ReplayBufferSamples(*(self.to_torch(array) for array in data))  # type: ignore[arg-type]
+
+
+class DemonstrationReplayBuffer(ReplayBuffer):
+    """Mixes demonstrations into every batch: the baseline "demo replay" of SkiLD.
+
+    Any off-policy algorithm of SB3 with continuous actions uses it. The demonstrations are kept
+    beside the agent's own transitions and never forgotten.
+
+    Paper: Pertsch et al. 2021, "Demonstration-Guided RL with Learned Skills", Sec. 5.1;
+    arXiv:2107.10253. There is no code of this baseline. Deviation: a fixed share of the batch, as
+    in Ball et al. 2023 (RLPD, arXiv:2302.02948), in place of priorities.
+
+    Args:
+        buffer_size: Number of the agent's transitions.
+        observation_space: Observations (O,).
+        action_space: Actions, a bounded Box (A,).
+        demonstrations: Transitions, or the id or path of a dataset.
+        share: Share of demonstrations in a batch.
+        kwargs: Other keywords of SB3's `ReplayBuffer`.
+
+    Raises:
+        InvalidConfig: If the share is not between 0 and 1.
+        ShapeMismatch: If the demonstrations are of another world.
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        *args: Any,
+        demonstrations: str | Path | Transitions,
+        share: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(buffer_size, observation_space, action_space, *args, **kwargs)
+        if not 0.0 <= share < 1.0:
+            raise InvalidConfig("share", share, "a number from 0 to 1, but not 1")
+        if isinstance(demonstrations, (str, Path)):
+            from skillgym.data import load_transitions
+
+            demonstrations = load_transitions(demonstrations)
+        self.share = share
+        self.demonstrations = demonstrations
+        for what, array, space in (
+            ("observations", demonstrations.observations, observation_space),
+            ("actions", demonstrations.actions, action_space),
+        ):
+            if array.shape[1:] != space.shape:
+                raise ShapeMismatch(f"demonstrated {what}", array.shape, f"(N, *{space.shape})")
+
+    def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
+        """A batch whose last rows are demonstrations."""
+        count = round(self.share * batch_size)
+        own = super().sample(batch_size - count, env)
+        rows = np.random.randint(0, len(self.demonstrations), size=count)  # noqa: NPY002  (SB3's stream)
+        shown = self._demonstrated(rows, env)
+        own_columns = cast(tuple[Tensor, ...], own[: len(shown)])  # the sixth, discounts, is None
+        columns = zip(own_columns, shown, strict=True)
+        return ReplayBufferSamples(*(torch.cat(pair) for pair in columns))
+
+    def _demonstrated(self, rows: np.ndarray, env: VecNormalize | None) -> tuple[Tensor, ...]:
+        """Observations, actions in [-1, 1], next observations, ends and rewards."""
+        data = self.demonstrations
+        low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]
+        columns = (
+            self._normalize_obs(data.observations[rows], env),
+            2.0 * (data.actions[rows] - low) / (high - low) - 1.0,
+            self._normalize_obs(data.next_observations[rows], env),
+            data.terminations[rows, None].astype(np.float32),
+            self._normalize_reward(data.rewards[rows, None], env),
+        )
+        return tuple(self.to_torch(column) for column in columns)  # type: ignore[arg-type]
+
+
+class RelabellingReplayBuffer(ReplayBuffer):
+    """Computes the rewards of every batch anew.
+
+    Attributes:
+        relabel: Maps observations (B, O) and the environment's rewards (B, 1) to rewards (B, 1);
+            None leaves them as they are. Not stored with the buffer.
+    """
+
+    relabel: Callable[[Tensor, Tensor], Tensor] | None = None
+
+    def _get_samples(
+        self, batch_inds: np.ndarray, env: VecNormalize | None = None
+    ) -> ReplayBufferSamples:
+        batch = super()._get_samples(batch_inds, env)
+        if self.relabel is None:
+            return batch
+        return batch._replace(rewards=self.relabel(batch.observations, batch.rewards))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the function, which belongs to an agent."""
+        return {**self.__dict__, "relabel": None}

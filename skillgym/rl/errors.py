@@ -28,6 +28,16 @@ class NoPrior(SkillgymError, ValueError):
         )
 
 
+class NoDemonstrations(SkillgymError, ValueError):
+    """A skill model has not learned from demonstrations."""
+
+    def __init__(self, given: str, missing: str) -> None:
+        super().__init__(
+            f"Got a {given} without {missing}, expected a skill model that was trained on "
+            "demonstrations; make one with `skillgym pretrain skild-...` and use its skills."
+        )
+
+
 class ForeignPrior(SkillgymError, ValueError):
     """An agent is loaded with another prior than it was trained with."""
 

@@ -1,17 +1,18 @@
 """The methods of the papers as presets of the same parts: environments and agents.
 
+Here are those of SPiRL and PTGM, with the numbers of the authors' kitchen configurations; those of
+SkiLD are in `skillgym.rl.skild.presets`.
+
 Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
 Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
-Sample-Efficient Reinforcement Learning" (`ptgm`, `ptgm-ppo`). Numbers are those of the authors'
-kitchen configurations.
+Sample-Efficient Reinforcement Learning" (`ptgm`, `ptgm-ppo`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
@@ -20,60 +21,16 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.nn.mlp import LEAKY_SLOPE
+from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.errors import UnknownPreset
+from skillgym.rl.gail import GAIL
 from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC
+from skillgym.rl.skild import SkiLD
+from skillgym.rl.skild.presets import TASKS, presets_of
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorSkillActions
-
-SKILL_ALPHA = "auto_0.1"
-"""Deviation: the authors start at 1. Log alpha moves by at most 3e-4 per update, so that the first
-8000 updates of a run (80 000 control steps) would only bring it down to this."""
-
-SKILL_DIVERGENCE = 2.5
-"""Deviation: the authors let the policy be 5 nats away from the prior of their human data. The
-prior of the scripted data is sharper: from 4 nats on, the critics mislead the policy and runs of
-the kitchen fall from 3 subtasks to 1."""
-
-DEEP, SHALLOW = (256,) * 6, (256,) * 3
-"""Hidden layers of the authors' "5 x 256" and "2 x 256", which count square layers only."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgentPreset:
-    """A method: which actions an agent has, where its policy starts, what it is regularised by.
-
-    Attributes:
-        title: What it is, in a few words.
-        skill_model: Default skill model (of the kitchen) whose skills are the actions; None for
-            primitive actions. Single-step models make primitive actions skills.
-        start: The policy starts as the `"prior"` of the skill model, or as a `"random"` network.
-        objective: `"prior"`: stay close to the prior. `"entropy"`: that of SAC.
-        target_divergence: Target of the mean divergence from the prior [nat].
-        alpha: Temperature, as `PriorSAC` takes it.
-        bootstrap_time_limits: Whether a time limit is no end, so that the value of the last state
-            counts. The authors end there; it anchors the critics in worlds where hardly an episode
-            ends by itself.
-        critic_arch: Hidden layers of the critics.
-        learning_starts: Actions before the first update; skills if the actions are skills.
-        buffer_size: Transitions that are kept.
-        algorithm: Class of the agent. `PriorPPO` has no critics' targets and no replay: of the
-            fields it takes the skill model and the start only.
-    """
-
-    title: str
-    skill_model: str | None
-    start: Literal["prior", "random"] = "prior"
-    objective: Literal["prior", "entropy"] = "prior"
-    target_divergence: float = 5.0
-    alpha: str | float = "auto"
-    bootstrap_time_limits: bool = False
-    critic_arch: tuple[int, ...] = DEEP
-    learning_starts: int = 1_000
-    buffer_size: int = 1_000_000
-    algorithm: type[BaseAlgorithm] = PriorSAC
-
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
 
@@ -119,13 +76,23 @@ PRESETS: dict[str, AgentPreset] = {
         title="goal codes, prior-regularised",
         skill_model="ptgm-kitchen",
         alpha=SKILL_ALPHA,
-        algorithm=DiscretePriorSAC,
+        algorithm="DiscretePriorSAC",
     ),
     "ptgm-ppo": AgentPreset(
         title="goal codes, PPO with the divergence in the reward",
         skill_model="ptgm-kitchen",
-        algorithm=PriorPPO,
+        algorithm="PriorPPO",
     ),
+}
+for _task in TASKS:
+    PRESETS |= presets_of(_task)
+
+ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
+    "PriorSAC": PriorSAC,
+    "DiscretePriorSAC": DiscretePriorSAC,
+    "PriorPPO": PriorPPO,
+    "SkiLD": SkiLD,
+    "GAIL": GAIL,
 }
 
 
@@ -144,7 +111,7 @@ def find_preset(preset: str | AgentPreset) -> AgentPreset:
 
 def make_env(
     preset: str | AgentPreset,
-    world: str = "skillgym/Kitchen-v0",
+    world: str | None = None,
     num_envs: int = 1,
     skill_model: Any = None,
     **options: Any,
@@ -153,17 +120,19 @@ def make_env(
 
     Args:
         preset: The method.
-        world: Id of a world with primitive actions.
+        world: Id of a world with primitive actions; that of the preset, with its keywords, if None.
         num_envs: Number of environments.
         skill_model: Name, path or live skill model in place of the preset's own.
         options: Keywords of the world and of its vector environment (`num_threads`).
     """
-    name = find_preset(preset).skill_model
-    if name is None:
+    preset = find_preset(preset)
+    if world is None or world == preset.world:
+        world, options = preset.world, {**preset.options, **options}
+    if preset.skill_model is None:
         env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
         return GymnasiumVecEnv(env)
     env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
-    model = skill_model or name
+    model = skill_model or preset.skill_model
     skills = VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP)
     return GymnasiumVecEnv(skills)
 
@@ -174,33 +143,34 @@ def make_agent(
     seed: int | None = None,
     **overrides: Any,
 ) -> Any:
-    """The agent of a method, of the class `preset.algorithm`.
+    """The agent of a method, of the class that `preset.algorithm` names.
 
     Args:
         preset: The method.
         env: Its environment or environments, for example of `make_env`.
         seed: Seed of the agent and of the environments.
-        overrides: Keywords of the algorithm in place of the preset's.
+        overrides: Keywords of the agent in place of the preset's.
     """
     preset = find_preset(preset)
-    if preset.algorithm is PriorPPO:
+    if preset.algorithm == "PriorPPO":  # no replay, no critics of skills
         return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
     policy, policy_kwargs = "SkillPriorPolicy", {"critic_arch": preset.critic_arch}
     if preset.start == "random":
         policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
     keywords = {
-        "prior": None if preset.start == "random" and preset.objective == "entropy" else "auto",
-        "kl": "sampled" if preset.objective == "prior" else None,
-        "target_divergence": preset.target_divergence,
-        "alpha": preset.alpha,
         "learning_starts": preset.learning_starts,
         "buffer_size": preset.buffer_size,
-        "replay_buffer_kwargs": {"handle_timeout_termination": preset.bootstrap_time_limits},
+        "batch_size": preset.batch_size,
+        "replay_buffer_kwargs": {
+            "handle_timeout_termination": preset.bootstrap_time_limits,
+            **preset.replay,
+        },
         "policy_kwargs": policy_kwargs,
+        **_objective(preset),
+        **preset.agent,
     }
-    if preset.algorithm is DiscretePriorSAC:
-        del keywords["kl"]  # its divergence is exact, and there is no other objective
-    return preset.algorithm(policy, env, seed=seed, **{**keywords, **overrides})
+    agent: Any = ALGORITHMS[preset.algorithm]
+    return agent(policy, env, seed=seed, **{**keywords, **overrides})
 
 
 def load_agent(
@@ -213,12 +183,28 @@ def load_agent(
         path: File that its `save` wrote.
         env: Its environments; without, it can only predict.
     """
-    return find_preset(preset).algorithm.load(path, env=env)
+    return ALGORITHMS[find_preset(preset).algorithm].load(path, env=env)
+
+
+def _objective(preset: AgentPreset) -> dict[str, Any]:
+    """What an agent with one prior stays close to."""
+    if preset.algorithm not in ("PriorSAC", "DiscretePriorSAC"):
+        return {}
+    prior = {"prior": "auto", "posterior": "posterior", "random": "auto"}[preset.start]
+    unused = preset.start == "random" and preset.objective == "entropy"
+    keywords = {
+        "prior": None if unused else prior,
+        "target_divergence": preset.target_divergence,
+        "alpha": preset.alpha,
+    }
+    if preset.algorithm == "PriorSAC":  # that of the discrete one is exact
+        keywords["kl"] = "sampled" if preset.objective == "prior" else None
+    return keywords
 
 
 def _random_networks(preset: AgentPreset) -> dict[str, Any]:
     return {
-        "net_arch": {"pi": list(DEEP), "qf": list(preset.critic_arch)},
+        "net_arch": {"pi": list(preset.actor_arch), "qf": list(preset.critic_arch)},
         "activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE),
         "optimizer_kwargs": {"fused": True},
     }

@@ -89,6 +89,27 @@ class SkillModule(nn.Module, ABC):
         """
         return None
 
+    @property
+    def behaviour(self) -> nn.Module:
+        """The distribution over skills that acts by itself in evaluations: by default the prior."""
+        return self.prior
+
+    def verify(self) -> None:
+        """Check, after loading, that the tensors belong together; by default there is no doubt."""
+
+    def draw(
+        self, data: Any, rng: np.random.Generator, batch_size: int
+    ) -> tuple[NDArray[Any], ...]:
+        """A batch for `loss`.
+
+        Args:
+            data: What the model learns from, by default a `WindowDataset`.
+            rng: The only source of randomness.
+            batch_size: B.
+        """
+        batch: tuple[NDArray[Any], ...] = data.sample(rng, batch_size, self.max_steps)
+        return batch
+
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
         """Training loss (scalar, with gradient) of a batch, and detached scalars to log."""

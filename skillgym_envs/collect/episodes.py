@@ -68,9 +68,11 @@ class Recorder:
         self, plan: tuple[str, ...], seed: int, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray, NDArray[np.float64], bool, bool]:
         expert = self.spec.make_expert(plan, rng)
-        if self.spec.seed_keyword is not None:
+        own = {self.spec.seed_keyword: seed, self.spec.plan_keyword: plan}
+        keywords = {name: value for name, value in own.items() if name is not None}
+        if keywords:
             self.env.close()
-            self.env = self._make({self.spec.seed_keyword: seed})
+            self.env = self._make(keywords)
         observation, _ = self.env.reset(seed=seed)
         data = self.env.get_wrapper_attr("data")
         expert.reset(data)

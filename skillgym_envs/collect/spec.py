@@ -41,6 +41,8 @@ class DatasetSpec:
         env_id: Registered environment; `env_kwargs` are its keywords.
         seed_keyword: Keyword of the environment that gets the seed of the episode, for worlds that
             differ from episode to episode.
+        plan_keyword: Keyword of the environment that gets the plan of the episode, for worlds whose
+            task differs from episode to episode.
         plans: For each episode the subtasks that the expert is asked to do, in order.
         make_expert: Module-level function from a plan and a generator to the expert of an episode.
         achieved: Module-level function from the observations (T+1, O) of an episode to the subtasks
@@ -58,6 +60,7 @@ class DatasetSpec:
     env_id: str
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     seed_keyword: str | None = None
+    plan_keyword: str | None = None
     plans: tuple[tuple[str, ...], ...]
     make_expert: Callable[[Sequence[str], np.random.Generator], Expert]
     achieved: Callable[[NDArray[np.float32]], tuple[str, ...]] | None = None
@@ -79,6 +82,8 @@ class DatasetSpec:
         env_kwargs = dict(self.env_kwargs)
         if self.seed_keyword is not None:
             env_kwargs[self.seed_keyword] = "seed of the episode"
+        if self.plan_keyword is not None:
+            env_kwargs[self.plan_keyword] = "plan of the episode"
         return {
             "dataset_id": self.dataset_id,
             "seed": self.seed,
@@ -94,7 +99,7 @@ def code_sha256() -> str:
     """Digest of the worlds' source files (16 digits): which expert and world made a dataset."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for path in root.rglob("*") if path.suffix in (".py", ".xml")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -104,8 +109,10 @@ def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
     from skillgym_envs.fetch.datasets import DATASETS as FETCH
     from skillgym_envs.kitchen.datasets import DATASETS as KITCHEN
     from skillgym_envs.maze.datasets import DATASETS as MAZE
+    from skillgym_envs.office.datasets import DATASETS as OFFICE
+    from skillgym_envs.tabletop.datasets import DATASETS as TABLETOP
 
-    return {**KITCHEN, **MAZE, **FETCH}
+    return {**KITCHEN, **MAZE, **FETCH, **OFFICE, **TABLETOP}
 
 
 def dataset_spec(name: str, seed: int = 0) -> DatasetSpec:

@@ -86,9 +86,11 @@ class WorldBatch:
                 finite.
         """
         actions = self._checked(actions, active)
-        self.simulator.step(self.world.control(actions, self._memory), active)
+        control = self.world.control(actions, self._memory)
+        self.simulator.step(control, active)
         physics = self.simulator.physics
-        observation, memory = self.world.observe(physics, self._memory, self._noise.next(active))
+        memory = self._memory if control.memory is None else self._memory | control.memory
+        observation, memory = self.world.observe(physics, memory, self._noise.next(active))
         outcome, memory = self.world.score(observation, physics, memory)
         observation = observation.astype(np.float32)
         if active is None:

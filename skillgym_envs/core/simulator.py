@@ -84,7 +84,7 @@ class SerialSimulator:
             self._views[index] = _views(self.data[index])
 
     def step(self, control: Control, active: NDArray[np.bool_] | None = None) -> None:
-        """Hold the control for `frame_skip` physics steps.
+        """Hold the control for `frame_skip` physics steps, or for as many as it says.
 
         Args:
             control: Inputs with first axis N.
@@ -107,7 +107,8 @@ class SerialSimulator:
                 data.mocap_pos[:] = control.mocap_pos[index]
             if control.mocap_quat is not None:
                 data.mocap_quat[:] = control.mocap_quat[index]
-            mujoco.mj_step(self._models[index], data, nstep=self.frame_skip)
+            nstep = self.frame_skip if control.steps is None else int(control.steps[index])
+            mujoco.mj_step(self._models[index], data, nstep=nstep)
             self._read(index)
 
     def _read(self, index: int) -> None:

@@ -70,12 +70,16 @@ class Control(NamedTuple):
         mocap_pos: Positions of the mocap bodies [m], shape (N, nmocap, 3), or None.
         mocap_quat: Orientations of the mocap bodies, shape (N, nmocap, 4), or None.
         qvel: Velocities to begin the control step with, shape (N, nv); as they are if None.
+        steps: Physics steps that the control step lasts, shape (N,); `frame_skip` if None.
+        memory: What the action changes in the memory, if anything: `observe` sees it.
     """
 
     ctrl: Array
     mocap_pos: Array | None = None
     mocap_quat: Array | None = None
     qvel: Array | None = None
+    steps: Array | None = None
+    memory: Memory | None = None
 
 
 class Outcome(NamedTuple):

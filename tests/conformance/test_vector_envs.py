@@ -18,6 +18,8 @@ SEED = 11
 CASES = {
     "skillgym/Kitchen-v0": (6, 15),
     "skillgym/Maze-v0": (6, 15),
+    "skillgym/Office-v0": (4, 6),
+    "skillgym/Tabletop-v0": (6, 15),
     "SkillKitchen-v0": (None, 30),
 }
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]

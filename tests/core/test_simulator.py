@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from skillgym_envs.core.batch import WorldBatch
 from skillgym_envs.core.simulator import SerialSimulator, ThreadedSimulator
 from skillgym_envs.core.world import Control, PhysicsState
 from tests.toy_world import ToyWorld
@@ -105,3 +106,47 @@ def test_a_closed_simulator_can_go_on():
     simulator.step(control(np.ones(4)))
     assert (simulator.physics.qpos > 0).all()
     simulator.close()
+
+
+@pytest.mark.parametrize("simulator", [SerialSimulator, ThreadedSimulator])
+def test_a_control_step_may_last_longer_in_some_copies(simulator):
+    model = ToyWorld().model
+    several, each = simulator(model, 2, 5), []
+    several.load([0, 1], PhysicsState(qpos=np.zeros((2, 1)), qvel=np.ones((2, 1))))
+    several.step(Control(ctrl=np.zeros((2, 1)), steps=np.array([5, 12])))
+    for steps in (5, 12):
+        data = mujoco.MjData(model)
+        data.qvel[:] = 1.0
+        mujoco.mj_step(model, data, nstep=steps)
+        each.append(data.qpos.copy())
+    np.testing.assert_array_equal(several.physics.qpos, each)
+    several.close()
+
+
+class SwitchWorld(ToyWorld):
+    """Remembers how often the action was positive."""
+
+    def reset(self, rngs, options=None):
+        state, memory = super().reset(rngs, options)
+        return state, memory | {"pressed": np.zeros(len(rngs))}
+
+    def control(self, action, memory):
+        pressed = memory["pressed"] + (action[:, 0] > 0)
+        return super().control(action, memory)._replace(memory={"pressed": pressed})
+
+    def observe(self, physics, memory, noise):
+        observation, memory = super().observe(physics, memory, noise)
+        observation[:, 1] = memory["pressed"]
+        return observation, memory
+
+
+def test_control_may_change_the_memory_of_active_environments():
+    world = SwitchWorld()
+    batch = WorldBatch(world, SerialSimulator(world.model, 3, world.frame_skip))
+    batch.reset(range(3), [np.random.default_rng(i) for i in range(3)])
+    actions = np.array([[1.0], [-1.0], [1.0]])
+    batch.step(actions)
+    np.testing.assert_array_equal(batch.observation[:, 1], [1, 0, 1])
+    batch.step(actions, active=np.array([True, True, False]))
+    batch.step(actions)
+    np.testing.assert_array_equal(batch.observation[:, 1], [3, 0, 2])

@@ -15,9 +15,11 @@ from minari.data_collector import EpisodeBuffer
 import skillgym_envs  # noqa: F401  (registers the kitchen)
 from skillgym.data import (
     DatasetNotFound,
+    InvalidTrajectories,
     SimulatorVersionWarning,
     UnreadableDataset,
     WindowDataset,
+    load_transitions,
     load_windows,
 )
 from skillgym.data.kitchen_formats import goal_half
@@ -56,7 +58,7 @@ class Trajectory:
         return EpisodeBuffer(
             observations=observations,
             actions=self.actions,
-            rewards=[0.0] * steps,
+            rewards=[float(t) for t in range(steps)],
             terminations=ends,
             truncations=[False] * steps,
         )
@@ -103,6 +105,29 @@ def d4rl_v0(root: Path, trajectories: list[Trajectory]) -> Path:
         file["terminals"], file["rewards"] = terminals, np.zeros(len(observations))
         file["infos/probs"] = np.zeros(len(observations))
     return root / "kitchen-mixed-v0.hdf5"
+
+
+def test_transitions_have_rewards_and_ends(ours: str, trajectories: list[Trajectory]) -> None:
+    data = load_transitions(ours)
+    assert len(data) == 17 + 12 + 30
+    assert data.observations.dtype == data.rewards.dtype == np.float32
+    row = 17 + 3  # the fourth step of the second episode
+    np.testing.assert_array_equal(data.observations[row], trajectories[1].flat[3])
+    np.testing.assert_array_equal(data.next_observations[row], trajectories[1].flat[4])
+    np.testing.assert_array_equal(data.actions[row], trajectories[1].actions[3])
+    assert data.rewards[row] == 3.0
+    assert np.flatnonzero(data.terminations).tolist() == [16, 28, 58]
+    np.testing.assert_array_equal(data.next_observations[16], trajectories[0].flat[17])
+
+
+def test_the_first_episodes_by_name(ours: str, trajectories: list[Trajectory]) -> None:
+    data = load_windows(f"{ours}[:2]")
+    assert data.num_episodes == 2
+    np.testing.assert_array_equal(data.episode(1)[1], trajectories[1].actions)
+    assert len(load_transitions(f"{ours}[:2]")) == 17 + 12
+    for load in (load_windows, load_transitions):
+        with pytest.raises(InvalidTrajectories, match=r"first 4 episodes .* expected 1 to 3"):
+            load(f"{ours}[:4]")
 
 
 def assert_same_windows(one: WindowDataset, other: WindowDataset) -> None:

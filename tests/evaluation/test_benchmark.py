@@ -11,7 +11,8 @@ import pytest
 from skillgym.cli import bench
 from skillgym.cli import main as cli
 from skillgym.evaluation import benchmark
-from skillgym.evaluation.tables import Cell, kitchen
+from skillgym.evaluation.tables import Cell, kitchen, skild
+from skillgym.rl.presets import find_preset
 
 
 def complete(folder: Path, cell: Cell, subtasks: float) -> None:
@@ -38,6 +39,15 @@ def test_every_cell_of_the_kitchen_is_one_command_of_its_own() -> None:
         "train spirl-cl --world skillgym/Kitchen-v0 --env tasks=mixed ordered=true "
         "--seed 0 --steps 500000 --final-episodes 50"
     )
+
+
+def test_the_cells_of_skild_are_methods_that_exist() -> None:
+    cells = skild((0, 1))
+    assert len({cell.name for cell in cells}) == len(cells) == 2 * 3 * 9
+    for cell in cells:
+        preset = find_preset(cell.method)
+        assert preset.world == cell.world
+        assert bool(cell.agent) == (preset.skill_model is None or preset.skill_model[:2] == "bc")
 
 
 def test_results_hold_the_complete_cells_only(tmp_path: Path) -> None:

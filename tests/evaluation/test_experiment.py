@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from skillgym.errors import InvalidConfig, ResumeMismatch
+from skillgym.errors import ResumeMismatch
 from skillgym.evaluation.benchmark import learning_curve
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.pretraining.run_folder import STEP_KEY
+from skillgym.rl.errors import UnknownPreset
 
 
 @pytest.fixture
@@ -66,9 +67,18 @@ def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]
         Experiment(ExperimentConfig(**config), tmp_path)
 
 
+def test_the_world_is_that_of_the_method_unless_another_is_given() -> None:
+    config = ExperimentConfig(method="skild-kitchen-kbts", options={"noise": 0.0})
+    assert config.world == "skillgym/Kitchen-v0"
+    assert config.options == {"tasks": "kbts", "ordered": True, "noise": 0.0}
+    assert ExperimentConfig(method="skild-maze").world == "skillgym/Maze-v0"
+    other = ExperimentConfig(method="skild-kitchen-kbts", world="skillgym/Maze-v0")
+    assert (other.world, other.options) == ("skillgym/Maze-v0", {})
+
+
 def test_unknown_method_is_one_sentence() -> None:
-    with pytest.raises(InvalidConfig, match="spirl-cl"):
-        ExperimentConfig(method="spirl")
+    with pytest.raises(UnknownPreset, match="did you mean 'spirl-cl'"):
+        ExperimentConfig(method="spirl-cll")
 
 
 def test_a_time_budget_ends_the_training(tmp_path: Path, config: dict[str, Any]) -> None:

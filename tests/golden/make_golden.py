@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from skillgym.hub import save_skill
 from skillgym.skills.base import SkillModule
+from skillgym.skills.skild import SkildModel
 from tests.skills.models import MODELS, OBSERVATION_SIZE, random_batch, random_skills, small_model
 
 DIRECTORY = Path(__file__).parent
@@ -26,17 +27,33 @@ def outputs(model: SkillModule, obs: np.ndarray, skill: np.ndarray) -> dict[str,
     with torch.no_grad():
         prior = model.prior(torch.from_numpy(obs))
     parameters = {f"prior_{name}": value.numpy() for name, value in vars(prior).items()}
-    found = {"actions": np.stack(actions, axis=1), **parameters}
+    found = {
+        **demonstration_outputs(model, torch.from_numpy(obs)),
+        "actions": np.stack(actions, axis=1),
+        **parameters,
+    }
     # safetensors writes the memory of an array as it lies, without regard to its strides
     return {name: np.ascontiguousarray(array) for name, array in found.items()}
 
 
+@torch.no_grad()
+def demonstration_outputs(model: SkillModule, obs: torch.Tensor) -> dict[str, np.ndarray]:
+    """What a model has learned from demonstrations, if it has."""
+    if not isinstance(model, SkildModel):
+        return {}
+    posterior = model.posterior(obs)
+    return {
+        "posterior_mean": posterior.mean.numpy(),
+        "posterior_log_std": posterior.log_std.numpy(),
+        "logits": model.discriminator(obs).numpy(),
+    }
+
+
 def main() -> None:
-    """Write one checkpoint for each type of model, after some training."""
+    """Write one checkpoint for each type of model that has none, after some training."""
     for cls in MODELS:
         target = DIRECTORY / f"{cls.type_tag}-{sys.argv[1]}"
-        if target.exists():
-            print(f"{target} exists; golden checkpoints are never changed.")
+        if target.exists():  # golden checkpoints are never changed
             continue
         model, generator = small_model(cls), torch.Generator().manual_seed(0)
         optimizer = torch.optim.Adam(model.parameters(), 1e-2)

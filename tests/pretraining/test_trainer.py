@@ -28,8 +28,9 @@ from skillgym.hub import load_skill
 from skillgym.hub.checkpoint import read_tensors
 from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
 from skillgym.skills.base import SkillModule
+from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import ClosedLoopSpirl
-from tests.skills.models import MODELS, random_walks, small_model
+from tests.skills.models import MODELS, random_walks, small_model, training_data
 
 SHORT = {
     "steps": 40,
@@ -62,7 +63,8 @@ def train(
         return {"subtasks": 1.0}
 
     config = TrainerConfig(**{**SHORT, "evaluate_every": 5, **options})
-    return pretrain(model, random_walks(), folder, config, resume=resume, evaluate=evaluate)
+    data = training_data(model)
+    return pretrain(model, data, folder, config, resume=resume, evaluate=evaluate)
 
 
 def tensors(folder: Path, name: str = "last") -> dict[str, torch.Tensor]:
@@ -137,6 +139,24 @@ def test_resume_is_exact_with_a_learned_beta(tmp_path: Path) -> None:
         train(tmp_path / "parts", stop_at=25, **options)
     train(tmp_path / "parts", resume=True, **options)
     assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_resume_is_exact_for_a_posterior(tmp_path: Path) -> None:
+    train(tmp_path / "whole", cls=SkildModel)
+    with pytest.raises(Stop):
+        train(tmp_path / "parts", stop_at=25, cls=SkildModel)
+    train(tmp_path / "parts", resume=True, cls=SkildModel)
+    assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_a_posterior_is_not_resumed_with_another_embedding(tmp_path: Path) -> None:
+    train(tmp_path, cls=SkildModel)
+    embedding = small_model(ClosedLoopSpirl)
+    assert isinstance(embedding, ClosedLoopSpirl)
+    with torch.no_grad():
+        embedding.decoder.head.bias += 1.0
+    with pytest.raises(ResumeMismatch, match=r"model\.config\.embedding"):
+        train(tmp_path, resume=True, model=SkildModel.from_embedding(embedding))
 
 
 def test_same_seed_same_run_and_another_seed_another(tmp_path: Path) -> None:

@@ -108,13 +108,12 @@ def test_targets_and_losses_by_hand() -> None:
         dones=torch.tensor([[0.0], [1.0]]),
         discounts=torch.tensor([[0.5], [0.5]]),
         next_q_values=torch.tensor([[3.0, 4.0], [9.0, 9.0]]),
-        next_divergence=torch.tensor([2.0, 2.0]),
-        alpha=torch.tensor(0.25),
+        next_penalty=torch.tensor([0.5, 0.5]),
     )
     assert target.tolist() == [[1.0 + 0.5 * (3.0 - 0.5)], [2.0]]
     q_values = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     # Critic 1: errors 1, 1; critic 2: errors 0, 2.
     loss = losses.critic_loss(q_values, torch.tensor([[2.0], [2.0]]))
     assert loss.item() == pytest.approx(0.5 * (1.0 + 2.0))
-    actor = losses.actor_loss(q_values, torch.tensor([2.0, 4.0]), torch.tensor(0.5))
+    actor = losses.actor_loss(q_values, torch.tensor([1.0, 2.0]))
     assert actor.item() == pytest.approx(((1.0 - 1.0) + (2.0 - 3.0)) / 2)

@@ -9,9 +9,10 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
-from skillgym.data import WindowDataset
+from skillgym.data import Demonstrations, WindowDataset
 from skillgym.skills.base import Batch, SkillModule
 from skillgym.skills.ptgm import Ptgm, PtgmConfig
+from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import (
     ClosedLoopSpirl,
     FlatPrior,
@@ -22,7 +23,13 @@ from skillgym.skills.spirl import (
 
 OBSERVATION_SIZE, ACTION_SIZE = 6, 3
 SMALL = {"skill_horizon": 4, "latent_size": 2, "hidden_size": 16, "encoder_size": 8}
-MODELS: tuple[type[SkillModule], ...] = (ClosedLoopSpirl, OpenLoopSpirl, FlatPrior, Ptgm)
+MODELS: tuple[type[SkillModule], ...] = (
+    ClosedLoopSpirl,
+    OpenLoopSpirl,
+    FlatPrior,
+    SkildModel,
+    Ptgm,
+)
 
 
 def spaces(observation_size: int, action_size: int) -> tuple[Box, Box]:
@@ -58,6 +65,8 @@ def random_skills(model: SkillModule, rng: np.random.Generator, count: int) -> N
 def small_model(cls: type[SkillModule], **options: object) -> SkillModule:
     if cls is Ptgm:
         return small_ptgm()
+    if cls is SkildModel:
+        return SkildModel.from_embedding(small_model(ClosedLoopSpirl, **options))
     config = (
         FlatPriorConfig(hidden_size=16, num_layers=2)
         if cls is FlatPrior
@@ -69,10 +78,14 @@ def small_model(cls: type[SkillModule], **options: object) -> SkillModule:
 def random_batch(model: SkillModule, size: int = 5, seed: int = 0) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     horizon = model.max_steps
-    return (
+    windows = (
         torch.randn(size, horizon + 1, OBSERVATION_SIZE, generator=generator),
         torch.randn(size, horizon, ACTION_SIZE, generator=generator),
     )
+    if not isinstance(model, SkildModel):
+        return windows
+    demonstrated, others = torch.randn(2, size, OBSERVATION_SIZE, generator=generator)
+    return *windows, demonstrated + 0.5, others
 
 
 def random_walks(num_episodes: int = 12, length: int = 40, seed: int = 0) -> WindowDataset:
@@ -87,3 +100,10 @@ def random_walks(num_episodes: int = 12, length: int = 40, seed: int = 0) -> Win
         velocities = np.diff(positions, axis=0, prepend=0)
         episodes.append((np.concatenate([positions, velocities], axis=1), actions))
     return WindowDataset.from_episodes(episodes)
+
+
+def training_data(model: SkillModule) -> WindowDataset | Demonstrations:
+    """What a model of any kind can be trained on."""
+    if isinstance(model, SkildModel):
+        return Demonstrations(random_walks(6, seed=1), random_walks())
+    return random_walks()

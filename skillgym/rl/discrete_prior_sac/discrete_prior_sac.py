@@ -214,7 +214,7 @@ class DiscretePriorSAC(OffPolicyAlgorithm):
 
         q_values = self.critic(batch.observations)
         value = expected_value(policy, q_values.detach())
-        actor_loss = losses.actor_loss(value[:, None], gap, alpha)
+        actor_loss = losses.actor_loss(value[:, None], alpha * gap)
         target = self._target(batch, alpha)
         critic_loss = losses.critic_loss(values_of(q_values, batch.actions), target)
 
@@ -240,8 +240,7 @@ class DiscretePriorSAC(OffPolicyAlgorithm):
             batch.dones,
             self.gamma if batch.discounts is None else batch.discounts,
             expected_value(policy, self.critic_target(observations))[:, None],
-            divergence(policy, self._prior(observations), self.kl),
-            alpha,
+            alpha * divergence(policy, self._prior(observations), self.kl),
         )
 
     @torch.no_grad()

@@ -49,18 +49,30 @@ def analytic_divergence(policy: Gaussian, prior: Gaussian) -> Tensor:
     return policy.kl(prior).sum(-1).clamp(max=MAX_DIVERGENCE)
 
 
-def temperature_loss(log_alpha: Tensor, divergence: Tensor, target_divergence: float) -> Tensor:
-    """Loss of the temperature: it rises while the mean divergence (B,) exceeds its target [nat].
+def temperature_loss(
+    log_alpha: Tensor, divergence: Tensor, target_divergence: float, weights: Tensor | float = 1.0
+) -> Tensor:
+    """Loss of a temperature: it rises while the mean divergence exceeds its target.
 
     Deviation: exp(log_alpha) multiplies the gap, as in the authors' code; SB3's SAC uses log_alpha
         itself.
+
+    Args:
+        log_alpha: Logarithm of the temperature.
+        divergence: Divergence in every state, (B,) [nat].
+        target_divergence: Its target [nat].
+        weights: How much each state counts, (B,).
     """
-    return log_alpha.exp().squeeze() * (target_divergence - divergence.detach()).mean()
+    gap = weights * (target_divergence - divergence.detach())
+    return log_alpha.exp().squeeze() * gap.mean()
 
 
-def actor_loss(q_values: Tensor, divergence: Tensor, alpha: Tensor) -> Tensor:
-    """Mean of alpha * divergence - min Q for actions of the policy."""
-    return (alpha * divergence - q_values.min(dim=1).values).mean()
+def actor_loss(q_values: Tensor, penalty: Tensor) -> Tensor:
+    """Mean of penalty (B,) - min Q for actions of the policy.
+
+    The penalty is alpha * divergence; gradients flow through it.
+    """
+    return (penalty - q_values.min(dim=1).values).mean()
 
 
 def td_target(
@@ -68,23 +80,21 @@ def td_target(
     dones: Tensor,
     discounts: Tensor | float,
     next_q_values: Tensor,
-    next_divergence: Tensor,
-    alpha: Tensor,
+    next_penalty: Tensor,
 ) -> Tensor:
-    """Regression target of the critics: r + (1 - done) * discount * (min Q' - alpha * divergence').
+    """Regression target of the critics: r + (1 - done) * discount * (min Q' - penalty').
 
     Args:
         rewards: Rewards of skills, (B, 1).
         dones: 1 for terminal next states (0 for time limits), (B, 1).
         discounts: Discount of the next value: one number, or (B, 1).
         next_q_values: Target critics at actions of the policy in the next states.
-        next_divergence: Divergence in the next states, (B,).
-        alpha: Temperature.
+        next_penalty: alpha * divergence in the next states, (B,).
 
     Returns:
         (B, 1).
     """
-    next_values = next_q_values.min(dim=1, keepdim=True).values - alpha * next_divergence[:, None]
+    next_values = next_q_values.min(dim=1, keepdim=True).values - next_penalty[:, None]
     return rewards + (1.0 - dones) * discounts * next_values
 
 

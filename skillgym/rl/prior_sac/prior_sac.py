@@ -13,11 +13,13 @@ from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
+from skillgym.nn.digest import sha256
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import TanhPrior
+from skillgym.rl.errors import ForeignPrior, NormalizedObservations
 from skillgym.rl.prior_sac import losses
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
-from skillgym.rl.prior_sac.priors import frozen_prior
+from skillgym.rl.prior_sac.priors import SOURCES, find_prior, frozen_copy
 
 KLS = ("sampled", "analytic", None)
 
@@ -41,9 +43,10 @@ class PriorSAC(SAC):
             policies.
         env: Environment whose actions are skills (`SkillActions`), or any environment if `prior` is
             given.
-        prior: `"auto"` takes that of the environment's skill model. A network that maps
-            observations (B, O) to a `skillgym.nn.distributions` distribution over actions. None for
-            none: SB3's SAC.
+        prior: `"auto"` takes that of the environment's skill model, `"posterior"` its distribution
+            over the skills of demonstrations (`SkildModel`). A network that maps observations
+            (B, O) to a `skillgym.nn.distributions` distribution over actions. None for none: SB3's
+            SAC.
         kl: `"sampled"` (10 samples), `"analytic"` (Gaussian priors only), or None: the prior only
             initialises the policy and the objective is that of SB3's SAC (fine-tuning).
         target_divergence: Target delta of the mean divergence [nat].
@@ -71,7 +74,7 @@ class PriorSAC(SAC):
         self,
         policy: str | type[BasePolicy],
         env: GymEnv | str | None,
-        prior: Literal["auto"] | nn.Module | None = "auto",
+        prior: Literal["auto", "posterior"] | nn.Module | None = "auto",
         kl: Literal["sampled", "analytic"] | None = "sampled",
         target_divergence: float = 5.0,
         alpha: str | float = "auto",
@@ -82,6 +85,8 @@ class PriorSAC(SAC):
     ) -> None:
         if kl not in KLS:
             raise InvalidConfig("kl", kl, "'sampled', 'analytic' or None")
+        if isinstance(prior, str) and prior not in SOURCES:
+            raise InvalidConfig("prior", prior, "'auto', 'posterior', a network or None")
         if kwargs.get("use_sde"):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
         self.prior: nn.Module | None = None
@@ -105,22 +110,38 @@ class PriorSAC(SAC):
         policy_kwargs = self.policy_kwargs
         if issubclass(self.policy_class, SkillPriorPolicy):
             # Only for the construction: the saved agent does not repeat the prior.
-            self.policy_kwargs = {**policy_kwargs, "prior": self.prior}
+            self.policy_kwargs = {**policy_kwargs, "prior": self._initial_policy()}
         super()._setup_model()
         self.policy_kwargs = policy_kwargs
 
     def _setup_prior(self) -> None:
         """Find the prior, freeze a copy, and check that the agent was trained with this one."""
-        self.prior, self.prior_reference = frozen_prior(
-            self.prior_source,
-            self.env,
-            self.prior_reference,
-            self.device,
-            self._vec_normalize_env,
-            lambda prior: TanhPrior(prior, self.action_space, self.latent_scale),  # type: ignore[arg-type]
-        )
-        if self.prior is not None and self.kl == "analytic":
-            check_prior(self.prior, self.observation_space, self.action_space)
+        source, name = find_prior(self.prior_source, self.env, self.prior_reference)
+        if source is None:
+            return
+        self.prior = self._frozen(source)
+        self._check_reference(name, sha256(self.prior))
+
+    def _frozen(self, source: nn.Module) -> nn.Module:
+        """A frozen copy of a distribution over skills, as one over latents before the tanh."""
+        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
+            raise NormalizedObservations
+        tanh_prior = TanhPrior(source, self.action_space, self.latent_scale)  # type: ignore[arg-type]
+        copy = frozen_copy(tanh_prior, self.device)
+        if self.kl == "analytic":
+            check_prior(copy, self.observation_space, self.action_space)
+        return copy
+
+    def _check_reference(self, name: str | None, digest: str) -> None:
+        """Remember the skill model's digest, or compare it with that of the saved agent."""
+        if self.prior_reference is None:
+            self.prior_reference = {"skill_model": name, "sha256": digest}
+        elif digest != self.prior_reference["sha256"]:
+            raise ForeignPrior(name, digest, self.prior_reference["sha256"])
+
+    def _initial_policy(self) -> nn.Module | None:
+        """The network that `SkillPriorPolicy` starts as."""
+        return self.prior
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "prior"]
@@ -139,10 +160,7 @@ class PriorSAC(SAC):
             super().train(gradient_steps, batch_size)
             return
         self.policy.set_training_mode(True)
-        optimizers = [self.actor.optimizer, self.critic.optimizer]
-        if self.ent_coef_optimizer is not None:
-            optimizers.append(self.ent_coef_optimizer)
-        self._update_learning_rate(optimizers)
+        self._update_learning_rate(self._optimizers())
         updates = []
         for step in range(gradient_steps):
             batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)  # type: ignore[union-attr]
@@ -152,25 +170,25 @@ class PriorSAC(SAC):
         self._n_updates += gradient_steps
         self._record(updates)
 
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those that follow the schedule of the learning rate."""
+        optimizers = [self.actor.optimizer, self.critic.optimizer]
+        return [*optimizers, *filter(None, [self.ent_coef_optimizer])]
+
     def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
         """One update on a batch: temperature, then actor and critics from the same old networks."""
         policy, action = self._act(batch.observations)
-        prior, next_prior = self._priors(batch)
-        divergence = self._divergence(policy, prior)
-        alpha_loss = self._update_alpha(divergence)
-        alpha = self._alpha()
-
+        penalty, metrics = self._penalty(batch, policy)
         q_of_policy = torch.cat(self.critic(batch.observations, action), dim=1)
-        actor_loss = losses.actor_loss(q_of_policy, divergence, alpha)
+        actor_loss = losses.actor_loss(q_of_policy, penalty)
         with torch.no_grad():
             next_policy, next_action = self._act(batch.next_observations)
             target = losses.td_target(
-                batch.rewards,
+                self._rewards(batch),
                 batch.dones,
                 self.gamma if batch.discounts is None else batch.discounts,
                 torch.cat(self.critic_target(batch.next_observations, next_action), dim=1),
-                self._divergence(next_policy, next_prior),
-                alpha,
+                self._next_penalty(batch, next_policy),
             )
         q_values = torch.cat(self.critic(batch.observations, batch.actions), dim=1)
         critic_loss = losses.critic_loss(q_values, target)
@@ -183,14 +201,35 @@ class PriorSAC(SAC):
         self.actor.optimizer.step()
         self.critic.optimizer.step()
         return {
-            "alpha": alpha,
-            "alpha_loss": alpha_loss,
+            **metrics,
             "actor_loss": actor_loss,
             "critic_loss": critic_loss,
-            "prior_divergence": divergence.mean(),
             "policy_entropy": policy.entropy().mean(),
             "target_q": target.mean(),
         }
+
+    def _penalty(
+        self, batch: ReplayBufferSamples, policy: Gaussian
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Step the temperature; then alpha * divergence in the states (B,), and what to log."""
+        divergence = self._divergence(policy, self._distribution(self.prior, batch.observations))
+        alpha_loss = self._update_alpha(divergence)
+        alpha = self._alpha()
+        metrics = {
+            "alpha": alpha,
+            "alpha_loss": alpha_loss,
+            "prior_divergence": divergence.mean(),
+        }
+        return alpha * divergence, metrics
+
+    def _next_penalty(self, batch: ReplayBufferSamples, next_policy: Gaussian) -> Tensor:
+        """Alpha * divergence in the next states, (B,)."""
+        prior = self._distribution(self.prior, batch.next_observations)
+        return self._alpha() * self._divergence(next_policy, prior)
+
+    def _rewards(self, batch: ReplayBufferSamples) -> Tensor:
+        """Rewards of the skills, (B, 1)."""
+        return batch.rewards
 
     def _act(self, observations: Tensor) -> tuple[Gaussian, Tensor]:
         """The policy before squashing, and one squashed action (B, Z) of it."""
@@ -199,10 +238,10 @@ class PriorSAC(SAC):
         return policy, torch.tanh(policy.sample())
 
     @torch.no_grad()
-    def _priors(self, batch: ReplayBufferSamples) -> tuple[Distribution, Distribution]:
-        """The prior in the states and in the next states of a batch."""
-        prior: Any = self.prior
-        return prior(batch.observations.float()), prior(batch.next_observations.float())
+    def _distribution(self, network: Any, observations: Tensor) -> Distribution:
+        """Distribution that a frozen network gives."""
+        distribution: Distribution = network(observations.float())
+        return distribution
 
     def _divergence(self, policy: Gaussian, prior: Distribution) -> Tensor:
         if self.kl == "analytic":
@@ -216,11 +255,13 @@ class PriorSAC(SAC):
             return self.ent_coef_tensor
         return self.log_ent_coef.detach().exp()
 
-    def _update_alpha(self, divergence: Tensor) -> Tensor:
+    def _update_alpha(self, divergence: Tensor, weights: Tensor | float = 1.0) -> Tensor:
         """Step the temperature, if it is learned, and return its loss."""
         if self.ent_coef_optimizer is None or self.log_ent_coef is None:
             return torch.zeros(())
-        loss = losses.temperature_loss(self.log_ent_coef, divergence, self.target_divergence)
+        loss = losses.temperature_loss(
+            self.log_ent_coef, divergence, self.target_divergence, weights
+        )
         self.ent_coef_optimizer.zero_grad()
         loss.backward()
         self.ent_coef_optimizer.step()
@@ -235,6 +276,6 @@ class PriorSAC(SAC):
     def _record(self, updates: list[dict[str, Tensor]]) -> None:
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/target_divergence", self.target_divergence)
-        for name in updates[0]:
-            values = [update[name].item() for update in updates]
+        for name in {name: None for update in updates for name in update}:
+            values = [update[name].item() for update in updates if name in update]
             self.logger.record(f"train/{name}", np.mean(values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Literal
@@ -11,7 +10,11 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch import nn
 
-from skillgym.rl.errors import ForeignPrior, NoPrior, NormalizedObservations
+from skillgym.nn.digest import sha256
+from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior, NormalizedObservations
+
+SOURCES = {"auto": "prior", "posterior": "posterior"}
+"""Words for a distribution of the skill model, and the attribute that holds it."""
 
 
 def frozen_prior(
@@ -56,14 +59,14 @@ def frozen_prior(
 
 
 def find_prior(
-    source: Literal["auto"] | nn.Module | None,
+    source: Literal["auto", "posterior"] | nn.Module | None,
     env: VecEnv | None,
     reference: dict[str, Any] | None,
 ) -> tuple[nn.Module | None, str | None]:
     """The prior that an agent asks for, and the name of the skill model it belongs to.
 
     Args:
-        source: `"auto"`, a network, or None for no prior.
+        source: `"auto"` or `"posterior"` of the skill model, a network, or None for no prior.
         env: The agent's environment, if it has one.
         reference: For a loaded agent, the skill model that it was trained with.
 
@@ -75,31 +78,48 @@ def find_prior(
     """
     if not isinstance(source, str):
         return source, None
+    model, name = find_skill_model(env, reference)
+    return distribution_of(model, SOURCES[source]), name
+
+
+def find_skill_model(
+    env: VecEnv | None, reference: dict[str, Any] | None
+) -> tuple[Any, str | None]:
+    """The skill model of an agent's environment, and its name or path (None if it has none).
+
+    Args:
+        env: The agent's environment, if it has one.
+        reference: For a loaded agent, the skill model that it was trained with.
+
+    Raises:
+        NoPrior: If there is none.
+    """
     if env is not None:
         try:
-            model = env.get_attr("skill_model")[0]
+            return env.get_attr("skill_model")[0], env.get_attr("skill_name")[0]
         except AttributeError:
             raise NoPrior("an environment without a skill model") from None
-        return model.prior, env.get_attr("skill_name")[0]
     if reference is None or reference["skill_model"] is None:
         raise NoPrior("no environment and no name of a skill model")
     # Only agents that are loaded without an environment come here.
     from skillgym.hub import load_skill
 
     name: str = reference["skill_model"]
-    return load_skill(name).prior, name
+    return load_skill(name), name
+
+
+def distribution_of(model: Any, name: str) -> nn.Module:
+    """A skill model's part, for example its `"posterior"`.
+
+    Raises:
+        NoDemonstrations: If it has none.
+    """
+    part: nn.Module | None = getattr(model, name, None)
+    if part is None:
+        raise NoDemonstrations(type(model).__name__, name)
+    return part
 
 
 def frozen_copy(prior: nn.Module, device: torch.device) -> nn.Module:
     """A copy in evaluation mode whose parameters take no gradient."""
     return deepcopy(prior).eval().requires_grad_(False).to(device)
-
-
-def sha256(module: nn.Module) -> str:
-    """Digest of the names, shapes and values of a module's tensors."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        array = tensor.detach().cpu().contiguous().numpy()
-        digest.update(f"{name}{array.dtype}{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()

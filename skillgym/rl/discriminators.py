@@ -1,0 +1,101 @@
+"""Training of a discriminator beside an agent.
+
+Shapes: `B` batch, `N` states of the demonstrations, `O` observation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.skills.skild.discriminator import Discriminator
+from skillgym.skills.skild.losses import accuracy, discriminator_loss, gradient_penalty
+
+StateSource: TypeAlias = str | Path | NDArray[np.floating]
+"""States (N, O), or the id or path of a dataset."""
+
+
+class DiscriminatorTraining:
+    """Keeps a discriminator between states of the demonstrations and those of the policy.
+
+    Paper: Ho and Ermon 2016, "Generative Adversarial Imitation Learning", Alg. 1; arXiv:1606.03476.
+
+    Args:
+        discriminator: What to train, in place.
+        demonstrations: Where the states of the demonstrations are; read at the first update.
+        updates: Updates for each update of the agent. A fraction is the probability of one more.
+        learning_rate: Of Adam.
+        penalty: Weight of the gradient penalty.
+
+    Raises:
+        InvalidConfig: If there are updates but no demonstrations.
+    """
+
+    def __init__(
+        self,
+        discriminator: Discriminator,
+        demonstrations: StateSource | None,
+        updates: float,
+        learning_rate: float = 3e-4,
+        penalty: float = 0.0,
+    ) -> None:
+        if demonstrations is None:
+            raise InvalidConfig("demonstrations", None, "states, or the id or path of a dataset")
+        self.discriminator = discriminator.requires_grad_(True)
+        self.optimizer = torch.optim.Adam(discriminator.parameters(), lr=learning_rate)
+        self.updates = updates
+        self.penalty = penalty
+        self._source: StateSource = demonstrations
+        self._states: Tensor | None = None
+
+    def draw_number(self) -> int:
+        """How many updates go with this update of the agent."""
+        whole = int(self.updates)
+        chance = self.updates - whole
+        return whole + int(chance > 0.0 and torch.rand(()).item() < chance)
+
+    def update(self, policy_states: Tensor) -> dict[str, Tensor]:
+        """One update with as many states of the demonstrations; its loss and accuracy.
+
+        Args:
+            policy_states: States that the policy was in, (B, O).
+        """
+        demonstrations = self._draw(policy_states)
+        logits = self.discriminator(demonstrations), self.discriminator(policy_states)
+        loss = discriminator_loss(*logits)
+        total = loss
+        if self.penalty:
+            total = total + self.penalty * gradient_penalty(
+                self.discriminator, demonstrations, policy_states
+            )
+        self.optimizer.zero_grad()
+        total.backward()
+        self.optimizer.step()
+        return {
+            "discriminator_loss": loss.detach(),
+            "discriminator_accuracy": accuracy(*logits),
+        }
+
+    def _draw(self, like: Tensor) -> Tensor:
+        if self._states is None:
+            states = read_states(self._source)
+            if states.ndim != 2 or states.shape[1:] != like.shape[1:]:
+                raise ShapeMismatch("demonstrations", states.shape, f"(N, {like.shape[1]})")
+            self._states = torch.as_tensor(states, dtype=like.dtype, device=like.device)
+        rows = torch.randint(len(self._states), (len(like),), device=like.device)
+        return self._states[rows]
+
+
+def read_states(source: StateSource) -> NDArray[np.floating]:
+    """All states (N, O) of a dataset, or the array itself."""
+    if isinstance(source, np.ndarray):
+        return source
+    from skillgym.data import load_windows
+
+    return load_windows(source).observations

@@ -1,0 +1,100 @@
+"""Generative adversarial imitation learning with a soft actor-critic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv
+from torch import Tensor
+
+from skillgym.rl.buffers import RelabellingReplayBuffer
+from skillgym.rl.discriminators import DiscriminatorTraining, StateSource
+from skillgym.rl.skild.losses import mixed_reward
+from skillgym.skills.skild.discriminator import Discriminator
+
+
+class GAIL(SAC):
+    """SB3's SAC with the reward log D(s) - log(1 - D(s)) of a discriminator that learns with it.
+
+    D tells states of demonstrations from those of the agent. With `env_reward_weight` above 0 it is
+    SkiLD's baseline GAIL + RL.
+
+    Paper: Ho and Ermon 2016, "Generative Adversarial Imitation Learning", Alg. 1; arXiv:1606.03476.
+    Discriminator, its training and the reward are those of SkiLD's code (arXiv:2107.10253).
+
+    Deviation: SAC, one of the variants in SkiLD's code, in place of PPO, so that all baselines
+    share their replay and budget. As there, D sees states without actions.
+
+    Args:
+        policy: One of SB3's SAC policies.
+        env: Any environment with one-dimensional observations.
+        demonstrations: States (N, O), or the id or path of a dataset.
+        env_reward_weight: Weight of the environment's reward.
+        discriminator_reward_weight: Weight of the discriminator's reward.
+        discriminator_updates: Updates of the discriminator for each update of the agent; below 1 it
+            is a probability. Deviation: one; the authors make five for each update of PPO, which
+            are rarer.
+        gradient_penalty: Weight of the gradient penalty of the discriminator.
+        kwargs: Any other keyword of SB3's SAC.
+    """
+
+    replay_buffer: RelabellingReplayBuffer
+
+    def __init__(
+        self,
+        policy: str | type[BasePolicy],
+        env: GymEnv | str | None,
+        demonstrations: StateSource | None = None,
+        env_reward_weight: float = 0.0,
+        discriminator_reward_weight: float = 1.0,
+        discriminator_updates: float = 1.0,
+        gradient_penalty: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        self.demonstrations = demonstrations
+        self.env_reward_weight = env_reward_weight
+        self.discriminator_reward_weight = discriminator_reward_weight
+        self.discriminator_updates = discriminator_updates
+        self.gradient_penalty = gradient_penalty
+        keywords = {"replay_buffer_class": RelabellingReplayBuffer, "gradient_steps": -1}
+        super().__init__(policy, env, **{**keywords, **kwargs})  # type: ignore[arg-type]
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        size: int = self.observation_space.shape[0]  # type: ignore[index]
+        self.discriminator = Discriminator(size).to(self.device)
+        self.tuning = DiscriminatorTraining(
+            self.discriminator,
+            self.demonstrations,
+            self.discriminator_updates,
+            self.lr_schedule(1),
+            self.gradient_penalty,
+        )
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "discriminator", "tuning"]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        modules, tensors = super()._get_torch_save_params()
+        return [*modules, "discriminator", "tuning.optimizer"], tensors
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Update the discriminator, then the agent with the new rewards."""
+        metrics: dict[str, Tensor] = {}
+        buffer = self.replay_buffer
+        buffer.relabel = None
+        for _ in range(sum(self.tuning.draw_number() for _ in range(gradient_steps))):
+            states = buffer.sample(batch_size, env=self._vec_normalize_env).observations
+            metrics = self.tuning.update(states.float())
+        buffer.relabel = self._relabel
+        super().train(gradient_steps, batch_size)
+        for name, value in metrics.items():
+            self.logger.record(f"train/{name}", value.item())
+
+    @torch.no_grad()
+    def _relabel(self, observations: Tensor, rewards: Tensor) -> Tensor:
+        weights = self.env_reward_weight, self.discriminator_reward_weight
+        return mixed_reward(rewards, self.discriminator(observations.float()), *weights)

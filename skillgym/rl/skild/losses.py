@@ -1,0 +1,61 @@
+"""What SkiLD adds to the losses of PriorSAC: pure functions.
+
+Paper: Pertsch et al. 2021, "Demonstration-Guided Reinforcement Learning with Learned Skills", Eq. 4
+and Alg. 1; arXiv:2107.10253.
+
+Shapes: `B` batch.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from skillgym.skills.skild.losses import log_odds_reward
+
+
+def mixed_reward(
+    rewards: Tensor,
+    logits: Tensor,
+    env_reward_weight: float,
+    discriminator_reward_weight: float,
+) -> Tensor:
+    """Weighted sum of the environment's reward and log D(s) - log(1 - D(s)), (B, 1).
+
+    Args:
+        rewards: Rewards of the environment, summed over each skill, (B, 1).
+        logits: Logits of D in the state where each skill began, (B,).
+        env_reward_weight: Weight of the former.
+        discriminator_reward_weight: Weight of the latter.
+    """
+    reward = discriminator_reward_weight * log_odds_reward(logits)
+    return env_reward_weight * rewards + reward[:, None]
+
+
+def guided_penalty(
+    demonstration: Tensor,
+    prior_divergence: Tensor,
+    posterior_divergence: Tensor,
+    alpha: Tensor,
+    posterior_alpha: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The two parts of the penalty: alpha (1 - D) KL(pi || p_a) and alpha_q D KL(pi || p_d).
+
+    Args:
+        demonstration: D(s), the weights, without gradient, (B,).
+        prior_divergence: Divergence from the prior, (B,).
+        posterior_divergence: Divergence from the posterior, (B,).
+        alpha: Temperature of the first.
+        posterior_alpha: Temperature of the second.
+
+    Returns:
+        Two tensors (B,), to be added.
+    """
+    return (
+        alpha * (1.0 - demonstration) * prior_divergence,
+        posterior_alpha * demonstration * posterior_divergence,
+    )
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of values (B,) with weights (B,); 0 if all weights are 0."""
+    return (weights * values).sum() / weights.sum().clamp(min=1e-6)

@@ -1,0 +1,171 @@
+"""SkiLD and the methods it is compared with, for the tasks of its paper.
+
+Paper: Pertsch et al. 2021, "Demonstration-Guided Reinforcement Learning with Learned Skills", Sec.
+5; arXiv:2107.10253. Numbers are those of the authors' configurations. Of the baselines there is no
+code but SPiRL and GAIL; they are what their names say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
+from skillgym.rl.buffers import DemonstrationReplayBuffer
+
+IMITATION = {"env_reward_weight": 0.0, "discriminator_reward_weight": 1.0}
+MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemonstrationTask:
+    """A task with demonstrations.
+
+    Attributes:
+        name: Its name; also that of the models that learned from its demonstrations.
+        world: Id of the world.
+        options: Keywords of the world.
+        demonstrations: Dataset of demonstrations.
+        spirl: Fields of the preset of SPiRL.
+        flat: Fields of the presets of methods without skills.
+        skild: Keywords of `SkiLD`.
+        discriminator_updates: Of imitation with a fine-tuned discriminator.
+    """
+
+    name: str
+    world: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    demonstrations: str
+    spirl: Mapping[str, Any]
+    flat: Mapping[str, Any]
+    skild: Mapping[str, Any]
+    discriminator_updates: float
+
+
+def kitchen(task: str) -> DemonstrationTask:
+    """A kitchen task; elements count in its order, as in the paper's figures."""
+    return DemonstrationTask(
+        name=f"kitchen-{task}",
+        world="skillgym/Kitchen-v0",
+        options={"tasks": task, "ordered": True},
+        demonstrations=f"skillgym/kitchen/demos-{task}-v0",
+        spirl={
+            "skill_model": "spirl-kitchen",
+            "target_divergence": SKILL_DIVERGENCE,
+            "alpha": SKILL_ALPHA,
+        },
+        flat={"buffer_size": 100_000},
+        skild={"start": "posterior", "alpha": 0.1, "posterior_alpha": 0.1},
+        discriminator_updates=5e-4,
+    )
+
+
+MAZE = DemonstrationTask(
+    name="maze",
+    world="skillgym/Maze-v0",
+    demonstrations="skillgym/maze/demos-v0[:5]",
+    spirl={"skill_model": "spirl-maze", "target_divergence": 1.0, "critic_arch": SHALLOW},
+    flat={"actor_arch": SHALLOW},
+    skild={
+        "start": "prior",
+        "alpha": "auto",
+        "target_divergence": 10.0,
+        "posterior_alpha": "auto",
+        "posterior_target_divergence": 1.0,
+    },
+    discriminator_updates=0.2,
+)
+
+TASKS = (kitchen("kbts"), kitchen("misaligned"), MAZE)
+
+
+def presets_of(task: DemonstrationTask) -> dict[str, AgentPreset]:
+    """All methods on a task, by `METHOD-TASK`."""
+    methods = {"spirl": spirl(task), **skild_presets(task), **flat_presets(task)}
+    return {f"{method}-{task.name}": preset for method, preset in methods.items()}
+
+
+def spirl(task: DemonstrationTask) -> AgentPreset:
+    """SPiRL, which does not know the demonstrations."""
+    title = f"{task.name}: closed-loop skills, prior-regularised"
+    return AgentPreset(title=title, world=task.world, options=task.options, **task.spirl)
+
+
+def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
+    """The methods that choose skills of a `SkildModel`."""
+    common: dict[str, Any] = {
+        "skill_model": f"skild-{task.name}",
+        "world": task.world,
+        "options": task.options,
+        "critic_arch": SHALLOW,
+        "learning_starts": 2_000,
+        "batch_size": 128,
+    }
+    skild: dict[str, Any] = {**common, "algorithm": "SkiLD"}
+    tuned = {
+        "discriminator_updates": task.discriminator_updates,
+        "demonstrations": task.demonstrations,
+    }
+    return {
+        "skild": AgentPreset(
+            title=f"{task.name}: skills, guided by demonstrations",
+            agent={**task.skild, **MIXED},
+            **skild,
+        ),
+        "skild-imitation": AgentPreset(
+            title=f"{task.name}: the same without the environment's reward",
+            agent={**task.skild, **IMITATION},
+            **skild,
+        ),
+        "skild-imitation-tuned": AgentPreset(
+            title=f"{task.name}: the same, and the discriminator is fine-tuned",
+            agent={**task.skild, **IMITATION, **tuned},
+            **skild,
+        ),
+        "skill-bc-rl": AgentPreset(
+            title=f"{task.name}: cloned skills of demonstrations, fine-tuned with SAC",
+            start="posterior",
+            objective="entropy",
+            **common,
+        ),
+    }
+
+
+def flat_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
+    """The methods without skills."""
+    common: dict[str, Any] = {
+        "world": task.world,
+        "options": task.options,
+        "objective": "entropy",
+        "critic_arch": SHALLOW,
+        "learning_starts": 5_000,
+        **task.flat,
+    }
+    scratch: dict[str, Any] = {**common, "skill_model": None, "start": "random"}
+    demonstrations = {"demonstrations": task.demonstrations}
+    return {
+        "bc-rl": AgentPreset(
+            title=f"{task.name}: behaviour cloning of demonstrations, fine-tuned with SAC",
+            skill_model=f"bc-{task.name}",
+            **common,
+        ),
+        "demo-replay": AgentPreset(
+            title=f"{task.name}: SAC with demonstrations in every batch",
+            replay=demonstrations,
+            agent={"replay_buffer_class": DemonstrationReplayBuffer},
+            **scratch,
+        ),
+        "gail": AgentPreset(
+            title=f"{task.name}: SAC with the reward of an adversarial discriminator",
+            algorithm="GAIL",
+            agent={**IMITATION, **demonstrations},
+            **scratch,
+        ),
+        "gail-rl": AgentPreset(
+            title=f"{task.name}: the same mixed with the environment's reward",
+            algorithm="GAIL",
+            agent={**MIXED, **demonstrations},
+            **scratch,
+        ),
+    }

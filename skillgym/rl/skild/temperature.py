@@ -1,0 +1,82 @@
+"""The temperature of the posterior, in the grammar of SB3's `ent_coef`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from skillgym.errors import InvalidConfig
+from skillgym.rl.prior_sac import losses
+
+
+class Temperature:
+    """Weight of a divergence: fixed, or learned so that the divergence meets its target.
+
+    Args:
+        field: Name of the keyword, for errors.
+        value: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
+        target: Target of the mean divergence [nat].
+        learning_rate: Of Adam.
+        device: Where the tensor lives.
+
+    Attributes:
+        log_value: Its logarithm.
+        optimizer: Adam; None if the weight is fixed.
+
+    Raises:
+        InvalidConfig: If the value is none of these.
+    """
+
+    def __init__(
+        self,
+        field: str,
+        value: str | float,
+        target: float,
+        learning_rate: float,
+        device: torch.device,
+    ) -> None:
+        learned = isinstance(value, str)
+        self.target = target
+        self.log_value = torch.full((1,), math.log(start_of(field, value)), device=device)
+        self.log_value.requires_grad_(learned)
+        self.optimizer = torch.optim.Adam([self.log_value], lr=learning_rate) if learned else None
+
+    @property
+    def value(self) -> Tensor:
+        """The weight, without gradient."""
+        return self.log_value.detach().exp()
+
+    def update(self, divergence: Tensor, weights: Tensor) -> Tensor:
+        """One step, if it is learned; the loss.
+
+        Args:
+            divergence: Divergence in every state, (B,).
+            weights: How much each state counts, (B,).
+        """
+        if self.optimizer is None:
+            return torch.zeros(())
+        loss = losses.temperature_loss(self.log_value, divergence, self.target, weights)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+
+def start_of(field: str, value: str | float) -> float:
+    """The first weight that a keyword's value means.
+
+    Raises:
+        InvalidConfig: If it means none.
+    """
+    text = str(value)
+    if text == "auto":
+        return 1.0
+    try:
+        start = float(text.removeprefix("auto_"))
+    except ValueError:
+        start = math.nan
+    if not start > 0.0:
+        raise InvalidConfig(field, value, "'auto', 'auto_<start>' or a positive number")
+    return start

@@ -1,0 +1,36 @@
+"""Configuration of SkiLD's model; the defaults are the authors' settings, equal in all worlds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skillgym.skills.spirl.config import SpirlConfig, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkildConfig(SpirlConfig):
+    """Configuration of `SkildModel`: that of its skill embedding, and of what comes to it.
+
+    The skill posterior has the form and the sizes of the embedding's prior.
+
+    Paper: Pertsch et al. 2021, arXiv:2107.10253; the values of the authors' code.
+
+    Attributes:
+        discriminator_size: Width of the discriminator.
+        discriminator_layers: Its square layers.
+        embedding: Digest of the embedding's tensors; None if they were never fixed.
+    """
+
+    discriminator_size: int = 32
+    discriminator_layers: int = 3
+    embedding: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InvalidConfig: If one cannot work.
+        """
+        super().__post_init__()
+        require(self, "discriminator_size", self.discriminator_size >= 1, "at least 1")
+        require(self, "discriminator_layers", self.discriminator_layers >= 0, "at least 0")

@@ -1,0 +1,165 @@
+"""SkiLD's model: a frozen skill embedding, the skills of demonstrations, and where they are used.
+
+Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from skillgym.errors import ForeignEmbedding, UnusableEmbedding
+from skillgym.nn.digest import sha256
+from skillgym.nn.priors import PRIORS
+from skillgym.skills.base import Batch, Scalars
+from skillgym.skills.skild.config import SkildConfig
+from skillgym.skills.skild.discriminator import Discriminator
+from skillgym.skills.skild.losses import accuracy, discriminator_loss
+from skillgym.skills.spirl.losses import prior_nll
+from skillgym.skills.spirl.model import ClosedLoopSpirl
+
+if TYPE_CHECKING:
+    from skillgym.data import Demonstrations
+
+
+class SkildModel(ClosedLoopSpirl):
+    """Closed-loop skills with a prior, a posterior of demonstrations, and a discriminator.
+
+    * `prior`: skills of the task-agnostic data, p_a(z | s), part of the embedding.
+    * `posterior`: skills of the demonstrations, p_d(z | s); a new network, not a fine-tuned prior.
+    * `discriminator`: D(s), the probability that a state is one of a demonstration.
+
+    Encoder, decoder and prior are those of a trained `ClosedLoopSpirl` (`from_embedding`). They are
+    frozen, together with their BatchNorm statistics, and known by a digest: a checkpoint whose
+    parts come from different embeddings does not load.
+
+    Trained on batches of demonstration windows (B, H+1, O) and (B, H, A), demonstration states
+    (B, O) and task-agnostic states (B, O).
+
+    Paper: Pertsch et al. 2021, "Demonstration-Guided Reinforcement Learning with Learned Skills",
+    Sec. 4; arXiv:2107.10253.
+
+    Deviation: posterior and discriminator, which share nothing, are trained by one run and one
+    optimiser instead of two. The statistics of the frozen decoder do not drift, as they do in the
+    authors' code.
+
+    Args:
+        observation_space: One-dimensional Box of size O.
+        action_space: One-dimensional Box of size A.
+        config: That of the embedding, with the sizes of the discriminator.
+    """
+
+    type_tag: ClassVar[str] = "skild"
+    config_class: ClassVar[type] = SkildConfig
+    selection_metric: ClassVar[str] = "loss"
+    config: SkildConfig
+
+    def __init__(
+        self,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        config: SkildConfig | None = None,
+    ) -> None:
+        config = config or SkildConfig()
+        super().__init__(observation_space, action_space, config)
+        observation_size = self.observation_space.shape[0]
+        self.posterior = PRIORS[config.prior](
+            observation_size, config.latent_size, config.hidden_size, config.prior_layers
+        )
+        self.discriminator = Discriminator(
+            observation_size, config.discriminator_size, config.discriminator_layers
+        )
+        for part in self.embedding_parts():
+            part.requires_grad_(False)
+        self.train()
+
+    @classmethod
+    def from_embedding(cls, embedding: nn.Module, seed: int = 0, **options: Any) -> Self:
+        """A model with a trained embedding, and a fresh posterior and discriminator.
+
+        Args:
+            embedding: The skills: a `ClosedLoopSpirl`, which is copied.
+            seed: Seed of the new networks.
+            options: Fields of `SkildConfig` about the discriminator.
+
+        Raises:
+            UnusableEmbedding: If the skills are of another kind.
+        """
+        if not isinstance(embedding, ClosedLoopSpirl):
+            raise UnusableEmbedding(type(embedding).__name__, ClosedLoopSpirl.__name__)
+        digest = sha256(embedding.encoder, embedding.decoder, embedding.prior)
+        fields = asdict(embedding.config) | {"target_kl": None, "embedding": digest}
+        config = SkildConfig(**{**fields, **options})
+        model = cls.create(embedding.observation_space, embedding.action_space, config, seed)
+        sources = embedding.encoder, embedding.decoder, embedding.prior
+        for part, source in zip(model.embedding_parts(), sources, strict=True):
+            part.load_state_dict(source.state_dict())
+        model.world = embedding.world
+        return model
+
+    @property
+    def behaviour(self) -> nn.Module:
+        """The posterior, which by itself imitates the demonstrations."""
+        return self.posterior
+
+    def embedding_parts(self) -> tuple[nn.Module, nn.Module, nn.Module]:
+        """Encoder, decoder and prior."""
+        return self.encoder, self.decoder, self.prior
+
+    def verify(self) -> None:
+        """Check that encoder, decoder and prior are those that the rest was trained with.
+
+        Raises:
+            ForeignEmbedding: If they are not.
+        """
+        if self.config.embedding is None:
+            return
+        digest = sha256(*self.embedding_parts())
+        if digest != self.config.embedding:
+            raise ForeignEmbedding(digest, self.config.embedding)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training mode, except for the embedding: its running statistics stay."""
+        super().train(mode)
+        for part in self.embedding_parts():
+            part.eval()
+        return self
+
+    def draw(
+        self, data: Demonstrations, rng: np.random.Generator, batch_size: int
+    ) -> tuple[NDArray[Any], ...]:
+        """Windows and states of demonstrations, and task-agnostic states."""
+        windows = data.demonstrations.sample(rng, batch_size, self.max_steps)
+        demonstrated, _ = data.demonstrations.sample(rng, batch_size, 1)
+        others, _ = data.task_agnostic.sample(rng, batch_size, 1)
+        return *windows, demonstrated[:, 0], others[:, 0]
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
+        """Negative log-likelihood of encoded skills, plus the discriminator's cross-entropy."""
+        observations, actions, demonstrated, others = batch
+        with torch.no_grad():
+            latents = self.encode(observations, actions).sample(generator)
+        nll = prior_nll(self.posterior(observations[:, 0]), latents)
+        logits = self.discriminator(demonstrated), self.discriminator(others)
+        entropy = discriminator_loss(*logits)
+        scalars = {
+            "loss": nll + entropy,
+            "posterior_nll": nll,
+            "discriminator_loss": entropy,
+            "discriminator_accuracy": accuracy(*logits),
+        }
+        return nll + entropy, {name: value.detach() for name, value in scalars.items()}
+
+    @torch.no_grad()
+    def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
+        """The losses, and the best action MSE of 100 draws from the posterior."""
+        _, scalars = self.loss(batch, generator)
+        posterior = self.posterior(batch[0][:, 0])
+        mse = self._best_mse(batch[:2], lambda: posterior.sample(generator))
+        return {**scalars, "posterior_best_mse": mse}

@@ -1,0 +1,234 @@
+"""The office: a WidowX-250 arm puts three objects into a tray, a box and a drawer.
+
+Papers: Pertsch et al. 2020, "Accelerating RL with Learned Skill Priors" (SPiRL), arXiv:2010.11944;
+Pertsch et al. 2021, "Demonstration-Guided RL with Learned Skills" (SkiLD), arXiv:2107.10253. Their
+scene is the fork of Roboverse (Singh et al. 2020) with the ids `Widow250OfficeFixed-v0` and
+`Widow250OfficeRand-v0`, in PyBullet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from skillgym_envs.core.world import (
+    Array,
+    Control,
+    Memory,
+    Outcome,
+    Physics,
+    PhysicsState,
+    World,
+    like,
+    namespace,
+)
+from skillgym_envs.office.errors import UnknownObservation
+from skillgym_envs.office.observation import OBSERVATIONS, ObservationName, readout
+from skillgym_envs.office.scene import (
+    CLOSED,
+    GRIPPER_FACTOR,
+    OPEN,
+    office_model,
+    office_start,
+)
+from skillgym_envs.office.subtasks import SubtaskTable
+from skillgym_envs.office.tasks import (
+    OBJECTS,
+    PLACEMENTS,
+    PLACES,
+    SUBTASKS,
+    TaskSet,
+    draw_task,
+    resolve_task,
+    subtasks_of,
+)
+
+MAX_MOVE = 0.09
+"""Displacement of the end effector's target that an action of 1 asks for [m]; with the lag of the
+arm it moves by about 0.042 m in a control step."""
+
+MAX_TURN = np.radians(5.1)
+"""Rotation that an action of 1 asks for [rad]."""
+
+MAX_TILT = 2.6
+"""Longest rotation vector of the gripper's target, from pointing down [rad]."""
+
+WORKSPACE = np.array([[0.2, -0.3, -0.34], [1.2, 0.5, -0.1]])
+"""Lowest and highest target of the end effector [m]."""
+
+
+class OfficeWorld(World):
+    """A WidowX-250 arm at a desk with seven objects, three of which are to be put away.
+
+    A task is a list of placements. Its subtasks are a queue: `pick` and `place` for each
+    placement, and for the drawer `open drawer` before and `close drawer` after. Only the first
+    open subtask is looked at, so that one subtask is completed in a control step at most, and a
+    completed one stays so. Reward: 1 for each. The episode terminates when all are complete. The
+    observation does not tell the task.
+
+    * pick: the object is above z = -0.3 m and nearer than 0.25 m to the end effector.
+    * place: it is below z = -0.3 m and nearer than 0.1 m to the place, seen from above.
+    * open drawer: more than 75 % open. close drawer: less than 40 %.
+
+    Control: numbers 0 to 2 of the action displace the end effector's target from where it is, 3 to
+    5 turn the target's orientation (rotation vector from pointing down, axes of the world). Number
+    6 opens the gripper above 0.5 and closes it below -0.5; a control step in which it does so lasts
+    0.3125 s instead of 1/24 s. Number 7 does nothing.
+
+    Args:
+        tasks: `"fixed"` (eraser in tray, shed in box, pepsi_bottle in drawer), `"rand"` (three
+            objects, matched to the three places, in random order; new in every episode), or names
+            of placements, for example `("gatorade in drawer", "eraser in tray")`.
+        observation: `full`, the references' 97 numbers, or `compact`, without the 37 constants.
+        goal: Whether the observation ends with the task (one-hot object and place of each
+            placement) and the number of completed subtasks.
+        jitter: Half-width of the uniform noise on x and y of the objects' start [m].
+        substeps: Physics steps of a control step of 1/24 s, without the gripper's.
+
+    Raises:
+        UnknownTask: If a task has an unknown name.
+        InvalidTask: If it has no placement, or an object or the drawer twice.
+        UnknownObservation: If there is no such kind of observation.
+
+    Deviation: the references command joint angles from an inverse kinematics that stops early;
+    here springs pull the end effector to the same kind of target, with the same gain (0.042 m and
+    5.1 deg in a control step for an action of 1), without sinking under gravity. They rotate by
+    adding Euler angles to the measured orientation, which drifts; here a commanded orientation is
+    kept. Objects start at rest instead of 5 cm above the desk. Shapes are primitives.
+    """
+
+    name = "office"
+    max_episode_steps = 350
+    noise_size = 0
+    camera: Mapping[str, Any] = {
+        "distance": 1.05,
+        "azimuth": -62.0,
+        "elevation": -38.0,
+        "lookat": (0.48, -0.05, -0.33),
+    }
+
+    def __init__(
+        self,
+        tasks: TaskSet | str | Sequence[str] = "fixed",
+        observation: ObservationName = "full",
+        goal: bool = False,
+        jitter: float = 0.01,
+        substeps: int = 10,
+    ) -> None:
+        if observation not in OBSERVATIONS:
+            raise UnknownObservation(observation, OBSERVATIONS)
+        self.task = resolve_task(tasks)
+        self.goal = goal
+        self.jitter = jitter
+        self.frame_skip = substeps
+        self.model = office_model(substeps)
+        self._gripper_steps = round(GRIPPER_FACTOR * substeps)
+        self.action_space = spaces.Box(-1.0, 1.0, (8,), np.float32)
+        self.subtasks = SUBTASKS if self.task is None else subtasks_of(self.task)
+        placements = len(PLACES) if self.task is None else len(self.task)
+        self._readout = readout(self.model, observation, placements if goal else None)
+        self.layout = self._readout.layout
+        self._subtasks = SubtaskTable(self.model, self.subtasks)
+        sensor = self.model.sensor("end_effector_pos")
+        first = int(sensor.adr[0])
+        self._end_effector = slice(first, first + 3)
+
+    def reset(
+        self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
+    ) -> tuple[PhysicsState, Memory]:
+        """Put M arms at rest and the objects where each stream says; draw tasks."""
+        count, start = len(rngs), office_start(self.frame_skip)
+        qpos = np.repeat(start.qpos[None], count, axis=0)
+        for row, rng in zip(qpos, rngs, strict=True):
+            row[start.objects] += rng.uniform(-self.jitter, self.jitter, start.objects.shape)
+        tasks = [self.task or draw_task(rng) for rng in rngs]
+        memory = {
+            "end_effector": np.repeat(start.end_effector[None], count, axis=0),
+            "turn": np.zeros((count, 3)),
+            "open": np.ones((count, 1)),
+            "queue": np.array(
+                [[SUBTASKS.index(name) for name in subtasks_of(task)] for task in tasks]
+            ),
+            "progress": np.zeros(count, np.int64),
+            "completed": np.zeros((count, len(self.subtasks)), bool),
+        }
+        if self.goal:
+            memory["goal"] = np.stack([_one_hot(task) for task in tasks])
+        rest = Control(self._controls(memory["end_effector"], memory["turn"], memory["open"]))
+        return PhysicsState(qpos, np.zeros((count, self.model.nv)), rest.ctrl), memory
+
+    def control(self, action: Array, memory: Memory) -> Control:
+        """Move the targets of the end effector; open or close the gripper."""
+        xp = namespace(action)
+        action = action.clip(-1.0, 1.0)
+        target = memory["end_effector"] + MAX_MOVE * action[:, :3]
+        low, high = like(WORKSPACE, action)
+        turn = memory["turn"] + MAX_TURN * action[:, 3:6]
+        length = (turn * turn).sum(axis=1, keepdims=True) ** 0.5
+        turn = turn * (MAX_TILT / length.clip(MAX_TILT, None))
+        trigger, before = action[:, 6:7], memory["open"]
+        opened = xp.where(trigger > 0.5, 1.0, xp.where(trigger < -0.5, 0.0, before))
+        return Control(
+            ctrl=self._controls(target.clip(low, high), turn, opened),
+            steps=xp.where(opened == before, self.frame_skip, self._gripper_steps)[:, 0],
+            memory={"turn": turn, "open": opened},
+        )
+
+    def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
+        """Read poses; `control` starts from the end effector as it is."""
+        xp = namespace(physics.qpos)
+        state = [physics.qpos, physics.sensordata, memory["open"]]
+        if self.goal:
+            progress = xp.astype(memory["progress"], physics.qpos.dtype)
+            state += [memory["goal"], progress[:, None]]
+        read, table = xp.concat(state, axis=1), self._readout
+        observation = read[:, like(table.index, read)] * like(table.scale, read)
+        observation = observation + like(table.offset, read)
+        end_effector = physics.sensordata[:, self._end_effector]
+        return observation, memory | {"end_effector": xp.asarray(end_effector, copy=True)}
+
+    def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
+        """Look at the first open subtask."""
+        xp = namespace(physics.qpos)
+        queue, progress = memory["queue"], memory["progress"]
+        length = queue.shape[1]
+        rows = like(np.arange(queue.shape[0]), queue)
+        head = queue[rows, progress.clip(None, length - 1)]
+        holds, flags = self._subtasks.check(head, physics.qpos, memory["end_effector"])
+        done = holds & (progress < length)
+        progress = progress + done
+        completed_step = flags & done[:, None]
+        completed = memory["completed"] | completed_step
+        outcome = Outcome(
+            reward=xp.astype(done, xp.float64),
+            terminated=progress == length,
+            completed_step=completed_step,
+            completed=completed,
+        )
+        return outcome, memory | {"progress": progress, "completed": completed}
+
+    def _controls(self, target: Array, turn: Array, opened: Array) -> Array:
+        """Inputs of the actuators, shape (N, 7)."""
+        gripper = CLOSED + (OPEN - CLOSED) * opened
+        controls: Array = namespace(target).concat([target, turn, gripper], axis=1)
+        return controls
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the compiled model behind; every process has its own."""
+        return {key: value for key, value in self.__dict__.items() if key != "model"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.model = office_model(self.frame_skip)
+
+
+def _one_hot(task: Sequence[str]) -> NDArray[np.float64]:
+    """Objects and places of a task, shape (10 * placements,)."""
+    flags = np.zeros((len(task), len(OBJECTS) + len(PLACES)))
+    for row, name in zip(flags, task, strict=True):
+        row[[PLACEMENTS[name].item, len(OBJECTS) + PLACEMENTS[name].place]] = 1.0
+    return flags.ravel()

@@ -1,0 +1,259 @@
+"""How a hand works the blocks: phases relative to the block, for each of the 26 tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skillgym_envs.tabletop.furniture_plans import Plan
+from skillgym_envs.tabletop.phases import (
+    CLOSED,
+    OPEN,
+    Array,
+    Condition,
+    Manner,
+    Phase,
+    Place,
+    View,
+    fixed,
+    hand,
+    near,
+)
+from skillgym_envs.tabletop.scenes import (
+    BLOCK_HEIGHT,
+    BLOCK_LENGTHS,
+    BLOCK_WIDTH,
+    COLOURS,
+    Scene,
+)
+
+_CABINET_TILT = 0.35  # so that the wrist stays in front of the cabinet's top [rad]
+_FORWARD = np.pi / 2
+_QUARTER = 1.62  # [rad]
+_DRAG = 0.13  # [m]
+_DRAWER_FLOOR = 0.34
+_EDGE = -0.18  # y of the table's edge
+
+
+class _Hand:
+    """Builds phases of one try that share an orientation.
+
+    Args:
+        manner: Variation.
+        yaw: Turn of the hand [rad].
+        tilt: Tilt of the hand [rad].
+    """
+
+    def __init__(self, manner: Manner, yaw: float, tilt: float = 0.0) -> None:
+        self.manner, self.euler = manner, hand(yaw, tilt)
+        self.back = np.array([0.0, -np.sin(tilt), np.cos(tilt)])  # away from what it points at
+
+    def phase(
+        self,
+        name: str,
+        place: Place,
+        grip: float,
+        over: Condition | None = None,
+        speed: float = 0.8,
+        euler: Array | None = None,
+        patience: int = 60,
+    ) -> Phase:
+        """A phase; it is over when the hand is 8 mm from its place unless `over` says otherwise."""
+        return Phase(
+            name=name,
+            place=place,
+            euler=self.euler if euler is None else euler,
+            grip=grip,
+            over=over or near(place, 0.008),
+            speed=speed * self.manner.speed,
+            patience=patience,
+        )
+
+    def grasp(self, colour: str) -> list[Phase]:
+        """Open, go to a block, close."""
+        shift = np.array([0.0, 0.0, 0.004]) + 0.5 * self.manner.contact * (1, 1, 0)
+
+        def at(v: View) -> Array:
+            return v.block(colour) + shift
+
+        def above(v: View) -> Array:
+            return at(v) + 0.1 * self.back + 0.3 * self.manner.via * (1, 1, 0)
+
+        return [
+            self.phase("approach", above, OPEN, near(above, 0.02), 1.0, patience=90),
+            self.phase("go down", at, OPEN, near(at, 0.006)),
+            self.phase("grasp", at, CLOSED, lambda v: v.steps > 7),
+        ]
+
+    def release(self) -> list[Phase]:
+        """Open where the hand is, and draw back."""
+        stay: Place = lambda v: v.target  # noqa: E731
+        away: Place = lambda v: v.target + 0.02 * self.back  # noqa: E731
+        return [
+            self.phase("release", stay, OPEN, lambda v: v.steps > 6),
+            self.phase("leave", away, OPEN, lambda v: v.steps > 6, 0.8),
+        ]
+
+    def raised(self, colour: str, view: View, way: float) -> Phase:
+        """Lift a grasped block along the way that the hand came."""
+        goal = view.block(colour) + np.array([0.0, 0.0, 0.004]) + way * self.back
+        return self.phase("lift", fixed(*goal), CLOSED, near(fixed(*goal), 0.015))
+
+
+def _lift(colour: str, surface: str) -> Plan:
+    def plan(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+        tilt = _CABINET_TILT if surface == "slider" else 0.0
+        grip = _Hand(manner, _aligned(view, scene, colour, _FORWARD), tilt)
+        return [*grip.grasp(colour), grip.raised(colour, view, 0.13)]
+
+    return plan
+
+
+def _rotate(colour: str, sign: float) -> Plan:
+    def plan(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+        yaw = _aligned(view, scene, colour, _FORWARD - sign * _QUARTER / 2)
+        grip = _Hand(manner, yaw)
+        turned = hand(yaw + sign * _QUARTER)
+        low = view.block(colour) + np.array([0.0, 0.0, 0.006])
+        high = fixed(*(low + np.array([0.0, 0.0, 0.02])))
+        return [
+            *grip.grasp(colour),
+            grip.phase("lift", high, CLOSED),
+            grip.phase("turn", high, CLOSED, euler=turned, patience=90),
+            grip.phase("put down", fixed(*low), CLOSED, euler=turned),
+            *_Hand(manner, yaw + sign * _QUARTER).release(),
+        ]
+
+    return plan
+
+
+def _drag(colour: str, sign: float) -> Plan:
+    def plan(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+        grip = _Hand(manner, _aligned(view, scene, colour, _FORWARD))
+        start = view.block(colour) + np.array([0.0, 0.0, 0.005])
+        aside = start + np.array([sign * _DRAG, 0.0, 0.002])
+        return [
+            *grip.grasp(colour),
+            grip.phase("drag", fixed(*aside), CLOSED, speed=0.6),
+            *grip.release(),
+        ]
+
+    return plan
+
+
+def _put(manner: Manner, spot: Place, tilt: float, view: View) -> list[Phase]:
+    """Carry the held block to a place and leave it there."""
+    grip, colour = _Hand(manner, _FORWARD, tilt), held_block(view)
+    offset = view.tcp - view.block(colour)
+    offset[:2] = 0.0
+
+    def at(v: View) -> Array:
+        return spot(v) + offset
+
+    def above(v: View) -> Array:
+        return at(v) + 0.12 * grip.back
+
+    arrived = near(at, 0.006)
+
+    def down(v: View) -> bool:  # it may have slipped in the hand, and be there earlier
+        return arrived(v) or bool(v.block(colour)[2] < spot(v)[2])
+
+    return [
+        grip.phase("carry", above, CLOSED, near(above, 0.012), patience=90),
+        grip.phase("put down", at, CLOSED, down, 0.6),
+        *grip.release(),
+    ]
+
+
+def place_in_slider(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+    """Put the held block into the open half of the cabinet, apart from other blocks there."""
+    door_at_left = view.joint("slide") > scene.door_range / 2
+    low, high = scene.slider_right if door_at_left else scene.slider_left
+    spots = np.linspace(low + 0.02, high - 0.02, 9)
+    mine = held_block(view)
+    others = [view.block(c)[0] for c in COLOURS if c != mine and view.block(c)[1] > 0.0]
+    room = [min([abs(x - other) for other in others], default=1.0) for x in spots]
+    good = [x for x, free in zip(spots, room, strict=True) if free > min(0.1, max(room) - 1e-9)]
+    x = good[len(good) // 2] + 2.0 * manner.contact[0]
+    spot = fixed(x, 0.085, BLOCK_HEIGHT + 0.003)
+    return _put(manner, spot, _CABINET_TILT, view)
+
+
+def place_in_drawer(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+    """Put the held block into the open drawer."""
+    x, y = scene.drawer + 10.0 * manner.contact[0], -0.05 - view.joint("drawer")
+    spot = fixed(x, y, _DRAWER_FLOOR + BLOCK_WIDTH / 2 + 0.004)
+    return _put(manner, spot, 0.0, view)
+
+
+def stack_block(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+    """Put the held block onto the nearest of those on the table."""
+    mine = held_block(view)
+    below = [c for c in COLOURS if c != mine and on_table(view, c)]
+    below = below or [c for c in COLOURS if c != mine]
+    base = min(below, key=lambda c: float(np.linalg.norm(view.block(c) - view.tcp)))
+    height = np.array([0.0, 0.0, BLOCK_WIDTH + 0.003])
+    return _put(manner, lambda v: v.block(base) + height, 0.0, view)
+
+
+def unstack_block(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+    """Lift the highest block."""
+    top = max(COLOURS, key=lambda colour: float(view.block(colour)[2]))
+    return _lift(top, "table")(manner, scene, view)
+
+
+def push_into_drawer(manner: Manner, scene: Scene, view: View) -> list[Phase]:
+    """Push the block on the table that is nearest to the edge over it."""
+    lying = [c for c in COLOURS if on_table(view, c)] or list(COLOURS)
+    colour = min(lying, key=lambda c: float(view.block(c)[1]))
+    grip = _Hand(manner, _FORWARD)
+    half, yaw = BLOCK_LENGTHS[scene.sizes[colour]] / 2, view.yaw(colour)
+    reach = half * abs(np.sin(yaw)) + BLOCK_WIDTH / 2 * abs(np.cos(yaw)) + 0.02
+
+    def behind(height: float) -> Place:
+        return lambda v: np.array([v.block(colour)[0], v.block(colour)[1] + reach, height])
+
+    start, contact = behind(0.55), behind(0.468)
+    end = fixed(view.block(colour)[0], _EDGE - 0.05, 0.468)
+    away: Place = lambda v: v.target + np.array([0.0, 0.01, 0.02])  # noqa: E731
+    return [
+        grip.phase("approach", start, CLOSED, near(start, 0.02), 1.0, patience=90),
+        grip.phase("go down", contact, CLOSED),
+        grip.phase("push", end, CLOSED, lambda v: v.block(colour)[2] < 0.40, 0.5, patience=90),
+        grip.phase("leave", away, CLOSED, lambda v: v.steps > 6),
+    ]
+
+
+def on_table(view: View, colour: str) -> bool:
+    """Whether a block lies on the work surface."""
+    _, y, z = view.block(colour)
+    return bool(_EDGE < y < 0.02 and abs(z - BLOCK_HEIGHT) < 0.01)
+
+
+def held_block(view: View) -> str:
+    """The block that is nearest to the fingertips."""
+    return min(COLOURS, key=lambda c: float(np.linalg.norm(view.block(c) - view.tcp)))
+
+
+def _aligned(view: View, scene: Scene, colour: str, wanted: float) -> float:
+    """Turn of the hand, near the wanted one, at which the fingers grasp across a block [rad]."""
+    step = np.pi / 2 if scene.sizes[colour] == "small" else np.pi
+    yaw = view.yaw(colour)
+    return yaw + step * round((wanted - yaw) / step)
+
+
+def _block_plans() -> dict[str, Plan]:
+    plans: dict[str, Plan] = {}
+    for colour in COLOURS:
+        for side, sign in (("right", 1.0), ("left", -1.0)):
+            plans[f"rotate_{colour}_block_{side}"] = _rotate(colour, -sign)
+            plans[f"push_{colour}_block_{side}"] = _drag(colour, sign)
+        for surface in ("table", "slider", "drawer"):
+            plans[f"lift_{colour}_block_{surface}"] = _lift(colour, surface)
+    plans["place_in_slider"], plans["place_in_drawer"] = place_in_slider, place_in_drawer
+    plans["stack_block"], plans["unstack_block"] = stack_block, unstack_block
+    plans["push_into_drawer"] = push_into_drawer
+    return plans
+
+
+BLOCK_PLANS = _block_plans()
+"""Phases of a try at each task of the blocks."""

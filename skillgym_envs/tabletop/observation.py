@@ -1,0 +1,60 @@
+"""Blocks of the tabletop's observations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
+from skillgym_envs.tabletop.robot import ARM_JOINTS
+from skillgym_envs.tabletop.scenes import Scene
+
+OBSERVATIONS = ("skimo", "robot", "scene", "full")
+
+
+def observation_layout(kind: str, scene: Scene) -> ObservationLayout:
+    """Layout of one of `OBSERVATIONS`."""
+    robot = (
+        _block("tcp_pos", [f"tcp {axis}" for axis in "xyz"], "m", "world", "sensor"),
+        _block("tcp_euler", ["tcp roll", "tcp pitch", "tcp yaw"], "rad", "world", "sensor"),
+        _block("opening", ["gripper opening"], "m", "joint", "qpos"),
+        _block("arm_qpos", ARM_JOINTS, "rad", "joint", "qpos"),
+        _block("gripper_action", ["last gripper action"], "1", "joint", "constant"),
+    )
+    furniture = (
+        _block("furniture_qpos", ["slider", "drawer", "button", "switch"], "m", "joint", "qpos"),
+        _block("lights", ["lightbulb", "led"], "1", "world", "qpos"),
+    )
+    blocks = tuple(
+        block
+        for colour in scene.order
+        for block in (
+            _block(f"{colour}_pos", [f"{colour} {axis}" for axis in "xyz"], "m", "world", "qpos"),
+            _block(
+                f"{colour}_euler",
+                [f"{colour} {axis}" for axis in ("roll", "pitch", "yaw")],
+                "rad",
+                "world",
+                "qpos",
+            ),
+        )
+    )
+    chosen = {
+        "skimo": robot + furniture,
+        "robot": robot,
+        "scene": furniture + blocks,
+        "full": robot + furniture + blocks,
+    }
+    return ObservationLayout(chosen[kind])
+
+
+def _block(
+    name: str, labels: Sequence[str], unit: str, frame: str, source: str
+) -> ObservationBlock:
+    return ObservationBlock(
+        name=name,
+        labels=tuple(labels),
+        units=(unit,) * len(labels),
+        frame=frame,
+        source=source,
+        noise=(0.0,) * len(labels),
+    )

@@ -1,0 +1,86 @@
+"""From demonstrations to an agent, by the commands that users run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import gymnasium as gym
+import minari
+import numpy as np
+import pytest
+from minari.data_collector import EpisodeBuffer
+
+from skillgym.cli import main as cli
+from skillgym.cli.options import find_model, world_id
+from skillgym.cli.pretrain import PRESETS, folder_of
+from skillgym.hub import load_skill
+from skillgym.rl.presets import PRESETS as METHODS
+from skillgym.skills.skild import SkildModel
+
+DATASET = "skillgym/kitchen/tiny-v0"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Four episodes of noise."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "datasets"))
+    rng, env = np.random.default_rng(0), gym.make("skillgym/Kitchen-v0")
+    buffers = [
+        EpisodeBuffer(
+            observations=rng.normal(size=(21, 60)).astype(np.float32),
+            actions=rng.uniform(-1, 1, (20, 9)).astype(np.float32),
+            rewards=[0.0] * 20,
+            terminations=[False] * 20,
+            truncations=[False] * 19 + [True],
+        )
+        for _ in range(4)
+    ]
+    minari.create_dataset_from_buffers(DATASET, buffers, env=env)
+    env.close()
+    return DATASET
+
+
+def test_demonstrations_become_a_model_and_the_model_an_agent(
+    dataset: str, kitchen_skills: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [
+        *("pretrain", "skild-kitchen-kbts", "--dataset", dataset, "--task-agnostic", dataset),
+        *("--embedding", str(kitchen_skills), "--evaluation-episodes", "0"),
+        *("--trainer.steps", "4", "--trainer.batch-size", "8"),
+        *("--trainer.validation-share", "0.3", "--trainer.log-every", "2"),
+    ]
+    assert cli.main(command) == 0
+    model = load_skill(find_model("skild-kitchen-kbts"))
+    assert isinstance(model, SkildModel) and model.world == "kitchen"
+    run = tmp_path / "runs" / "skild-kitchen-kbts-seed0"
+    config = json.loads((run / "config.json").read_text())
+    assert config["dataset"] == f"{dataset}, against {dataset}"
+    small = ("learning_starts=8", "batch_size=8", 'policy_kwargs={"critic_arch":[8]}')
+    command = [
+        *("train", "skild-kitchen-kbts", "--steps", "300", "--eval-every", "1000"),
+        *("--eval-episodes", "1"),
+        *("--final-episodes", "1", "--agent", *small),
+    ]
+    assert cli.main(command) == 0
+    run = tmp_path / "runs" / "skild-kitchen-kbts-kitchen-v0-seed0"
+    assert json.loads((run / "result.json").read_text())["episodes"] == 1
+    config = json.loads((run / "config.json").read_text())
+    assert config["options"] == {"tasks": "kbts", "ordered": True}
+    with (run / "metrics.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert 0.0 <= float(last["train/demonstration_weight"]) <= 1.0
+
+
+def test_every_preset_has_its_own_folder_and_every_method_its_model() -> None:
+    folders = [folder_of(config) for _, config in PRESETS.values()]
+    assert len(set(folders)) == len(PRESETS)
+    assert folders[0] == Path("runs/spirl-kitchen-seed0")
+    assert {preset.skill_model for preset in METHODS.values()} - {None} == set(PRESETS)
+
+
+def test_the_world_of_a_model() -> None:
+    assert world_id("maze") == "skillgym/Maze-v0"
+    assert world_id("kitchen") == world_id(None) == "skillgym/Kitchen-v0"

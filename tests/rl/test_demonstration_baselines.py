@@ -1,0 +1,227 @@
+"""GAIL, demonstrations in the replay buffer, and the presets of SkiLD's paper."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3 import SAC
+from stable_baselines3.common.logger import configure
+from torch import nn
+
+from skillgym.data import Transitions
+from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.rl import GAIL, DemonstrationReplayBuffer
+from skillgym.rl.buffers import RelabellingReplayBuffer
+from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
+from skillgym.rl.skild.presets import TASKS
+from skillgym.skills.base import SkillModule
+from skillgym.skills.skild import SkildModel
+from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, FlatPriorConfig, SpirlConfig
+from tests.skill_stubs import CountingEnv
+
+SMALL = {
+    "learning_starts": 8,
+    "batch_size": 16,
+    "buffer_size": 200,
+    "seed": 0,
+    "device": "cpu",
+    "policy_kwargs": {"net_arch": [16]},
+}
+
+
+class Bounded(CountingEnv):
+    """Observations stay small, so that networks do; forces up to 2."""
+
+    action_space = Box(-2.0, 2.0, (1,), np.float32)
+
+    def _observe(self, action: float) -> np.ndarray:
+        return super()._observe(action) * np.float32(0.01)
+
+
+def make_gail(**keywords: Any) -> GAIL:
+    demonstrations = np.full((50, 3), -1.0, np.float32)
+    env = TimeLimit(Bounded(), 20)
+    return GAIL("MlpPolicy", env, **{"demonstrations": demonstrations, **SMALL, **keywords})
+
+
+def test_gail_tells_itself_from_the_demonstrations_and_is_rewarded_for_their_likes() -> None:
+    agent = make_gail(learning_rate=3e-3, discriminator_updates=3).learn(60)
+    visited = torch.as_tensor(agent.replay_buffer.observations[:60, 0])
+    assert agent.discriminator.probability(visited).max() < 0.4
+    assert agent.discriminator.probability(torch.full((1, 3), -1.0)).item() > 0.6
+    batch = agent.replay_buffer.sample(5)
+    expected = agent.discriminator(batch.observations)[:, None]
+    torch.testing.assert_close(batch.rewards, expected.detach())
+    assert agent.logger.name_to_value["train/discriminator_accuracy"] == 1.0
+
+
+def test_gail_with_rewards_mixes_them() -> None:
+    agent = make_gail(env_reward_weight=0.9, discriminator_reward_weight=0.0).learn(20)
+    torch.manual_seed(0)
+    rows = np.arange(4)
+    mixed = agent.replay_buffer._get_samples(rows).rewards[:, 0]
+    torch.testing.assert_close(mixed, 0.9 * torch.as_tensor(agent.replay_buffer.rewards[rows, 0]))
+
+
+def test_gail_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    agent = make_gail(gradient_penalty=1.0).learn(30)
+    agent.save(tmp_path / "agent")
+    agent.save_replay_buffer(tmp_path / "buffer")
+    loaded = GAIL.load(tmp_path / "agent", env=TimeLimit(Bounded(), 20), device="cpu")
+    loaded.load_replay_buffer(tmp_path / "buffer")
+    for one in (agent, loaded):
+        one.set_random_seed(0)
+        one.set_logger(configure(None, []))
+        one.train(5, 16)
+    for module in ("policy", "discriminator"):
+        states = [getattr(one, module).state_dict() for one in (agent, loaded)]
+        for name, value in states[0].items():
+            assert torch.equal(value, states[1][name]), name
+
+
+def test_gail_needs_demonstrations() -> None:
+    with pytest.raises(InvalidConfig, match="demonstrations=None"):
+        make_gail(demonstrations=None)
+
+
+def test_a_relabelling_buffer_is_stored_without_its_function() -> None:
+    space = Box(-1.0, 1.0, (2,), np.float32)
+    buffer = RelabellingReplayBuffer(10, space, space)
+    one = np.ones((1, 2), np.float32)
+    buffer.add(one, one, one, np.ones(1), np.zeros(1), [{}])
+    buffer.relabel = lambda observations, rewards: rewards + observations[:, :1]
+    assert buffer.sample(3).rewards.flatten().tolist() == [2.0] * 3
+    assert pickle.loads(pickle.dumps(buffer)).sample(3).rewards.flatten().tolist() == [1.0] * 3
+
+
+def demonstrations(observation_size: int = 3, action_size: int = 1, count: int = 7) -> Transitions:
+    numbers = np.arange(count, dtype=np.float32)
+    return Transitions(
+        np.full((count, observation_size), 5.0, np.float32),
+        np.full((count, action_size), 1.0, np.float32),
+        numbers,
+        np.full((count, observation_size), 6.0, np.float32),
+        numbers == count - 1,
+    )
+
+
+def test_batches_hold_a_share_of_demonstrations() -> None:
+    agent = SAC(
+        "MlpPolicy",
+        TimeLimit(Bounded(), 20),
+        replay_buffer_class=DemonstrationReplayBuffer,
+        replay_buffer_kwargs={"demonstrations": demonstrations(), "share": 0.25},
+        **SMALL,  # type: ignore[arg-type]
+    ).learn(30)
+    batch = agent.replay_buffer.sample(40)
+    shown = batch.observations.eq(5.0).all(dim=1)
+    assert shown.tolist() == [False] * 30 + [True] * 10
+    assert batch.next_observations[30:].eq(6.0).all() and batch.observations[:30].max() < 1.0
+    assert batch.actions[30:].eq(0.5).all()  # 1 of [-2, 2]
+    assert batch.rewards[30:].max() <= 6.0 and batch.rewards.shape == (40, 1)
+    assert torch.equal(batch.dones[30:], (batch.rewards[30:] == 6.0).float())
+    assert len(set(batch.rewards[30:, 0].tolist())) > 2
+
+
+def test_demonstrations_of_another_world_are_refused() -> None:
+    space = Box(-1.0, 1.0, (2,), np.float32)
+    with pytest.raises(ShapeMismatch, match="demonstrated observations"):
+        DemonstrationReplayBuffer(10, space, space, demonstrations=demonstrations())
+    with pytest.raises(ShapeMismatch, match="demonstrated actions"):
+        DemonstrationReplayBuffer(10, space, space, demonstrations=demonstrations(2, 1))
+    with pytest.raises(InvalidConfig, match="share=1"):
+        DemonstrationReplayBuffer(10, space, space, demonstrations=demonstrations(2, 2), share=1.0)
+
+
+def untrained(name: str, env: gym.Env[Any, Any]) -> SkillModule:
+    """A tiny model of the kind that a preset asks for."""
+    spaces = env.observation_space, env.action_space
+    if name.startswith("bc"):
+        return FlatPrior(*spaces, FlatPriorConfig(hidden_size=16, num_layers=1)).eval()
+    config = SpirlConfig(hidden_size=16, encoder_size=16, decoder_layers=1, prior_layers=1)
+    embedding = ClosedLoopSpirl(*spaces, config)
+    return SkildModel.from_embedding(embedding).eval() if "skild" in name else embedding.eval()
+
+
+@pytest.fixture(scope="module")
+def maze() -> Iterator[gym.Env[Any, Any]]:
+    with gym.make("skillgym/Maze-v0") as env:
+        yield env
+
+
+METHODS = [name.removesuffix("-maze") for name in PRESETS if name.endswith("-maze")]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns_saves_and_loads(
+    method: str, maze: gym.Env[Any, Any], tmp_path: Path
+) -> None:
+    preset = PRESETS[f"{method}-maze"]
+    skills = None if preset.skill_model is None else untrained(preset.skill_model, maze)
+    env = make_env(preset, num_envs=2, num_threads=1, skill_model=skills)
+    overrides: dict[str, Any] = {"batch_size": 8, "buffer_size": 100, "learning_starts": 4}
+    if "demonstrations" in preset.agent:
+        overrides["demonstrations"] = np.zeros((5, 4), np.float32)
+    if "demonstrations" in preset.replay:
+        overrides["replay_buffer_kwargs"] = {"demonstrations": demonstrations(4, 2)}
+    agent = make_agent(preset, env, seed=1, device="cpu", **overrides)
+    assert type(agent).__name__ == preset.algorithm
+    start = {key: value.clone() for key, value in agent.actor.state_dict().items()}
+    agent.learn(8)
+    assert agent._n_updates == 4
+    assert any(not value.equal(start[key]) for key, value in agent.actor.state_dict().items())
+    agent.save(tmp_path / "agent")
+    loaded = load_agent(preset, tmp_path / "agent", env)
+    observation = env.reset()
+    np.testing.assert_array_equal(
+        loaded.predict(observation, deterministic=True)[0],
+        agent.predict(observation, deterministic=True)[0],
+    )
+    env.close()
+
+
+def test_every_task_has_every_method() -> None:
+    for task in TASKS:
+        for method in METHODS:
+            preset = PRESETS[f"{method}-{task.name}"]
+            assert preset.world == task.world and task.name in preset.title
+    kitchen = PRESETS["skild-kitchen-misaligned"]
+    assert kitchen.options == {"tasks": "misaligned", "ordered": True}
+    assert kitchen.skill_model == "skild-kitchen-misaligned"
+
+
+def linear_layers(network: nn.Module) -> list[tuple[int, int]]:
+    layers = [m for m in network.modules() if isinstance(m, nn.Linear)]
+    return [(layer.in_features, layer.out_features) for layer in layers]
+
+
+def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> None:
+    spaces = maze.observation_space, maze.action_space
+    model = SkildModel(*spaces).eval()
+    env = make_env("skild-maze", skill_model=model)
+    agent = make_agent("skild-maze", env, device="cpu")
+    assert linear_layers(agent.critic.qf0) == [(14, 256), (256, 256), (256, 256), (256, 1)]
+    assert len(linear_layers(agent.actor)) == 8
+    assert (agent.gamma, agent.tau, agent.learning_rate) == (0.99, 0.005, 3e-4)
+    assert (agent.batch_size, agent.learning_starts, agent.start) == (128, 2000, "prior")
+    assert (agent.target_divergence, agent.posterior_target_divergence) == (10.0, 1.0)
+    assert agent.ent_coef == "auto" and agent.posterior_temperature.optimizer is not None
+    assert (agent.env_reward_weight, agent.discriminator_reward_weight) == (0.9, 0.1)
+    tuned = PRESETS["skild-imitation-tuned-kitchen-kbts"].agent
+    assert (tuned["env_reward_weight"], tuned["discriminator_updates"]) == (0.0, 5e-4)
+    assert (tuned["alpha"], tuned["posterior_alpha"]) == (0.1, 0.1)
+    agent = make_agent("skill-bc-rl-maze", env, device="cpu")
+    assert agent.kl is None and agent.target_entropy == -10.0
+    states = torch.randn(3, 4)
+    mean, *_ = agent.actor.get_action_dist_params(states)
+    torch.testing.assert_close(3.0 * mean, model.posterior(states).mean)
+    env.close()

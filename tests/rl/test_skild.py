@@ -1,0 +1,279 @@
+"""SkiLD: its limits are PriorSAC, what is frozen, the discriminator, saving and loading."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.wrappers import TimeLimit, TransformReward
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+from torch import nn
+
+from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.hub import save_skill
+from skillgym.rl import PriorSAC, SkiLD
+from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior
+from skillgym.skills.skild import SkildModel
+from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
+from skillgym.wrappers import SkillActions
+from tests.skill_stubs import CountingEnv, StubSkills
+
+SMALL = {
+    "learning_starts": 8,
+    "batch_size": 16,
+    "buffer_size": 1000,
+    "seed": 0,
+    "device": "cpu",
+    "policy_kwargs": {"critic_arch": (16, 16)},
+}
+OBSERVATIONS = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+
+
+class Bounded(CountingEnv):
+    """Observations stay small, so that networks do."""
+
+    def _observe(self, action: float) -> np.ndarray:
+        return super()._observe(action) * np.float32(0.01)
+
+
+def make_model(logit: float | None = None) -> SkildModel:
+    """A small model; with a logit, its discriminator gives it everywhere."""
+    sizes = {"skill_horizon": 5, "latent_size": 2, "hidden_size": 16, "encoder_size": 8}
+    config = SpirlConfig(**sizes, decoder_layers=1, prior_layers=1)
+    spaces = CountingEnv.observation_space, CountingEnv.action_space
+    model = SkildModel.from_embedding(ClosedLoopSpirl.create(*spaces, config))
+    with torch.no_grad():
+        model.posterior.net.head.bias += 0.5
+        if logit is not None:
+            model.discriminator.net.head.weight.zero_()
+            model.discriminator.net.head.bias.fill_(logit)
+    return model.eval()
+
+
+def make_env(model: Any = None, reward: Any = None) -> gym.Env[Any, Any]:
+    env: gym.Env[Any, Any] = TimeLimit(Bounded(), 35)
+    env = SkillActions(env, model or make_model())
+    return env if reward is None else TransformReward(env, reward)
+
+
+def make_agent(**keywords: Any) -> SkiLD:
+    env = keywords.pop("env", None) or make_env(keywords.pop("model", None))
+    return SkiLD("SkillPriorPolicy", env, **{**SMALL, **keywords})
+
+
+def weights(module: nn.Module) -> torch.Tensor:
+    return torch.cat([value.detach().flatten().double() for value in module.state_dict().values()])
+
+
+@pytest.mark.parametrize(("logit", "prior"), [(-1e4, "auto"), (1e4, "posterior")])
+def test_with_a_certain_discriminator_it_is_prior_sac(logit: float, prior: Any) -> None:
+    """D = 0: SPiRL with the reward lambda R + constant. D = 1: the same with the posterior."""
+    model = make_model(logit)
+    start: Any = "posterior" if prior == "posterior" else "prior"
+    targets = {"target_divergence": 1.5, "posterior_target_divergence": 1.5}
+    ours = make_agent(
+        model=model, start=start, kl="analytic", alpha="auto", posterior_alpha="auto", **targets
+    ).learn(60)
+    constant = 0.1 * np.copysign(46.0517, logit)
+    env = make_env(model, lambda reward: 0.9 * float(reward) + constant)
+    keywords = {**SMALL, "target_divergence": 1.5}
+    spirl = PriorSAC("SkillPriorPolicy", env, prior=prior, kl="analytic", **keywords).learn(60)
+    assert ours._n_updates == spirl._n_updates == 52
+    for name, value in spirl.policy.state_dict().items():
+        torch.testing.assert_close(ours.policy.state_dict()[name], value, rtol=1e-3, atol=1e-5)
+    log_alphas = ours.log_ent_coef.detach(), ours.posterior_temperature.log_value.detach()
+    used, unused = log_alphas if prior == "auto" else log_alphas[::-1]
+    torch.testing.assert_close(used, spirl.log_ent_coef.detach())
+    assert used.abs() > 1e-3 and unused.item() == 0.0
+
+
+def test_an_undecided_discriminator_gives_no_reward() -> None:
+    agent = make_agent(model=make_model(0.0)).learn(20)
+    logged = agent.logger.name_to_value
+    assert logged["train/discriminator_reward"] == 0.0
+    assert logged["train/demonstration_weight"] == 0.5
+    batch = agent.replay_buffer.sample(8)
+    torch.testing.assert_close(agent._rewards(batch), 0.9 * batch.rewards)
+
+
+def batch_of(observations: torch.Tensor, next_observations: torch.Tensor) -> ReplayBufferSamples:
+    column = torch.ones(len(observations), 1)
+    return ReplayBufferSamples(
+        observations, torch.zeros(len(observations), 2), next_observations, 0 * column, column
+    )
+
+
+@pytest.mark.parametrize("target_weights", ["next", "current"])
+def test_whose_discriminator_the_target_takes(target_weights: Any) -> None:
+    agent = make_agent(kl="analytic", target_weights=target_weights, alpha=0.3)
+    batch = batch_of(OBSERVATIONS, OBSERVATIONS.flip(0) * 3)
+    weighing = batch.next_observations if target_weights == "next" else batch.observations
+    policy, _ = agent._act(batch.next_observations)
+    share = torch.sigmoid(agent.discriminator(weighing))
+    kls = [
+        policy.kl(network(batch.next_observations)).sum(-1)
+        for network in (agent.prior, agent.posterior)
+    ]
+    expected = 0.3 * (1 - share) * kls[0] + 0.1 * share * kls[1]
+    torch.testing.assert_close(agent._next_penalty(batch, policy), expected)
+    assert share.std() > 1e-3
+
+
+def test_gradients_of_the_penalty_reach_only_the_policy() -> None:
+    agent = make_agent(kl="sampled", start="prior", alpha="auto", posterior_alpha="auto")
+    policy, _ = agent._act(OBSERVATIONS)
+    penalty, _ = agent._penalty(batch_of(OBSERVATIONS, OBSERVATIONS), policy)
+    assert penalty.shape == (6,)
+    penalty.mean().backward()
+    assert all(p.grad is not None for p in agent.actor.network.parameters())
+    for frozen in (agent.prior, agent.posterior, agent.discriminator):
+        assert all(p.grad is None for p in frozen.parameters())
+
+
+@pytest.mark.parametrize("start", ["posterior", "prior"])
+def test_the_policy_starts_as_posterior_or_prior(start: Any) -> None:
+    model = make_model()
+    agent = make_agent(model=model, start=start)
+    mean, log_std, _ = agent.actor.get_action_dist_params(OBSERVATIONS)
+    source = getattr(model, start)(OBSERVATIONS)
+    torch.testing.assert_close(3.0 * mean, source.mean)
+    torch.testing.assert_close(3.0 * log_std.exp(), source.std)
+
+
+def test_training_moves_only_the_policy() -> None:
+    model = make_model()
+    agent = make_agent(model=model)
+    frozen = agent.prior, agent.posterior, agent.discriminator, model
+    before = [weights(module) for module in frozen]
+    actor, statistics = weights(agent.actor), deepcopy(list(agent.actor.network.buffers()))
+    agent.learn(60)
+    assert not torch.equal(weights(agent.actor), actor)
+    for module, value in zip(frozen, before, strict=True):
+        assert torch.equal(weights(module), value)
+    for old, new in zip(statistics, agent.actor.network.buffers(), strict=True):
+        assert torch.equal(old, new)
+
+
+def test_fixed_temperatures_stay_and_are_those_given() -> None:
+    logged = make_agent(alpha=0.3, posterior_alpha=0.2).learn(40).logger.name_to_value
+    assert logged["train/alpha"] == pytest.approx(0.3)
+    assert logged["train/posterior_alpha"] == pytest.approx(0.2)
+
+
+def test_logged_metrics_and_the_sum_of_the_rewards() -> None:
+    agent = make_agent().learn(30)
+    logged = agent.logger.name_to_value
+    names = ("prior_divergence", "posterior_divergence", "prior_penalty", "posterior_penalty")
+    for name in (*names, "env_reward", "discriminator_reward", "demonstration_weight"):
+        assert np.isfinite(logged[f"train/{name}"]), name
+    batch = agent.replay_buffer.sample(5)
+    logit = agent.discriminator(batch.observations)[:, None]
+    torch.testing.assert_close(agent._rewards(batch), 0.9 * batch.rewards + 0.1 * logit.detach())
+
+
+def test_imitation_ignores_the_environment() -> None:
+    agent = make_agent(env_reward_weight=0.0, discriminator_reward_weight=1.0).learn(20)
+    assert agent.logger.name_to_value["train/env_reward"] == 0.0
+    batch = agent.replay_buffer.sample(5)
+    torch.testing.assert_close(
+        agent._rewards(batch)[:, 0], agent.discriminator(batch.observations).detach()
+    )
+
+
+def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:
+    model = make_model()
+    states = np.full((50, 3), -1.0, np.float32)
+    agent = make_agent(
+        model=model, discriminator_updates=2.0, demonstrations=states, learning_rate=3e-3
+    ).learn(80)
+    visited = torch.as_tensor(agent.replay_buffer.observations[:80, 0])
+    demonstrated = torch.as_tensor(states)
+    assert agent.discriminator.probability(demonstrated).min() > 0.6
+    assert agent.discriminator.probability(visited).max() < 0.4
+    assert agent.logger.name_to_value["train/discriminator_accuracy"] == 1.0
+    torch.testing.assert_close(weights(model.discriminator), weights(make_model().discriminator))
+
+
+def test_a_fraction_of_updates_is_a_probability() -> None:
+    agent = make_agent(discriminator_updates=1.25, demonstrations=np.zeros((2, 3), np.float32))
+    torch.manual_seed(0)
+    numbers = [agent.tuning.draw_number() for _ in range(2000)]
+    assert set(numbers) == {1, 2} and np.mean(numbers) == pytest.approx(1.25, abs=0.03)
+
+
+def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
+    options = {
+        "alpha": "auto",
+        "posterior_alpha": "auto_0.5",
+        "discriminator_updates": 1.0,
+        "demonstrations": np.ones((9, 3), np.float32),
+    }
+    agent = make_agent(**options).learn(40)
+    agent.save(tmp_path / "agent")
+    agent.save_replay_buffer(tmp_path / "buffer")
+    loaded = SkiLD.load(tmp_path / "agent", env=make_env(), device="cpu")
+    loaded.load_replay_buffer(tmp_path / "buffer")
+    for other in (agent, loaded):
+        other.set_random_seed(3)
+        other.set_logger(configure(None, []))
+        other.train(5, 16)
+    for name in ("policy", "discriminator"):
+        assert torch.equal(weights(getattr(agent, name)), weights(getattr(loaded, name)))
+    temperatures = [a.posterior_temperature.log_value for a in (agent, loaded)]
+    assert torch.equal(*temperatures) and temperatures[0].item() != np.log(0.5)
+    assert torch.equal(agent.log_ent_coef, loaded.log_ent_coef)
+    loaded.learn(10, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 50 and loaded.start == "posterior"
+
+
+@pytest.mark.parametrize("part", ["prior", "posterior", "discriminator"])
+def test_an_agent_is_not_loaded_with_other_skills(part: str, tmp_path: Path) -> None:
+    make_agent().save(tmp_path / "agent")
+    other = make_model()
+    with torch.no_grad():
+        getattr(other, part).net.head.bias += 1.0
+    with pytest.raises(ForeignPrior, match="sha256"):
+        SkiLD.load(tmp_path / "agent", env=make_env(other))
+    with pytest.raises(NoPrior, match="no name"):
+        SkiLD.load(tmp_path / "agent")
+
+
+def test_without_an_environment_the_model_is_found_by_its_name(tmp_path: Path) -> None:
+    name = str(save_skill(make_model(), tmp_path / "skills"))
+    agent = make_agent(env=make_env(name)).learn(20)
+    agent.save(tmp_path / "agent")
+    loaded = SkiLD.load(tmp_path / "agent")
+    observation = np.ones(3, np.float32)
+    expected = agent.predict(observation, deterministic=True)[0]
+    np.testing.assert_array_equal(loaded.predict(observation, deterministic=True)[0], expected)
+
+
+def test_skills_without_demonstrations_are_refused() -> None:
+    with pytest.raises(NoDemonstrations, match="Got a StubSkills without posterior"):
+        make_agent(env=make_env(StubSkills(max_steps=5)))
+    with pytest.raises(NoDemonstrations, match="skillgym pretrain"):
+        PriorSAC("SkillPriorPolicy", make_env(StubSkills(max_steps=5)), prior="posterior")
+    with pytest.raises(InvalidConfig, match="prior="):
+        PriorSAC("SkillPriorPolicy", make_env(), prior="posteriori")  # type: ignore[arg-type]
+
+
+def test_wrong_settings() -> None:
+    for field, value in (("start", "random"), ("target_weights", "last"), ("kl", None)):
+        with pytest.raises(InvalidConfig, match=f"Got {field}="):
+            make_agent(**{field: value})
+    with pytest.raises(InvalidConfig, match="demonstrations=None"):
+        make_agent(discriminator_updates=0.2)
+    agent = make_agent(discriminator_updates=1.0, demonstrations=np.zeros((4, 2), np.float32))
+    with pytest.raises(ShapeMismatch, match=r"demonstrations of shape \(4, 2\), expected \(N, 3\)"):
+        agent.learn(20)
+
+
+def test_same_seed_same_agent() -> None:
+    first, second = (weights(make_agent().learn(30).policy) for _ in range(2))
+    assert torch.equal(first, second)
