@@ -61,8 +61,8 @@ def origin(record: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """
     record = record or environment_record()
     return {
-        "machine": record["machine"],
-        "commit": record["git_commit"] or "",
+        "machine": record.get("machine", ""),
+        "commit": record.get("git_commit") or "",
         **record["versions"],
     }
 

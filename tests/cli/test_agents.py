@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from skillgym.cli import main as cli
-from skillgym.cli.pretrain import PRESETS, folder_of
 
 
 def test_the_prior_of_a_skill_model_is_measured(
@@ -53,8 +52,3 @@ def test_a_run_without_a_checkpoint_is_one_sentence(
     (tmp_path / "config.json").write_text('{"method": "spirl-cl"}')
     assert cli.main(["evaluate", str(tmp_path)]) == 1
     assert "a folder with a checkpoint" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_model_has_its_own_run_folder(name: str) -> None:
-    assert folder_of(PRESETS[name][1]) == Path("runs") / f"{name}-seed0"

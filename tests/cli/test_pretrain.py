@@ -78,7 +78,7 @@ def test_every_preset_has_its_own_folder_and_every_method_its_model() -> None:
     folders = [folder_of(config) for _, config in PRESETS.values()]
     assert len(set(folders)) == len(PRESETS)
     assert folders[0] == Path("runs/spirl-kitchen-seed0")
-    assert {preset.skill_model for preset in METHODS.values()} - {None} == set(PRESETS)
+    assert {preset.skill_model for preset in METHODS.values()} - {None} <= set(PRESETS)
 
 
 def test_the_world_of_a_model() -> None:

@@ -219,9 +219,9 @@ def test_other_hdf5_files_are_explained(root: Path) -> None:
 
 
 def test_unknown_observation_space_is_explained(root: Path) -> None:
-    space = gym.spaces.Dict({"state": gym.spaces.Box(-1, 1, (3,))})
+    space = gym.spaces.Dict({"pose": gym.spaces.Box(-1, 1, (3,))})
     buffer = EpisodeBuffer(
-        observations={"state": np.zeros((3, 3), np.float32)},
+        observations={"pose": np.zeros((3, 3), np.float32)},
         actions=np.zeros((2, 1), np.float32),
         rewards=[0.0] * 2,
         terminations=[False] * 2,

@@ -11,6 +11,7 @@ import pytest
 from skillgym.cli import bench
 from skillgym.cli import main as cli
 from skillgym.evaluation import benchmark
+from skillgym.evaluation.benchmark import markdown
 from skillgym.evaluation.tables import Cell, kitchen, skild
 from skillgym.rl.presets import find_preset
 
@@ -79,6 +80,14 @@ def test_results_of_other_sittings_stay_and_new_ones_replace_old(tmp_path: Path)
         assert [row["seed"] for row in csv.DictReader(file)] == ["0", "0", "2", "2"]
     table = (tmp_path / "results" / "kitchen.md").read_text()
     assert "| mixed | spirl-cl | 3.00 |" in table and "mujoco: 3.11.0" in table
+
+
+def test_the_table_gives_an_interval_only_for_several_seeds() -> None:
+    rows = [("mixed", "a", 0, 3.0), ("mixed", "a", 1, 3.5), ("mixed", "b", 0, 1.0)]
+    names = "task", "method", "seed", "subtasks"
+    text = markdown([dict(zip(names, row, strict=True)) for row in rows])
+    assert "| mixed | a | 3.25 | 3.00 to 3.50 | 2 |" in text
+    assert "| mixed | b | 1.00 |  | 1 |" in text
 
 
 def test_complete_cells_are_not_run_and_failures_are_told(
