@@ -107,7 +107,7 @@ def test_gradients_in_closed_form(direction: Any) -> None:
     q_values = torch.randn(2, 4, 5)
     logits.grad = None
     policy = Categorical.from_logits(logits)
-    loss = actor_loss(expected_value(policy, q_values)[:, None], torch.zeros(4), torch.ones(()))
+    loss = actor_loss(expected_value(policy, q_values)[:, None], torch.zeros(4))
     loss.backward()
     smallest = q_values.min(0).values
     advantage = smallest - (pi * smallest).sum(-1, keepdim=True)
