@@ -23,13 +23,13 @@ class UnknownField(SkillgymError, ValueError):
 
 
 class UnsupportedSpace(SkillgymError, ValueError):
-    """A space is of a kind that skill models cannot use."""
+    """A space is of a kind that cannot be used."""
 
-    def __init__(self, role: str, given: object) -> None:
-        super().__init__(
-            f"Got the {role} space {given}, expected a one-dimensional Box; "
-            "flatten the environment first (gymnasium.wrappers.FlattenObservation)."
-        )
+    def __init__(
+        self, role: str, given: object, expected: str = "a one-dimensional Box", advice: str = ""
+    ) -> None:
+        advice = advice or "flatten the environment first (gymnasium.wrappers.FlattenObservation)"
+        super().__init__(f"Got the {role} space {given}, expected {expected}; {advice}.")
 
 
 class ShapeMismatch(SkillgymError, ValueError):
@@ -38,6 +38,26 @@ class ShapeMismatch(SkillgymError, ValueError):
     def __init__(self, what: str, given: Sequence[int], expected: str) -> None:
         super().__init__(
             f"Got {what} of shape {tuple(given)}, expected {expected}; check where it was made."
+        )
+
+
+class SkillOutOfRange(SkillgymError, ValueError):
+    """A discrete skill has an index that does not exist."""
+
+    def __init__(self, given: object, space: object) -> None:
+        super().__init__(
+            f"Got the skill {given}, expected an element of {space}; choose it from the action "
+            "space of the wrapped environment."
+        )
+
+
+class MissingPackage(SkillgymError, ImportError):
+    """An optional package is needed."""
+
+    def __init__(self, package: str, purpose: str) -> None:
+        super().__init__(
+            f"Got no package {package}, expected it for {purpose}; install it with "
+            f"`pip install {package}` or `pip install skillgym[extra]`."
         )
 
 
@@ -185,10 +205,12 @@ __all__ = [
     "ForeignWorld",
     "InvalidConfig",
     "MissingFile",
+    "MissingPackage",
     "NotEnoughData",
     "ResumeMismatch",
     "RunExists",
     "ShapeMismatch",
+    "SkillOutOfRange",
     "SkillgymError",
     "TrainingDiverged",
     "UnknownField",

@@ -29,7 +29,7 @@ class SkillModel(Protocol):
     change the module (weights, normalisation statistics, training mode).
 
     Attributes:
-        skill_space: What an agent chooses, e.g. `Box(-3, 3, (nz,))`.
+        skill_space: What an agent chooses, e.g. `Box(-3, 3, (nz,))` or `Discrete(K)`.
         max_steps: The longest a skill may run, in control steps.
         prior: Maps observations, a tensor (B, O), to a distribution over skills, whose samples may
             leave the space.

@@ -7,10 +7,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
-from skillgym.nn.priors import GaussianMLP
+from skillgym.nn.priors import CategoricalMLP, GaussianMLP
 
 
 class CountingEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
@@ -87,3 +87,22 @@ class StubSkills:
         if self.early_end is not None:
             over |= (state["skill"][:, 1] > 0.0) & (t + 1 >= self.early_end)
         return over
+
+
+class StubCodes(StubSkills):
+    """Discrete skills: code c plays c / 10, and the time since it began.
+
+    Args:
+        num_codes: K.
+        max_steps: H.
+    """
+
+    def __init__(self, num_codes: int = 4, max_steps: int = 5) -> None:
+        super().__init__(max_steps)
+        self.skill_space = Discrete(num_codes)  # type: ignore[assignment]
+        prior = CategoricalMLP(3, num_codes, 16, 2).eval()
+        prior.net.head.bias.data.copy_(torch.linspace(1, 0, num_codes))  # prefers code 0
+        self.prior = prior  # type: ignore[assignment]
+
+    def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        return super().begin(obs, skill[:, None].astype(np.float32))

@@ -17,7 +17,14 @@ ROOT = Path(__file__).parent.parent
 IDS = [spec.id for spec in gym.registry.values() if "skillgym" in str(spec.entry_point)]
 PUBLIC = {
     "skillgym": ["load_skill", "save_skill", "list_skills", "__version__"],
-    "skillgym.rl": ["PriorSAC", "SkiLD", "GAIL", "DemonstrationReplayBuffer"],
+    "skillgym.rl": [
+        "PriorSAC",
+        "DiscretePriorSAC",
+        "PriorPPO",
+        "SkiLD",
+        "GAIL",
+        "DemonstrationReplayBuffer",
+    ],
     "skillgym.skills.skild": ["SkildModel", "SkildConfig", "Discriminator"],
     "skillgym.data": ["Demonstrations", "Transitions", "load_windows", "load_transitions"],
     "skillgym.wrappers": ["SkillActions", "VectorSkillActions"],

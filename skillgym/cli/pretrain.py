@@ -11,6 +11,7 @@ import tyro
 
 from skillgym.cli.options import default_folder, find_model, parse_options
 from skillgym.pretraining.config import TrainerConfig
+from skillgym.skills.ptgm.config import KITCHEN_GOAL, PtgmConfig
 from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
 
 if TYPE_CHECKING:
@@ -73,6 +74,17 @@ class FlatPretraining(Pretraining):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PtgmPretraining(Pretraining):
+    """A goal-based model: codebook, goal prior and low-level policy.
+
+    Attributes:
+        model: Settings of the model.
+    """
+
+    model: PtgmConfig = field(default_factory=PtgmConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SkildPretraining(Pretraining):
     """The skill posterior of demonstrations, and their discriminator.
 
@@ -127,6 +139,10 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     "flat-kitchen": (
         "single-step action prior of the kitchen, for the baselines",
         FlatPretraining(),
+    ),
+    "ptgm-kitchen": (
+        "goal codes of the kitchen (PTGM)",
+        PtgmPretraining(model=PtgmConfig(goal=KITCHEN_GOAL)),
     ),
 }
 for _task, _fields in DEMOS.items():
@@ -208,6 +224,7 @@ def load_data(preset: Pretraining) -> tuple[Any, str]:
 def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     """The untrained model of a preset for an environment."""
     from skillgym.hub import check_world, load_skill
+    from skillgym.skills.ptgm import Ptgm
     from skillgym.skills.skild import SkildModel
     from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl
 
@@ -225,6 +242,8 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     kind: type[SkillModule] = FlatPrior
     if isinstance(preset, SpirlPretraining):
         kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
+    elif isinstance(preset, PtgmPretraining):
+        kind = Ptgm
     config = preset.model  # type: ignore[attr-defined]
     model = kind.create(env.observation_space, env.action_space, config, seed=seed)
     model.world = env.get_wrapper_attr("world").name

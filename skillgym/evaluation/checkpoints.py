@@ -13,8 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from skillgym.errors import CorruptFile
@@ -23,7 +23,7 @@ from skillgym.files import atomic_directory, read_json, recover, write_json
 AGENT, BUFFER, GENERATORS, STATE = "agent.zip", "replay.npz", "generators.npz", "state.json"
 
 
-def save_checkpoint(folder: Path, agent: OffPolicyAlgorithm, state: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
     """Replace the checkpoint in a folder.
 
     Args:
@@ -33,15 +33,15 @@ def save_checkpoint(folder: Path, agent: OffPolicyAlgorithm, state: dict[str, An
     """
     with atomic_directory(folder) as temporary:
         agent.save(temporary / AGENT)
-        if agent.replay_buffer is not None:
-            np.savez(temporary / BUFFER, **buffer_arrays(agent.replay_buffer))  # type: ignore[arg-type]
+        if (buffer := getattr(agent, "replay_buffer", None)) is not None:
+            np.savez(temporary / BUFFER, **buffer_arrays(buffer))  # type: ignore[arg-type]
         np.savez(temporary / GENERATORS, **generator_states())  # type: ignore[arg-type]
         write_json(temporary / STATE, state)
 
 
 def load_checkpoint(
-    folder: Path, agent: OffPolicyAlgorithm, env: VecEnv
-) -> tuple[OffPolicyAlgorithm, dict[str, Any]] | None:
+    folder: Path, agent: BaseAlgorithm, env: VecEnv
+) -> tuple[BaseAlgorithm, dict[str, Any]] | None:
     """The agent and counters of a checkpoint; sets the global random generators as they were.
 
     Args:
@@ -61,8 +61,9 @@ def load_checkpoint(
     try:
         state = read_json(folder / STATE)
         loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
-        if (folder / BUFFER).exists() and loaded.replay_buffer is not None:
-            restore_buffer(loaded.replay_buffer, dict(np.load(folder / BUFFER)))
+        buffer = getattr(loaded, "replay_buffer", None)
+        if (folder / BUFFER).exists() and buffer is not None:
+            restore_buffer(buffer, dict(np.load(folder / BUFFER)))
         restore_generators(dict(np.load(folder / GENERATORS)))
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise CorruptFile(folder, error) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.base_class import BaseAlgorithm
 
 from skillgym.errors import InvalidConfig, ResumeMismatch
 from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
@@ -129,9 +129,7 @@ class Experiment:
         env = self._make_env(config.num_envs)
         evaluation_env = self._make_env(min(config.eval_episodes, 10))
         try:
-            agent: OffPolicyAlgorithm = make_agent(
-                config.method, env, seed=config.seed, **config.agent
-            )
+            agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **config.agent)
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt
@@ -144,12 +142,12 @@ class Experiment:
 
     def _train(
         self,
-        agent: OffPolicyAlgorithm,
+        agent: BaseAlgorithm,
         env: Any,
         evaluation_env: Any,
         progress: bool,
         seconds: float | None,
-    ) -> tuple[OffPolicyAlgorithm, TrainingMonitor, bool]:
+    ) -> tuple[BaseAlgorithm, TrainingMonitor, bool]:
         state: dict[str, Any] = {"control_steps": 0, "seconds": 0.0}
         if (found := load_checkpoint(self.checkpoint, agent, env)) is not None:
             agent, state = found
@@ -204,7 +202,7 @@ class Experiment:
         )
 
     def _evaluation(self, monitor: TrainingMonitor, env: Any) -> None:
-        policy = stochastic_policy(monitor.model)  # type: ignore[arg-type]
+        policy = stochastic_policy(monitor.model)
         episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
         for name, value in episodes.metrics().items():
             monitor.logger.record(name, value)
@@ -224,9 +222,9 @@ class Experiment:
         monitor.logger.dump(monitor.control_steps)
 
     def _save(self, monitor: TrainingMonitor) -> None:
-        self._save_agent(monitor.model, monitor)  # type: ignore[arg-type]
+        self._save_agent(monitor.model, monitor)
 
-    def _save_agent(self, agent: OffPolicyAlgorithm, monitor: TrainingMonitor) -> None:
+    def _save_agent(self, agent: BaseAlgorithm, monitor: TrainingMonitor) -> None:
         state = {"control_steps": monitor.control_steps, "seconds": monitor.seconds}
         save_checkpoint(self.checkpoint, agent, state)
 
@@ -253,6 +251,6 @@ class Experiment:
                 raise ResumeMismatch(name, value, old[name])
 
 
-def stochastic_policy(agent: OffPolicyAlgorithm) -> Policy:
+def stochastic_policy(agent: BaseAlgorithm) -> Policy:
     """The agent's policy with its own randomness, as the papers evaluate it."""
     return lambda observations: agent.predict(observations, deterministic=False)[0]

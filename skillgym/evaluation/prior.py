@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from skillgym.errors import UnsupportedSpace
 from skillgym.evaluation.rollouts import Policy
@@ -16,28 +17,39 @@ from skillgym.types import SkillModel
 
 
 def prior_policy(model: SkillModel, seed: int) -> Policy:
-    """Policy that samples the prior and squashes the sample into the skill space, as agents do.
+    """Policy that samples the prior and brings the sample into the skill space, as agents do.
 
     Args:
-        model: Skill model with a Box of skills. If it has a `behaviour`, as `SkillModule`s have,
-            that one is sampled: of SkiLD the posterior, which imitates the demonstrations.
+        model: Skill model with a Box of skills, into which samples are squashed, or with discrete
+            skills. If it has a `behaviour`, as `SkillModule`s have, that one is sampled: of SkiLD
+            the posterior, which imitates the demonstrations.
         seed: Seed of the samples.
 
     Returns:
-        Maps observations (N, O) to skills (N, Z).
+        Maps observations (N, O) to skills (N, Z) or (N,).
 
     Raises:
-        UnsupportedSpace: If skills are not a Box.
+        UnsupportedSpace: If skills are neither.
     """
-    if not isinstance(model.skill_space, Box):
-        raise UnsupportedSpace("skill", model.skill_space)
-    prior = TanhPrior(getattr(model, "behaviour", model.prior), model.skill_space)
     generator = torch.Generator().manual_seed(seed)
+    prior, skill = _sampled_prior(model)
 
     @torch.no_grad()
-    def policy(observations: NDArray[Any]) -> NDArray[np.float32]:
+    def policy(observations: NDArray[Any]) -> NDArray[Any]:
         sample = prior(torch.as_tensor(observations)).sample(generator)
-        skills: NDArray[np.float32] = prior.skill(sample).numpy()
+        skills: NDArray[Any] = skill(sample).numpy()
         return skills
 
     return policy
+
+
+def _sampled_prior(model: SkillModel) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+    """The prior, and what makes its samples skills."""
+    space, behaviour = model.skill_space, getattr(model, "behaviour", model.prior)
+    if isinstance(space, Box):
+        prior = TanhPrior(behaviour, space)
+        return prior, prior.skill
+    if isinstance(space, Discrete):
+        start = int(space.start)
+        return behaviour, lambda sample: sample + start
+    raise UnsupportedSpace("skill", space)

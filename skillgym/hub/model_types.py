@@ -16,6 +16,7 @@ _ENTRY_POINTS = {
     "spirl_ol": "skillgym.skills.spirl:OpenLoopSpirl",
     "skild": "skillgym.skills.skild:SkildModel",
     "flat_prior": "skillgym.skills.spirl:FlatPrior",
+    "ptgm": "skillgym.skills.ptgm:Ptgm",
 }
 
 

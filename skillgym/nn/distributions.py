@@ -19,7 +19,7 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class Distribution(Protocol):
-    """A distribution over vectors of size Z."""
+    """A distribution over vectors of size Z; over indices (...), without Z, if `Categorical`."""
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One sample (..., Z); its gradient flows to the parameters where the family allows it."""
@@ -138,6 +138,67 @@ class GaussianMixture:
     def detach(self) -> GaussianMixture:
         """The same distribution without gradient."""
         return GaussianMixture(self.log_weights.detach(), self.components.detach())
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A distribution over the indices 0 ... K - 1.
+
+    Attributes:
+        log_probs: Normalised log-probabilities, (..., K).
+    """
+
+    log_probs: Tensor
+
+    @classmethod
+    def from_logits(cls, logits: Tensor) -> Categorical:
+        """Softmax of logits (..., K)."""
+        return cls(torch.log_softmax(logits, -1))
+
+    @property
+    def probs(self) -> Tensor:
+        """Probabilities (..., K)."""
+        return self.log_probs.exp()
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """One index (...) of type int64, without gradient."""
+        probs = self.probs.detach()
+        index = torch.multinomial(
+            probs.reshape(-1, probs.shape[-1]), 1, replacement=True, generator=generator
+        )
+        return index.reshape(probs.shape[:-1])
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-probability (...) of indices x (...)."""
+        return self.log_probs.gather(-1, x.unsqueeze(-1)).squeeze(-1)
+
+    def expectation(self, values: Tensor) -> Tensor:
+        """Mean (...) of values (..., K)."""
+        return (self.probs * values).sum(-1)
+
+    def kl(self, other: Categorical) -> Tensor:
+        """KL(self || other), (...), in nats.
+
+        Raises:
+            ShapeMismatch: If the two differ in K.
+        """
+        if self.log_probs.shape[-1] != other.log_probs.shape[-1]:
+            raise ShapeMismatch(
+                "a Categorical", self.log_probs.shape, f"a last axis of {other.log_probs.shape[-1]}"
+            )
+        return self.expectation(self.log_probs - other.log_probs)
+
+    def entropy(self) -> Tensor:
+        """Entropy (...), in nats."""
+        return -self.expectation(self.log_probs)
+
+    def mode(self) -> Tensor:
+        """The most likely index (...)."""
+        return self.log_probs.argmax(-1)
+
+    def detach(self) -> Categorical:
+        """The same distribution without gradient."""
+        return Categorical(self.log_probs.detach())
 
 
 @dataclass(frozen=True)

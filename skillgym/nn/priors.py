@@ -1,15 +1,24 @@
 """Networks that map an observation to a distribution: the possible forms of a skill prior.
 
-Shapes: `...` batch axes, `O` observation, `Z` event size, `K` mixture components.
+Shapes: `...` batch axes, `O` observation, `Z` event size, `K` mixture components or
+indices.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from gymnasium.spaces import Box
 from torch import Tensor, nn
 
-from skillgym.nn.distributions import Distribution, Gaussian, GaussianMixture, standardised
+from skillgym.nn.distributions import (
+    Categorical,
+    Distribution,
+    Gaussian,
+    GaussianMixture,
+    standardised,
+)
 from skillgym.nn.flows import FlowDistribution, RealNVP
 from skillgym.nn.mlp import MLP
 
@@ -85,6 +94,55 @@ class FlowMLP(nn.Module):
         return FlowDistribution(self.flow, self.trunk(obs), self.size)
 
 
+class CategoricalMLP(nn.Module):
+    """Distribution over the indices 0 ... K - 1, for discrete skills.
+
+    Args:
+        input_size: O.
+        size: K.
+        hidden_size: Width of the network.
+        num_hidden: Number of its square layers.
+        inputs: Entries of the observation that the network sees; all if None.
+    """
+
+    inputs: Tensor | None
+
+    def __init__(
+        self,
+        input_size: int,
+        size: int,
+        hidden_size: int,
+        num_hidden: int,
+        inputs: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        chosen = None if inputs is None else torch.tensor(list(inputs), dtype=torch.int64)
+        self.register_buffer("inputs", chosen, persistent=False)
+        seen = input_size if inputs is None else len(inputs)
+        self.net = MLP(seen, hidden_size, size, num_hidden)
+
+    def forward(self, obs: Tensor) -> Categorical:
+        """Distribution over K indices for observations (..., O)."""
+        seen = obs if self.inputs is None else obs[..., self.inputs]
+        return Categorical.from_logits(self.net(seen))
+
+
+class UniformPrior(nn.Module):
+    """The uniform distribution over the indices 0 ... K - 1, whatever the observation.
+
+    Args:
+        size: K.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, obs: Tensor) -> Categorical:
+        """Distribution over K indices for observations (..., O)."""
+        return Categorical.from_logits(obs.new_zeros(*obs.shape[:-1], self.size))
+
+
 class TanhPrior(nn.Module):
     """A prior over skills u as one over v, where the executed skill is center + half_range tanh(v).
 
@@ -129,4 +187,13 @@ PRIORS: dict[str, type[GaussianMLP] | type[MixtureMLP] | type[FlowMLP]] = {
     "flow": FlowMLP,
 }
 
-__all__ = ["PRIORS", "Distribution", "FlowMLP", "GaussianMLP", "MixtureMLP", "TanhPrior"]
+__all__ = [
+    "PRIORS",
+    "CategoricalMLP",
+    "Distribution",
+    "FlowMLP",
+    "GaussianMLP",
+    "MixtureMLP",
+    "TanhPrior",
+    "UniformPrior",
+]

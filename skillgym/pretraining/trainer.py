@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -78,6 +79,8 @@ class OfflineTrainer:
         validation: Draws validation batches, from other episodes.
         folder: Run folder.
         config: Settings.
+        prepare: Called at the start of a new run, not of one that is resumed; may set buffers of
+            the model.
         evaluate: Early evaluation.
         world: Name of the world, for the checkpoints.
         dataset: Id of the dataset, for the checkpoints.
@@ -92,6 +95,7 @@ class OfflineTrainer:
         folder: str | Path,
         config: TrainerConfig | None = None,
         *,
+        prepare: Callable[[], None] | None = None,
         evaluate: Evaluate | None = None,
         world: str | None = None,
         dataset: str | None = None,
@@ -103,7 +107,7 @@ class OfflineTrainer:
         self.step = 0
         self.best_step, self.best_value = 0, math.inf
         self.metrics: dict[str, float] = {}
-        self._train, self._evaluate = train, evaluate
+        self._train, self._prepare, self._evaluate = train, prepare, evaluate
         model.world = world or model.world
         self._dataset = dataset
         self._progress_bar = progress_bar
@@ -164,15 +168,19 @@ class OfflineTrainer:
             self._restore(last)
         else:
             describe_run(self.folder, self._settings())
+            if self._prepare is not None:
+                self._prepare()
 
     def _settings(self) -> dict[str, Any]:
         """Everything that a resumed run must share with its first part."""
-        return {
+        settings = {
             "model": {"type": self.model.type_tag, "config": asdict(self.model.config)},
             "trainer": asdict(self.config),
             "world": self.model.world,
             "dataset": self._dataset,
         }
+        # As they come back from the file: tuples become lists.
+        return dict(json.loads(json.dumps(settings)))
 
     def _gradient_step(self) -> None:
         """One batch, one step of the optimiser."""
@@ -333,6 +341,7 @@ def pretrain(
         partial(model.draw, validation),
         folder,
         config,
+        prepare=lambda: model.prepare(train, config.seed),
         **options,
     )
     return trainer.run(resume)

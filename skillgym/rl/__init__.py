@@ -1,7 +1,9 @@
 """Algorithms in the grammar of Stable-Baselines3."""
 
 from skillgym.rl.buffers import DemonstrationReplayBuffer, SkillReplayBuffer
+from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.gail import GAIL
+from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC, SkillPriorPolicy
 from skillgym.rl.skild import SkiLD
 from skillgym.rl.vec_env import GymnasiumVecEnv
@@ -9,7 +11,9 @@ from skillgym.rl.vec_env import GymnasiumVecEnv
 __all__ = [
     "GAIL",
     "DemonstrationReplayBuffer",
+    "DiscretePriorSAC",
     "GymnasiumVecEnv",
+    "PriorPPO",
     "PriorSAC",
     "SkiLD",
     "SkillPriorPolicy",

@@ -29,7 +29,8 @@ class AgentPreset:
             Single-step models make primitive actions skills.
         world: Id of the world it is meant for.
         options: Keywords of that world.
-        algorithm: Class of the agent.
+        algorithm: Class of the agent. `PriorPPO` has neither replay nor critics of skills: of the
+            fields it takes the skill model only.
         start: The policy starts as the `"prior"` of the skill model or as its `"posterior"` (the
             skills of demonstrations), or as a `"random"` network.
         objective: `"prior"`: stay close to the prior. `"entropy"`: that of SAC.
@@ -51,7 +52,7 @@ class AgentPreset:
     skill_model: str | None
     world: str = "skillgym/Kitchen-v0"
     options: Mapping[str, Any] = field(default_factory=dict)
-    algorithm: Literal["PriorSAC", "SkiLD", "GAIL"] = "PriorSAC"
+    algorithm: Literal["PriorSAC", "DiscretePriorSAC", "PriorPPO", "SkiLD", "GAIL"] = "PriorSAC"
     start: Literal["prior", "posterior", "random"] = "prior"
     objective: Literal["prior", "entropy"] = "prior"
     target_divergence: float = 5.0

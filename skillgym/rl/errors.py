@@ -10,11 +10,11 @@ from skillgym_envs.core.errors import SkillgymError, nearest
 class UnusablePrior(SkillgymError, ValueError):
     """A prior cannot be used for what was asked."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, expected: str = "Gaussian") -> None:
         super().__init__(
-            f"Got a prior {problem}, expected a network that maps observations to a Gaussian over "
-            "the skills of the environment; use the skill model's own prior, or 'MlpPolicy' for "
-            "other kinds of priors."
+            f"Got a prior {problem}, expected a network that maps observations to a {expected} "
+            "over the skills of the environment; use the skill model's own prior, or 'MlpPolicy' "
+            "for other kinds of priors."
         )
 
 

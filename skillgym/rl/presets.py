@@ -1,10 +1,11 @@
 """The methods of the papers as presets of the same parts: environments and agents.
 
-Here are those of SPiRL, with the numbers of the authors' kitchen configurations; those of SkiLD are
-in `skillgym.rl.skild.presets`.
+Here are those of SPiRL and PTGM, with the numbers of the authors' kitchen configurations; those of
+SkiLD are in `skillgym.rl.skild.presets`.
 
-Paper: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
-Sec. 4.2; arXiv:2010.11944.
+Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
+Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
+Sample-Efficient Reinforcement Learning" (`ptgm`, `ptgm-ppo`).
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.nn.mlp import LEAKY_SLOPE
 from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
+from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.gail import GAIL
+from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC
 from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild.presets import TASKS, presets_of
@@ -69,12 +72,25 @@ PRESETS: dict[str, AgentPreset] = {
         objective="entropy",
         **_FLAT,  # type: ignore[arg-type]
     ),
+    "ptgm": AgentPreset(
+        title="goal codes, prior-regularised",
+        skill_model="ptgm-kitchen",
+        alpha=SKILL_ALPHA,
+        algorithm="DiscretePriorSAC",
+    ),
+    "ptgm-ppo": AgentPreset(
+        title="goal codes, PPO with the divergence in the reward",
+        skill_model="ptgm-kitchen",
+        algorithm="PriorPPO",
+    ),
 }
 for _task in TASKS:
     PRESETS |= presets_of(_task)
 
-ALGORITHMS: dict[str, type[OffPolicyAlgorithm]] = {
+ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "PriorSAC": PriorSAC,
+    "DiscretePriorSAC": DiscretePriorSAC,
+    "PriorPPO": PriorPPO,
     "SkiLD": SkiLD,
     "GAIL": GAIL,
 }
@@ -127,7 +143,7 @@ def make_agent(
     seed: int | None = None,
     **overrides: Any,
 ) -> Any:
-    """The agent of a method: a `PriorSAC`, `SkiLD` or `GAIL`.
+    """The agent of a method, of the class that `preset.algorithm` names.
 
     Args:
         preset: The method.
@@ -136,6 +152,8 @@ def make_agent(
         overrides: Keywords of the agent in place of the preset's.
     """
     preset = find_preset(preset)
+    if preset.algorithm == "PriorPPO":  # no replay, no critics of skills
+        return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
     policy, policy_kwargs = "SkillPriorPolicy", {"critic_arch": preset.critic_arch}
     if preset.start == "random":
         policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
@@ -148,7 +166,7 @@ def make_agent(
             **preset.replay,
         },
         "policy_kwargs": policy_kwargs,
-        **(_objective(preset) if preset.algorithm == "PriorSAC" else {}),
+        **_objective(preset),
         **preset.agent,
     }
     agent: Any = ALGORITHMS[preset.algorithm]
@@ -169,15 +187,19 @@ def load_agent(
 
 
 def _objective(preset: AgentPreset) -> dict[str, Any]:
-    """What `PriorSAC` stays close to."""
+    """What an agent with one prior stays close to."""
+    if preset.algorithm not in ("PriorSAC", "DiscretePriorSAC"):
+        return {}
     prior = {"prior": "auto", "posterior": "posterior", "random": "auto"}[preset.start]
     unused = preset.start == "random" and preset.objective == "entropy"
-    return {
+    keywords = {
         "prior": None if unused else prior,
-        "kl": "sampled" if preset.objective == "prior" else None,
         "target_divergence": preset.target_divergence,
         "alpha": preset.alpha,
     }
+    if preset.algorithm == "PriorSAC":  # that of the discrete one is exact
+        keywords["kl"] = "sampled" if preset.objective == "prior" else None
+    return keywords
 
 
 def _random_networks(preset: AgentPreset) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Self
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skillgym.errors import ShapeMismatch, UnsupportedSpace
+from skillgym.data.windows import WindowDataset
+from skillgym.errors import ShapeMismatch, SkillOutOfRange, UnsupportedSpace
 from skillgym.types import BoolArray, FloatArray, SkillState
 
 Batch = tuple[Tensor, ...]
@@ -76,6 +77,18 @@ class SkillModule(nn.Module, ABC):
             torch.manual_seed(seed)
             return cls(observation_space, action_space, config)  # type: ignore[call-arg]
 
+    def prepare(self, data: WindowDataset, seed: int) -> None:
+        """Take from the whole training data what is not learned by gradient; nothing by default.
+
+        A new training calls it once, before its first step. What it sets must be in `state_dict`,
+        so that checkpoints hold it.
+
+        Args:
+            data: Training trajectories.
+            seed: Seed of all randomness.
+        """
+        return None
+
     @property
     def behaviour(self) -> nn.Module:
         """The distribution over skills that acts by itself in evaluations: by default the prior."""
@@ -121,18 +134,24 @@ class SkillModule(nn.Module, ABC):
         """True (B,) from control step H - 1 on."""
         return np.full(len(obs), t + 1 >= self.max_steps)
 
-    def checked_skill(self, obs: NDArray[Any], skill: NDArray[Any]) -> FloatArray:
-        """The skills (B, Z) in float32.
+    def checked_skill(self, obs: NDArray[Any], skill: NDArray[Any]) -> NDArray[Any]:
+        """The skills (B, ...) in the type of the skill space.
 
         Raises:
             ShapeMismatch: If observations or skills do not fit the spaces, or each other.
+            SkillOutOfRange: If the skill space is Discrete and does not have one of them.
         """
-        observation_size, skill_shape = self.observation_space.shape, self.skill_space.shape
+        observation_size, space = self.observation_space.shape, self.skill_space
+        expected = (len(obs), *(space.shape or ()))
         if obs.ndim != 2 or obs.shape[1:] != observation_size:
             raise ShapeMismatch("observations", obs.shape, f"(B, {observation_size[0]})")
-        if skill.shape != (len(obs), *(skill_shape or ())):
-            raise ShapeMismatch("skills", skill.shape, f"{(len(obs), *(skill_shape or ()))}")
-        return np.asarray(skill, np.float32)
+        if skill.shape != expected:
+            raise ShapeMismatch("skills", skill.shape, f"{expected}")
+        if isinstance(space, Discrete):
+            valid = (skill >= space.start) & (skill < space.start + space.n)
+            if not valid.all():
+                raise SkillOutOfRange(skill[~valid][0], space)
+        return np.asarray(skill, space.dtype)
 
     def bounded(self, actions: FloatArray) -> FloatArray:
         """Actions clipped to the action space, in place."""

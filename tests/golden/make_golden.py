@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from skillgym.hub import save_skill
 from skillgym.skills.base import SkillModule
 from skillgym.skills.skild import SkildModel
-from tests.skills.models import MODELS, OBSERVATION_SIZE, random_batch, small_model
+from tests.skills.models import MODELS, OBSERVATION_SIZE, random_batch, random_skills, small_model
 
 DIRECTORY = Path(__file__).parent
 
@@ -26,11 +26,11 @@ def outputs(model: SkillModule, obs: np.ndarray, skill: np.ndarray) -> dict[str,
     actions = [model.act(obs, state, t) for t in range(model.max_steps)]
     with torch.no_grad():
         prior = model.prior(torch.from_numpy(obs))
+    parameters = {f"prior_{name}": value.numpy() for name, value in vars(prior).items()}
     found = {
         **demonstration_outputs(model, torch.from_numpy(obs)),
         "actions": np.stack(actions, axis=1),
-        "prior_mean": prior.mean.numpy(),
-        "prior_log_std": prior.log_std.numpy(),
+        **parameters,
     }
     # safetensors writes the memory of an array as it lies, without regard to its strides
     return {name: np.ascontiguousarray(array) for name, array in found.items()}
@@ -63,7 +63,7 @@ def main() -> None:
             optimizer.step()
         rng = np.random.default_rng(0)
         obs = rng.normal(size=(3, OBSERVATION_SIZE)).astype(np.float32)
-        skill = rng.normal(size=(3, *(model.skill_space.shape or ()))).astype(np.float32)
+        skill = random_skills(model, rng, 3).astype(model.skill_space.dtype)
         save_skill(model.eval(), target, world="toy")
         inputs = {"obs": obs, "skill": skill}
         save_file({**inputs, **outputs(model, obs, skill)}, target / "golden.safetensors")

@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from skillgym.rl import DiscretePriorSAC, PriorPPO
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
+from skillgym.skills.ptgm import Ptgm, PtgmConfig
 from skillgym.skills.spirl import (
     ClosedLoopSpirl,
     FlatPrior,
@@ -23,6 +25,7 @@ from skillgym_envs.kitchen import KitchenWorld
 
 SMALL = SpirlConfig(hidden_size=16, encoder_size=16, decoder_layers=1, prior_layers=1)
 QUICK = {"learning_starts": 4, "batch_size": 8, "buffer_size": 100, "device": "cpu"}
+QUICK_PPO = {"n_steps": 2, "batch_size": 4, "n_epochs": 1, "device": "cpu"}
 
 
 def model(name: str) -> nn.Module | None:
@@ -30,6 +33,10 @@ def model(name: str) -> nn.Module | None:
     spaces = world.layout.space(), world.action_space
     if name == "flat-kitchen":
         return FlatPrior(*spaces, FlatPriorConfig(hidden_size=16, num_layers=1)).eval()
+    if name == "ptgm-kitchen":
+        goals = Ptgm(*spaces, PtgmConfig(hidden_size=16, num_layers=1)).eval()
+        goals.codes.normal_()
+        return goals
     kind = OpenLoopSpirl if name == "spirl-kitchen-open" else ClosedLoopSpirl
     return kind(*spaces, SMALL).eval()
 
@@ -42,12 +49,14 @@ def test_every_method_learns_saves_and_loads(name: str, tmp_path: Path) -> None:
     preset = PRESETS[name]
     skills = None if preset.skill_model is None else model(preset.skill_model)
     env = make_env(name, num_envs=2, num_threads=1, skill_model=skills, tasks="mixed")
-    agent = make_agent(name, env, seed=1, **QUICK)
+    on_policy = preset.algorithm is PriorPPO
+    agent = make_agent(name, env, seed=1, **(QUICK_PPO if on_policy else QUICK))
     start = {key: value.clone() for key, value in agent.policy.state_dict().items()}
     agent.learn(12)
-    assert agent._n_updates == 8
-    moved = agent.actor.state_dict()
-    assert any(not torch.equal(value, start[f"actor.{key}"]) for key, value in moved.items())
+    assert agent._n_updates == (3 if on_policy else 8)
+    part = "action_net" if on_policy else "actor"
+    moved = getattr(agent.policy, part).state_dict()
+    assert any(not torch.equal(value, start[f"{part}.{key}"]) for key, value in moved.items())
     agent.save(tmp_path / "agent")
     loaded = load_agent(name, tmp_path / "agent", env)
     observation = env.reset()
@@ -86,6 +95,14 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
     assert (agent.target_divergence, agent.kl) == (2.5, "sampled")  # deviation: the paper has 5
     assert (agent.gamma, agent.tau) == (0.99, 0.005)
     assert (agent.batch_size, agent.learning_rate) == (256, 3e-4)
+
+    goals = Ptgm(*spaces).eval()
+    agent = make_agent("ptgm", make_env("ptgm", skill_model=goals), device="cpu")
+    assert isinstance(agent, DiscretePriorSAC)
+    assert linear_layers(agent.critic.networks[1]) == [(60, 256)] + [(256, 256)] * 5 + [(256, 50)]
+    assert linear_layers(agent.actor) == [(60, 128)] + [(128, 128)] * 3 + [(128, 50)]
+    assert (agent.target_divergence, agent.kl, agent.max_grad_norm) == (5.0, "prior-policy", 10.0)
+    assert (agent.gamma, agent.tau, agent.batch_size) == (0.99, 0.005, 256)
 
     flat = FlatPrior(*spaces).eval()
     agent = make_agent("flat-prior", make_env("flat-prior", skill_model=flat), device="cpu")

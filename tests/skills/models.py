@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
 
 from skillgym.data import Demonstrations, WindowDataset
 from skillgym.skills.base import Batch, SkillModule
+from skillgym.skills.ptgm import Ptgm, PtgmConfig
 from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import (
     ClosedLoopSpirl,
@@ -19,7 +23,13 @@ from skillgym.skills.spirl import (
 
 OBSERVATION_SIZE, ACTION_SIZE = 6, 3
 SMALL = {"skill_horizon": 4, "latent_size": 2, "hidden_size": 16, "encoder_size": 8}
-MODELS: tuple[type[SkillModule], ...] = (ClosedLoopSpirl, OpenLoopSpirl, FlatPrior, SkildModel)
+MODELS: tuple[type[SkillModule], ...] = (
+    ClosedLoopSpirl,
+    OpenLoopSpirl,
+    FlatPrior,
+    SkildModel,
+    Ptgm,
+)
 
 
 def spaces(observation_size: int, action_size: int) -> tuple[Box, Box]:
@@ -29,7 +39,32 @@ def spaces(observation_size: int, action_size: int) -> tuple[Box, Box]:
     )
 
 
+def small_ptgm(**options: Any) -> Ptgm:
+    """A goal-based model with a codebook from `random_walks`."""
+    small: dict[str, Any] = {
+        "num_codes": 5,
+        "skill_horizon": 4,
+        "hidden_size": 16,
+        "num_layers": 1,
+        "codebook": "kmeans",
+    }
+    config = PtgmConfig(**{**small, **options})
+    model = Ptgm.create(*spaces(OBSERVATION_SIZE, ACTION_SIZE), config)
+    model.prepare(random_walks(), seed=0)
+    return model
+
+
+def random_skills(model: SkillModule, rng: np.random.Generator, count: int) -> NDArray[Any]:
+    """Skills (count, ...) inside the space, or at least near it."""
+    space = model.skill_space
+    if isinstance(space, Discrete):
+        return rng.integers(space.n, size=count)
+    return rng.normal(size=(count, *(space.shape or ())))
+
+
 def small_model(cls: type[SkillModule], **options: object) -> SkillModule:
+    if cls is Ptgm:
+        return small_ptgm()
     if cls is SkildModel:
         return SkildModel.from_embedding(small_model(ClosedLoopSpirl, **options))
     config = (

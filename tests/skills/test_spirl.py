@@ -21,6 +21,7 @@ from tests.skills.models import (
     MODELS,
     OBSERVATION_SIZE,
     random_batch,
+    random_skills,
     small_model,
     spaces,
 )
@@ -146,7 +147,7 @@ def test_protocol(cls: type[SkillModule]) -> None:
     before = deepcopy(model.state_dict())
     rng = np.random.default_rng(0)
     obs = rng.normal(size=(7, OBSERVATION_SIZE))
-    skill = rng.normal(size=(7, *(model.skill_space.shape or ())))
+    skill = random_skills(model, rng, 7)
     state = model.begin(obs, skill)
     for t in range(model.max_steps):
         action = model.act(obs, state, t)
@@ -165,7 +166,7 @@ def test_rows_do_not_depend_on_each_other(cls: type[SkillModule]) -> None:
     model = small_model(cls)
     rng = np.random.default_rng(0)
     obs = rng.normal(size=(5, OBSERVATION_SIZE))
-    skill = rng.normal(size=(5, *(model.skill_space.shape or ())))
+    skill = random_skills(model, rng, 5)
     together = model.act(obs, model.begin(obs, skill), 0)
     alone = model.act(obs[2:3], model.begin(obs[2:3], skill[2:3]), 0)
     np.testing.assert_allclose(together[2:3], alone, atol=1e-5)

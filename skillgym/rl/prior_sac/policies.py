@@ -168,13 +168,7 @@ def check_prior(
     Raises:
         UnusablePrior: If it does not.
     """
-    size = spaces.flatdim(observation_space)
-    device = next(iter(prior.parameters()), torch.empty(0)).device
-    try:
-        with torch.no_grad():
-            distribution = prior(torch.zeros(1, size, device=device))
-    except RuntimeError as error:
-        raise UnusablePrior(f"that fails for observations of size {size} ({error})") from error
+    distribution = probed(prior, observation_space)
     if isinstance(distribution, Standardised):
         distribution = distribution.base
     if not isinstance(distribution, Gaussian):
@@ -182,3 +176,28 @@ def check_prior(
     if distribution.mean.shape[-1:] != action_space.shape:
         found = tuple(distribution.mean.shape[-1:])
         raise UnusablePrior(f"over latents of shape {found}, skills have {action_space.shape}")
+
+
+def probed(
+    prior: nn.Module, observation_space: spaces.Space[Any], expected: str = "Gaussian"
+) -> object:
+    """The distribution that a prior (in evaluation mode) gives for an observation of zeros.
+
+    Args:
+        prior: The prior.
+        observation_space: Observations.
+        expected: Which distribution it should be, for the error.
+
+    Raises:
+        UnusablePrior: If it fails.
+    """
+    size = spaces.flatdim(observation_space)
+    device = next(iter(prior.parameters()), torch.empty(0)).device
+    try:
+        with torch.no_grad():
+            distribution: object = prior(torch.zeros(1, size, device=device))
+    except (RuntimeError, IndexError) as error:
+        raise UnusablePrior(
+            f"that fails for observations of size {size} ({error})", expected
+        ) from error
+    return distribution

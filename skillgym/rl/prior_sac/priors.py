@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Literal
 
 import torch
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch import nn
 
-from skillgym.rl.errors import NoDemonstrations, NoPrior
+from skillgym.nn.digest import sha256
+from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior, NormalizedObservations
 
 SOURCES = {"auto": "prior", "posterior": "posterior"}
 """Words for a distribution of the skill model, and the attribute that holds it."""
+
+
+def frozen_prior(
+    source: Literal["auto"] | nn.Module | None,
+    env: VecEnv | None,
+    reference: dict[str, Any] | None,
+    device: torch.device,
+    normalizer: VecNormalize | None,
+    transform: Callable[[nn.Module], nn.Module] = lambda prior: prior,
+) -> tuple[nn.Module | None, dict[str, Any] | None]:
+    """A frozen copy of the prior that an agent asks for, and what its saved form refers to it by.
+
+    Args:
+        source: `"auto"`, a network, or None for no prior.
+        env: The agent's environment, if it has one.
+        reference: For a loaded agent, that of the prior it was trained with.
+        device: Where the copy goes.
+        normalizer: What normalises the agent's observations, if anything.
+        transform: What the agent makes of a prior.
+
+    Returns:
+        Prior and reference; two times None for no prior.
+
+    Raises:
+        NoPrior: If there is no skill model to take it from.
+        NormalizedObservations: If observations are normalised, which the prior would not
+            understand.
+        ForeignPrior: If it is not the prior that the agent was trained with.
+    """
+    found, name = find_prior(source, env, reference)
+    if found is None:
+        return None, None
+    if normalizer is not None and normalizer.norm_obs:
+        raise NormalizedObservations
+    prior = frozen_copy(transform(found), device)
+    digest = sha256(prior)
+    if reference is None:
+        reference = {"skill_model": name, "sha256": digest}
+    elif digest != reference["sha256"]:
+        raise ForeignPrior(name, digest, reference["sha256"])
+    return prior, reference
 
 
 def find_prior(

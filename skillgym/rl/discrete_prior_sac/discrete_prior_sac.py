@@ -1,0 +1,282 @@
+"""Soft actor-critic over discrete skills with a divergence from a prior in place of the entropy."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.noise import ActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples, Schedule
+from torch import Tensor, nn
+
+from skillgym.errors import InvalidConfig
+from skillgym.nn.distributions import Categorical
+from skillgym.nn.priors import UniformPrior
+from skillgym.rl.discrete_prior_sac.losses import (
+    DIRECTIONS,
+    Direction,
+    divergence,
+    expected_value,
+    values_of,
+)
+from skillgym.rl.discrete_prior_sac.policies import (
+    CategoricalActor,
+    DiscreteCritic,
+    DiscreteSACPolicy,
+    DiscreteSkillPriorPolicy,
+    check_discrete_prior,
+)
+from skillgym.rl.prior_sac import losses
+from skillgym.rl.prior_sac.priors import frozen_prior
+
+
+class DiscretePriorSAC(OffPolicyAlgorithm):
+    """Chooses codes of a skill model and stays close to its prior: the kitchen algorithm of PTGM.
+
+    The actor maximises the expected value minus alpha times the KL divergence from the prior, which
+    is also part of the critics' target; alpha keeps the mean divergence at its target. All
+    expectations over skills are exact sums.
+
+    Paper: Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for Sample-Efficient Reinforcement
+    Learning", Sec. 3.4; ICLR. Order of an update and numbers follow the authors' kitchen code.
+
+    Deviation: a transition holds the skill that was executed (authors: the one chosen after it).
+        The next value is the exact expectation (authors: one sample). The warm-up is 1000 skills
+        and part of the budget (authors: 5000, not counted). Time limits bootstrap (authors: stored
+        as terminal states, as `skillgym.rl.presets` do).
+
+    Args:
+        policy: `"SkillPriorPolicy"` (the actor is a copy of the prior), or `"MlpPolicy"`.
+        env: Environment whose actions are discrete skills, or any environment with discrete actions
+            if `prior` is given.
+        prior: `"auto"` takes that of the environment's skill model. A network that maps
+            observations (B, O) to a `skillgym.nn.distributions.Categorical`. None for the uniform
+            one; with `kl="policy-prior"` this is soft actor-critic with the entropy.
+        kl: Direction of the divergence, see `losses.divergence`.
+        target_divergence: Target delta of the mean divergence [nat].
+        alpha: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
+        min_alpha: A learned alpha does not fall below this.
+        learning_rate: Of actor, critics and alpha.
+        buffer_size: Transitions that are kept.
+        learning_starts: Skills before the first update.
+        batch_size: Transitions of an update.
+        tau: Share of the critics that moves into the target critics.
+        gamma: Discount per skill.
+        train_freq: Skills between updates.
+        gradient_steps: Updates then; -1 for as many as skills.
+        max_grad_norm: Largest norm of the actor's and of the critics' gradient; None for any.
+        kwargs: Any other keyword of SB3's off-policy algorithms.
+
+    Raises:
+        NoPrior: If the environment has no skill model.
+        UnusablePrior: If the prior is not over the discrete skills.
+        NormalizedObservations: If observations are normalised, which the prior would not
+            understand.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        "MlpPolicy": DiscreteSACPolicy,
+        "SkillPriorPolicy": DiscreteSkillPriorPolicy,
+    }
+    policy: DiscreteSACPolicy
+    actor: CategoricalActor
+    critic: DiscreteCritic
+    critic_target: DiscreteCritic
+    prior: nn.Module
+
+    def __init__(
+        self,
+        policy: str | type[BasePolicy],
+        env: GymEnv | str | None,
+        prior: Literal["auto"] | nn.Module | None = "auto",
+        kl: Direction = "prior-policy",
+        target_divergence: float = 5.0,
+        alpha: str | float = "auto",
+        min_alpha: float = 0.0,
+        learning_rate: float | Schedule = 3e-4,
+        buffer_size: int = 1_000_000,
+        learning_starts: int = 1000,
+        batch_size: int = 256,
+        tau: float = 0.005,
+        gamma: float = 0.99,
+        train_freq: int | tuple[int, str] = 1,
+        gradient_steps: int = -1,
+        max_grad_norm: float | None = 10.0,
+        _init_setup_model: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        if kl not in DIRECTIONS:
+            raise InvalidConfig("kl", kl, " or ".join(map(repr, DIRECTIONS)))
+        self.prior_source = prior
+        self.prior_reference: dict[str, Any] | None = None
+        self.kl: Direction = kl
+        self.target_divergence = target_divergence
+        self.alpha = alpha
+        self.min_alpha = min_alpha
+        self.max_grad_norm = max_grad_norm
+        super().__init__(
+            policy,
+            env,  # type: ignore[arg-type]
+            learning_rate,
+            buffer_size,
+            learning_starts,
+            batch_size,
+            tau,
+            gamma,
+            train_freq,
+            gradient_steps,
+            sde_support=False,
+            supported_action_spaces=(spaces.Discrete,),
+            support_multi_env=True,
+            **kwargs,
+        )
+        if _init_setup_model:
+            self._setup_model()
+
+    def _setup_model(self) -> None:
+        self._setup_prior()
+        policy_kwargs = self.policy_kwargs
+        if issubclass(self.policy_class, DiscreteSkillPriorPolicy):
+            # Only for the construction: the saved agent does not repeat the prior.
+            self.policy_kwargs = {**policy_kwargs, "prior": self.prior}
+        super()._setup_model()
+        self.policy_kwargs = policy_kwargs
+        self.actor, self.critic = self.policy.actor, self.policy.critic
+        self.critic_target = self.policy.critic_target
+        self._setup_alpha()
+
+    def _setup_prior(self) -> None:
+        space: Any = self.action_space
+        prior, self.prior_reference = frozen_prior(
+            self.prior_source,
+            self.env,
+            self.prior_reference,
+            self.device,
+            self._vec_normalize_env,
+        )
+        self.prior = UniformPrior(int(space.n)) if prior is None else prior
+        check_discrete_prior(self.prior, self.observation_space, space)
+
+    def _setup_alpha(self) -> None:
+        """A learned alpha, or a constant."""
+        learned = isinstance(self.alpha, str)
+        start = float(str(self.alpha).removeprefix("auto").removeprefix("_") or 1.0)
+        if learned and start <= 0:
+            raise InvalidConfig("alpha", self.alpha, "a positive start")
+        self.alpha_optimizer: torch.optim.Adam | None = None
+        self.log_alpha = torch.full((), start, device=self.device).log()
+        if learned:
+            self.log_alpha.requires_grad_(True)
+            self.alpha_optimizer = torch.optim.Adam([self.log_alpha], lr=self.lr_schedule(1))
+
+    def _excluded_save_params(self) -> list[str]:
+        names = ["prior", "actor", "critic", "critic_target"]
+        return [*super()._excluded_save_params(), *names]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        modules = ["policy", "actor.optimizer", "critic.optimizer"]
+        learned = ["alpha_optimizer"] if self.alpha_optimizer is not None else []
+        return modules + learned, ["log_alpha"]
+
+    def _sample_action(
+        self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        # A policy that starts as the prior warms up with itself instead of uniform skills.
+        if isinstance(self.policy, DiscreteSkillPriorPolicy):
+            learning_starts = 0
+        return super()._sample_action(learning_starts, action_noise, n_envs)
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Update actor, critics and temperature."""
+        self.policy.set_training_mode(True)
+        optimizers = [self.actor.optimizer, self.critic.optimizer]
+        if self.alpha_optimizer is not None:
+            optimizers.append(self.alpha_optimizer)
+        self._update_learning_rate(optimizers)
+        updates = []
+        for _ in range(gradient_steps):
+            batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)  # type: ignore[union-attr]
+            updates.append(self._update(batch))
+            self._update_target_critics()
+        self._n_updates += gradient_steps
+        self._record(updates)
+
+    def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
+        """One update on a batch: temperature, then actor and critics from the same old networks."""
+        policy = self.actor.distribution(batch.observations)
+        gap = divergence(policy, self._prior(batch.observations), self.kl)
+        alpha_loss = self._update_alpha(gap)
+        alpha = self.log_alpha.detach().exp()
+
+        q_values = self.critic(batch.observations)
+        value = expected_value(policy, q_values.detach())
+        actor_loss = losses.actor_loss(value[:, None], alpha * gap)
+        target = self._target(batch, alpha)
+        critic_loss = losses.critic_loss(values_of(q_values, batch.actions), target)
+
+        self._step(self.actor, actor_loss)
+        self._step(self.critic, critic_loss)
+        return {
+            "alpha": alpha,
+            "alpha_loss": alpha_loss,
+            "actor_loss": actor_loss,
+            "critic_loss": critic_loss,
+            "prior_divergence": gap.mean(),
+            "policy_entropy": policy.entropy().mean(),
+            "target_q": target.mean(),
+        }
+
+    @torch.no_grad()
+    def _target(self, batch: ReplayBufferSamples, alpha: Tensor) -> Tensor:
+        """Regression target of the critics, (B, 1)."""
+        observations = batch.next_observations
+        policy = self.actor.distribution(observations)
+        return losses.td_target(
+            batch.rewards,
+            batch.dones,
+            self.gamma if batch.discounts is None else batch.discounts,
+            expected_value(policy, self.critic_target(observations))[:, None],
+            alpha * divergence(policy, self._prior(observations), self.kl),
+        )
+
+    @torch.no_grad()
+    def _prior(self, observations: Tensor) -> Categorical:
+        prior: Categorical = self.prior(observations.float())
+        return prior
+
+    def _step(self, network: CategoricalActor | DiscreteCritic, loss: Tensor) -> None:
+        network.optimizer.zero_grad()
+        loss.backward()
+        if self.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), self.max_grad_norm)
+        network.optimizer.step()
+
+    def _update_alpha(self, gap: Tensor) -> Tensor:
+        """Step the temperature, if it is learned, and return its loss."""
+        if self.alpha_optimizer is None:
+            return torch.zeros(())
+        loss = losses.temperature_loss(self.log_alpha, gap, self.target_divergence)
+        self.alpha_optimizer.zero_grad()
+        loss.backward()
+        self.alpha_optimizer.step()
+        if self.min_alpha > 0:
+            with torch.no_grad():
+                self.log_alpha.clamp_(min=float(np.log(self.min_alpha)))
+        return loss
+
+    @torch.no_grad()
+    def _update_target_critics(self) -> None:
+        target: list[Tensor] = list(self.critic_target.parameters())
+        online: list[Tensor] = list(self.critic.parameters())
+        torch._foreach_lerp_(target, online, self.tau)
+
+    def _record(self, updates: list[dict[str, Tensor]]) -> None:
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/target_divergence", self.target_divergence)
+        for name in updates[0]:
+            values = [update[name].item() for update in updates]
+            self.logger.record(f"train/{name}", np.mean(values))

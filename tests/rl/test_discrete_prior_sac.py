@@ -1,0 +1,350 @@
+"""DiscretePriorSAC and PriorPPO: exact sums, the prior in policy and objective, saving, loading."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from torch import nn
+
+from skillgym.errors import InvalidConfig, UnsupportedSpace
+from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
+from skillgym.nn.distributions import Categorical
+from skillgym.nn.priors import CategoricalMLP, UniformPrior
+from skillgym.rl import DiscretePriorSAC, PriorPPO, SkillReplayBuffer
+from skillgym.rl.discrete_prior_sac.losses import divergence, expected_value, values_of
+from skillgym.rl.errors import ForeignPrior, NoPrior, NormalizedObservations, UnusablePrior
+from skillgym.rl.prior_sac.losses import actor_loss
+from skillgym.wrappers import SkillActions
+from tests.skill_stubs import CountingEnv, StubCodes, StubSkills
+
+SMALL = {"learning_starts": 8, "batch_size": 16, "buffer_size": 1000, "seed": 0, "device": "cpu"}
+PPO_SMALL = {"n_steps": 20, "batch_size": 10, "n_epochs": 2, "seed": 0, "device": "cpu"}
+DISCRETE_PPO: dict[str, Any] = {"policy": "SkillPriorPolicy", **PPO_SMALL}
+
+
+class Bounded(CountingEnv):
+    """Observations stay small; the reward is the code that is played, times ten."""
+
+    def step(self, action: np.ndarray) -> Any:
+        observation, _, *rest = super().step(action)
+        return observation, float(np.round(10 * action[0] - 0.4)), *rest
+
+    def _observe(self, action: float) -> np.ndarray:
+        return super()._observe(action) * np.float32(0.01)
+
+
+def make_env(seed: int = 0, model: Any = None) -> gym.Env[Any, Any]:
+    env = SkillActions(TimeLimit(Bounded(), 35), model or StubCodes())
+    env.reset(seed=seed)
+    return env
+
+
+def make_agent(**keywords: Any) -> DiscretePriorSAC:
+    keywords = {"policy_kwargs": {"critic_arch": (16, 16)}, **SMALL, **keywords}
+    policy = keywords.pop("policy", "SkillPriorPolicy")
+    return DiscretePriorSAC(policy, keywords.pop("env", None) or make_env(), **keywords)
+
+
+def make_ppo(**keywords: Any) -> PriorPPO:
+    keywords = {**DISCRETE_PPO, **keywords}
+    return PriorPPO(env=keywords.pop("env", None) or make_env(), **keywords)
+
+
+def weights(module: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def categorical(*shape: int, seed: int = 0) -> Categorical:
+    logits = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return Categorical.from_logits(logits)
+
+
+def test_expectations_are_what_samples_converge_to() -> None:
+    policy, prior = categorical(3, 6), categorical(3, 6, seed=1)
+    q_values = torch.randn(2, 3, 6)
+    many = Categorical(policy.log_probs.expand(50_000, 3, 6))
+    skills = many.sample(torch.Generator().manual_seed(0))  # (S, B)
+    smallest = q_values.min(0).values.expand(50_000, 3, 6)
+    sampled = smallest.gather(-1, skills[..., None])[..., 0].mean(0)
+    torch.testing.assert_close(expected_value(policy, q_values), sampled, atol=0.03, rtol=0)
+    sampled = (many.log_prob(skills) - prior.log_probs.expand_as(many.log_probs).gather(
+        -1, skills[..., None])[..., 0]).mean(0)  # fmt: skip
+    exact = divergence(policy, prior, "policy-prior")
+    torch.testing.assert_close(exact, sampled, atol=0.03, rtol=0)
+
+
+def test_directions_of_the_divergence() -> None:
+    policy = Categorical(torch.tensor([[0.5, 0.5]]).log())
+    prior = Categorical(torch.tensor([[0.9, 0.1]]).log())
+    forward = 0.9 * np.log(0.9 / 0.5) + 0.1 * np.log(0.1 / 0.5)
+    backward = 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(0.5 / 0.1)
+    assert divergence(policy, prior, "prior-policy").item() == pytest.approx(forward, abs=1e-6)
+    assert divergence(policy, prior, "policy-prior").item() == pytest.approx(backward, abs=1e-6)
+
+
+@pytest.mark.parametrize("direction", ["prior-policy", "policy-prior"])
+def test_gradients_in_closed_form(direction: Any) -> None:
+    logits = torch.randn(4, 5, requires_grad=True)
+    policy, prior = Categorical.from_logits(logits), categorical(4, 5, seed=1)
+    divergence(policy, prior, direction).sum().backward()
+    pi, p = policy.probs.detach(), prior.probs
+    expected = pi - p
+    if direction == "policy-prior":
+        ratio = (pi / p).log()
+        expected = pi * (ratio - (pi * ratio).sum(-1, keepdim=True))
+    torch.testing.assert_close(logits.grad, expected)
+    # The gradient of an expectation is the policy gradient with the mean value as baseline.
+    q_values = torch.randn(2, 4, 5)
+    logits.grad = None
+    policy = Categorical.from_logits(logits)
+    loss = actor_loss(expected_value(policy, q_values)[:, None], torch.zeros(4))
+    loss.backward()
+    smallest = q_values.min(0).values
+    advantage = smallest - (pi * smallest).sum(-1, keepdim=True)
+    torch.testing.assert_close(logits.grad, -pi * advantage / 4)
+
+
+def test_values_of_the_executed_skills() -> None:
+    q_values = torch.arange(24.0).reshape(2, 3, 4)
+    skills = torch.tensor([[1], [3], [0]])
+    assert values_of(q_values, skills).tolist() == [[1, 13], [7, 19], [8, 20]]
+
+
+def test_the_policy_starts_as_the_prior_and_warms_up_with_it() -> None:
+    agent = make_agent(learning_starts=300)
+    model = agent.env.get_attr("skill_model")[0]
+    observations = torch.randn(50, 3)
+    policy = agent.actor.distribution(observations)
+    prior = model.prior(observations)
+    assert torch.equal(policy.log_probs, prior.log_probs)
+    assert divergence(policy, prior, "prior-policy").abs().max() == 0
+    agent.learn(300)
+    chosen = np.bincount(agent.replay_buffer.actions[:300, 0, 0], minlength=4) / 300
+    expected = model.prior(torch.as_tensor(agent.replay_buffer.observations[:300, 0])).probs
+    np.testing.assert_allclose(chosen, expected.mean(0).detach(), atol=0.09)
+
+
+def test_the_replay_holds_the_executed_skill_with_its_own_states() -> None:
+    agent = make_agent(learning_starts=100).learn(7)
+    replay = agent.replay_buffer
+    for i in range(7):
+        np.testing.assert_allclose(replay.observations[i, 0, 0], 0.05 * i, atol=1e-6)
+        np.testing.assert_allclose(replay.next_observations[i, 0, 0], 0.05 * (i + 1), atol=1e-6)
+        code = int(replay.actions[i, 0, 0])
+        np.testing.assert_allclose(
+            replay.next_observations[i, 0, 1] * 100, 0.1 * code + 0.04, atol=2e-3
+        )
+    assert replay.timeouts[6, 0] == 1
+
+
+@pytest.mark.parametrize("kl", ["prior-policy", "policy-prior"])
+def test_training_moves_the_policy_but_neither_prior_nor_running_statistics(kl: Any) -> None:
+    agent = make_agent(kl=kl)
+    actor, prior = weights(agent.actor), weights(agent.prior)
+    statistics = {k: v.clone() for k, v in agent.actor.network.named_buffers()}
+    agent.learn(60)
+    assert not torch.equal(weights(agent.actor), actor)
+    assert torch.equal(weights(agent.prior), prior)
+    assert all(torch.equal(v, statistics[k]) for k, v in agent.actor.network.named_buffers())
+    logged = agent.logger.name_to_value
+    for name in ("alpha", "alpha_loss", "actor_loss", "critic_loss", "prior_divergence"):
+        assert np.isfinite(logged[f"train/{name}"])
+    assert agent._n_updates == 52
+
+
+def test_it_learns_the_best_code_unless_alpha_holds_it_at_the_prior() -> None:
+    best, gap = [], []
+    for alpha in (0.0, 1000.0):
+        settings = {"learning_rate": 3e-3, "gamma": 0.0, "tau": 0.05, "alpha": alpha}
+        agent = make_agent(**settings).learn(400)
+        observations = torch.as_tensor(agent.replay_buffer.observations[:400, 0])
+        policy = agent.actor.distribution(observations)
+        best.append(policy.probs[:, 3].mean().item())
+        gap.append(divergence(policy, agent._prior(observations), "prior-policy").mean().item())
+    assert best[0] > 0.9 and gap[1] < 0.01 < gap[0]
+
+
+def test_alpha_falls_near_the_prior_and_can_be_fixed_or_bounded() -> None:
+    assert make_agent().learn(60).log_alpha.item() < 0.0
+    assert make_agent(target_divergence=-1.0).learn(60).log_alpha.item() > 0.0
+    fixed = make_agent(alpha=0.3).learn(60)
+    assert fixed.log_alpha.exp().item() == pytest.approx(0.3) and fixed.alpha_optimizer is None
+    assert make_agent(alpha="auto_0.1").log_alpha.exp().item() == pytest.approx(0.1)
+    bounded = make_agent(min_alpha=0.995).learn(60)
+    assert bounded.log_alpha.exp().item() == pytest.approx(0.995)
+
+
+def test_semi_markov_discounts_are_used() -> None:
+    keywords = {"replay_buffer_class": SkillReplayBuffer, "replay_buffer_kwargs": {"gamma": 0.9}}
+    agent = make_agent(**keywords).learn(20)
+    batch = agent.replay_buffer.sample(4)
+    torch.testing.assert_close(batch.discounts, torch.full((4, 1), 0.9**5))
+
+
+def test_the_target_is_the_expected_value_of_the_next_state() -> None:
+    agent = make_agent(learning_starts=100, gamma=0.5).learn(50)
+    batch = agent.replay_buffer.sample(8)
+    policy = agent.actor.distribution(batch.next_observations)
+    q = torch.stack([net(batch.next_observations) for net in agent.critic_target.networks])
+    gap = divergence(policy, agent._prior(batch.next_observations), "prior-policy")
+    value = (policy.probs * q.min(0).values).sum(-1) - 2.0 * gap
+    expected = batch.rewards[:, 0] + 0.5 * (1 - batch.dones[:, 0]) * value
+    torch.testing.assert_close(agent._target(batch, torch.tensor(2.0))[:, 0], expected)
+
+
+def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
+    agent = make_agent().learn(40)
+    agent.save(tmp_path / "agent")
+    agent.save_replay_buffer(tmp_path / "buffer")
+    loaded = DiscretePriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
+    loaded.load_replay_buffer(tmp_path / "buffer")
+    assert loaded.num_timesteps == 40 and loaded.kl == "prior-policy"
+    for other in (agent, loaded):
+        other.set_random_seed(3)
+        other.set_logger(configure(None, []))
+        other.train(5, 16)
+    torch.testing.assert_close(weights(agent.policy), weights(loaded.policy), rtol=0, atol=0)
+    torch.testing.assert_close(agent.log_alpha, loaded.log_alpha, rtol=0, atol=0)
+    loaded.learn(10, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 50
+    assert loaded.log_alpha < agent.log_alpha
+
+
+@pytest.mark.parametrize("make", [make_agent, make_ppo])
+def test_the_prior_must_be_that_of_the_training_and_over_the_skills(
+    make: Any, tmp_path: Path
+) -> None:
+    agent = make()
+    agent.save(tmp_path / "agent")
+    other = StubCodes()
+    other.prior.net.head.bias.data.add_(torch.arange(4.0))
+    with pytest.raises(ForeignPrior, match="sha256"):
+        type(agent).load(tmp_path / "agent", env=make_env(model=other))
+    with pytest.raises(NoPrior, match="no name"):
+        type(agent).load(tmp_path / "agent")
+    with pytest.raises(UnusablePrior, match="over 3 skills instead of 4"):
+        make(prior=CategoricalMLP(3, 3, 8, 1))
+    with pytest.raises(UnusablePrior, match=r"gives a Gaussian, expected .* Categorical"):
+        make(prior=StubSkills().prior)
+    with pytest.raises(UnusablePrior, match="fails for observations of size 3"):
+        make(prior=CategoricalMLP(5, 4, 8, 1))
+    with pytest.raises(UnusablePrior, match="without parameters"):
+        make(prior=None)
+    with pytest.raises(InvalidConfig, match="kl="):
+        make(kl="reverse")
+    with pytest.raises(NormalizedObservations):
+        make(env=VecNormalize(DummyVecEnv([make_env])))
+
+
+@pytest.mark.parametrize("kind", [DiscretePriorSAC, PriorPPO])
+def test_any_environment_with_discrete_actions(kind: Any, tmp_path: Path) -> None:
+    settings = SMALL if kind is DiscretePriorSAC else PPO_SMALL
+    agent = kind("MlpPolicy", "CartPole-v1", prior=None, **settings).learn(60)
+    assert isinstance(agent.prior, UniformPrior)
+    agent.save(tmp_path / "agent")
+    loaded = kind.load(tmp_path / "agent")
+    observation = np.ones(4, np.float32)
+    expected = agent.predict(observation, deterministic=True)[0]
+    assert loaded.predict(observation, deterministic=True)[0] == expected
+    with pytest.raises(NoPrior, match="SkillActions"):
+        kind("MlpPolicy", "CartPole-v1", **settings)
+    with pytest.raises((UnsupportedSpace, AssertionError)):
+        kind("MlpPolicy", "Pendulum-v1", prior=None, **settings)
+
+
+@pytest.mark.parametrize("kind", [DQN, PPO])
+def test_sb3_trains_on_codes_unmodified(kind: Any) -> None:
+    settings = {**PPO_SMALL} if kind is PPO else {**SMALL}
+    agent = kind("MlpPolicy", make_env(), **settings)
+    before = weights(agent.policy)
+    agent.learn(60)
+    assert not torch.equal(weights(agent.policy), before)
+
+
+def test_same_seed_same_agent() -> None:
+    for make in (make_agent, make_ppo):
+        first, second = (weights(make().learn(40).policy) for _ in range(2))
+        assert torch.equal(first, second)
+
+
+def test_without_weight_ppo_is_that_of_sb3_bit_for_bit() -> None:
+    ours = PriorPPO("MlpPolicy", make_env(), kl_coef=0.0, **PPO_SMALL).learn(60)
+    theirs = PPO("MlpPolicy", make_env(), **PPO_SMALL).learn(60)
+    for name, value in theirs.policy.state_dict().items():
+        assert torch.equal(value, ours.policy.state_dict()[name]), name
+
+
+def test_ppo_starts_as_the_prior_and_keeps_running_statistics() -> None:
+    agent = make_ppo(policy_kwargs={"value_arch": (8,)})
+    observations = torch.randn(20, 3)
+    prior = agent.env.get_attr("skill_model")[0].prior(observations)
+    policy = agent.policy.get_distribution(observations).distribution
+    torch.testing.assert_close(policy.probs, prior.probs)
+    assert agent.divergence(observations).abs().max() < 1e-6
+    statistics = {k: v.clone() for k, v in agent.policy.named_buffers()}
+    before, value = weights(agent.policy.action_net), weights(agent.policy.value_net)
+    agent.learn(40)
+    assert all(torch.equal(v, statistics[k]) for k, v in agent.policy.named_buffers())
+    assert not torch.equal(weights(agent.policy.action_net), before)
+    assert not torch.equal(weights(agent.policy.value_net), value)
+
+
+def test_the_divergence_is_in_the_reward_of_ppo() -> None:
+    rollouts = []
+    for coefficient in (0.0, 0.5):
+        agent = PriorPPO("MlpPolicy", make_env(), kl_coef=coefficient, **PPO_SMALL)
+        agent.train = lambda: None  # type: ignore[method-assign]
+        agent.learn(20)
+        rollouts.append((agent, deepcopy(agent.rollout_buffer)))
+    (_, free), (agent, charged) = rollouts
+    np.testing.assert_array_equal(free.actions, charged.actions)
+    observations = torch.as_tensor(charged.observations)
+    policy = Categorical.from_logits(
+        agent.policy.get_distribution(observations[:, 0]).distribution.logits
+    )
+    gap = policy.kl(agent.prior(observations[:, 0])).detach().numpy()
+    assert gap.min() > 1e-3
+    np.testing.assert_allclose(charged.rewards[:, 0], free.rewards[:, 0] - 0.5 * gap, rtol=1e-5)
+    # Advantages by hand, backwards in time.
+    values, starts = charged.values[:, 0], charged.episode_starts[:, 0]
+    last = agent.policy.predict_values(torch.as_tensor(agent._last_obs)).item()
+    next_value, ended, advantage = last, float(agent._last_episode_starts[0]), 0.0
+    for t in reversed(range(20)):
+        delta = charged.rewards[t, 0] + 0.99 * (1 - ended) * next_value - values[t]
+        advantage = delta + 0.99 * 0.95 * (1 - ended) * advantage
+        assert charged.advantages[t, 0] == pytest.approx(advantage, rel=1e-3, abs=1e-4)
+        next_value, ended = values[t], starts[t]
+    np.testing.assert_allclose(charged.returns[:, 0], charged.advantages[:, 0] + values, rtol=1e-5)
+
+
+def test_ppo_saves_loads_and_goes_on(tmp_path: Path) -> None:
+    agent = make_ppo().learn(40)
+    agent.save(tmp_path / "agent")
+    loaded = PriorPPO.load(tmp_path / "agent", env=make_env(), device="cpu")
+    assert torch.equal(weights(agent.policy), weights(loaded.policy))
+    assert (loaded.kl_coef, loaded.kl) == (0.05, "policy-prior")
+    loaded.learn(20, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 60
+
+
+@pytest.mark.parametrize("make", [make_agent, make_ppo])
+def test_checkpoints_of_a_run(make: Any, tmp_path: Path) -> None:
+    agent = make().learn(40)
+    save_checkpoint(tmp_path / "last", agent, {"control_steps": 200})
+    found = load_checkpoint(tmp_path / "last", make(), DummyVecEnv([make_env]))
+    assert found is not None
+    loaded, state = found
+    assert state == {"control_steps": 200} and loaded.num_timesteps == 40
+    assert torch.equal(weights(agent.policy), weights(loaded.policy))
+    if isinstance(agent, DiscretePriorSAC):
+        np.testing.assert_array_equal(agent.replay_buffer.actions, loaded.replay_buffer.actions)
