@@ -64,7 +64,7 @@ class _Recorder:
         self.caption = ""
         self._env: Any = env.env
         self._inside = hasattr(self._env, "frame_callback")
-        options: dict[str, Any] = {"macro_block_size": 2} if path.suffix == ".mp4" else {}
+        options: dict[str, Any] = {"macro_block_size": 2} if path.suffix == ".mp4" else {"loop": 0}
         self._writer = imageio.get_writer(path, fps=fps, **options)
         self._bar = tqdm(unit="frame", disable=not progress, leave=False)
 
