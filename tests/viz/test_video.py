@@ -7,6 +7,7 @@ from pathlib import Path
 import imageio.v2 as imageio
 import numpy as np
 import pytest
+from PIL import Image
 
 from skillgym.rl.presets import make_env
 from skillgym.viz.video import captioned, record_episodes
@@ -43,3 +44,5 @@ def test_flat_agents_are_recorded_after_each_step(
     record_episodes(policy, env, tmp_path / "b.gif", seed=0, episodes=2)
     env.close()
     assert len(imageio.mimread(tmp_path / "b.gif")) == 16
+    with Image.open(tmp_path / "b.gif") as picture:
+        assert picture.info["loop"] == 0  # for ever
