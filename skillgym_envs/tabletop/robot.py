@@ -42,16 +42,16 @@ _LINKS = (  # position, quaternion, mass [kg], limits of the joint [rad]
     ((0.088, 0.0, 0.0), (_QUARTER, _QUARTER, 0.0, 0.0), 0.2, (-2.9671, 2.9671)),
 )
 # Servos ask for the velocity rate * (target - position), as Bullet's motors do; rates [1/s] and
-# damping [N m s/rad] are chosen for the step responses of the reference. More damping of light
-# joints would saturate the force in free motion, and overshoot.
-_ARM_RATES = (*[19.5] * 4, *[22.5] * 3)
-_ARM_DAMPING = (400.0, 400.0, 200.0, 200.0, 20.0, 20.0, 20.0)
+# damping [N m s/rad] are chosen for the step responses of the reference. With more damping the
+# force would saturate in free motion, and the hand would shake what it holds loose.
+_ARM_RATES = (*[18.7] * 4, *[22.5] * 3)
+_ARM_DAMPING = (200.0, 200.0, 100.0, 100.0, 20.0, 20.0, 20.0)
 _ARM_FORCE = 200.0  # [N m]
-_FINGER_RATE, _FINGER_DAMPING = 24.0, 200.0  # [1/s, N s/m]
+_FINGER_RATE, _FINGER_DAMPING = 24.0, 420.0  # [1/s, N s/m]: on a block of 4 cm they press fully
 # The reference's fingers weigh 0.1 kg and open with 2 N. Contacts of so light a body are soft where
 # its servo is stiff, so these have the inertia of a drive, and the force for the same acceleration.
-_FINGER_ARMATURE = 0.6  # [kg]
-_CLOSING_FORCE, _OPENING_FORCE = 200.0, 14.0  # [N]
+_FINGER_ARMATURE = 1.5  # [kg]
+_CLOSING_FORCE, _OPENING_FORCE = 200.0, 32.0  # [N]
 _CAMERA_X, _CAMERA_Y = (-0.000796, 1.0, 0.0), (0.963558, 0.000767, -0.267499)
 _WHITE, _GREY, _DARK = (0.93, 0.93, 0.92, 1.0), (0.35, 0.36, 0.38, 1.0), (0.16, 0.16, 0.17, 1.0)
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
@@ -166,8 +166,10 @@ def _add_finger(spec: mujoco.MjSpec, hand: mujoco.MjsBody, name: str, side: floa
                 priority=2,
                 condim=4,
                 friction=[friction, 0.005, 0.0001],
-                solref=[0.01, 1.0],
-                solimp=[0.995, 0.999, 0.001, 0.5, 2.0],  # what is held slips little
+                # The servo's damping, integrated implicitly, takes half of a contact's; without
+                # more of it the fingers bounce, and what they hold slips.
+                solref=[0.01, 2.0],
+                solimp=[0.995, 0.999, 0.001, 0.5, 2.0],
                 group=2,
             )
 
