@@ -159,10 +159,11 @@ def _put(
     grip, colour = _Hand(manner, _FORWARD, tilt), held_block(view)
     length = BLOCK_LENGTHS[scene.sizes[colour]]
     # A tilted block comes to stand on its edge, and falls over when it is left.
-    edge = 0.5 * (length * np.sin(tilt) + BLOCK_WIDTH * (np.cos(tilt) - 1.0))
+    edge = np.zeros(3)
+    edge[2] = 0.5 * (length * np.sin(tilt) + BLOCK_WIDTH * (np.cos(tilt) - 1.0))
 
     def at(v: View) -> Array:
-        return spot(v) + (0.0, 0.0, edge) + v.tcp - v.block(colour)
+        return spot(v) + edge + v.tcp - v.block(colour)
 
     def before(v: View) -> Array:
         return at(v) - way
@@ -170,7 +171,7 @@ def _put(
     arrived = near(at, 0.006)
 
     def down(v: View) -> bool:
-        return arrived(v) or bool(v.block(colour)[2] < spot(v)[2] + edge)
+        return arrived(v) or bool(v.block(colour)[2] < (spot(v) + edge)[2])
 
     return [
         grip.phase("carry", before, CLOSED, near(before, 0.012), patience=90),

@@ -44,9 +44,9 @@ def tabletop_model(name: str) -> mujoco.MjModel:
     """Compiled scene, built once per process.
 
     `qpos` is the arm (7), the fingers (2), door, drawer, button, lever, and the poses of the red,
-    blue and pink block. Sensors come in this order: origins and axes of the arm's joints, position
-    and orientation of the tool centre point, for each block the number of contacts with each of
-    `TOUCHABLE`, and the number of all contacts of the robot.
+    blue and pink block. Sensors come in this order: origins and axes of the arm's joints; position,
+    quaternion and the three axes of the tool centre point; for each block the number of contacts
+    with each of `TOUCHABLE`; and the number of all contacts of the robot.
     """
     scene = SCENES[name]
     spec = mujoco.MjSpec()
@@ -136,6 +136,9 @@ def _add_sensors(spec: mujoco.MjSpec) -> None:
     for name, kind in (
         ("tcp_pos", _SENSOR.mjSENS_FRAMEPOS),
         ("tcp_quat", _SENSOR.mjSENS_FRAMEQUAT),
+        ("tcp_x", _SENSOR.mjSENS_FRAMEXAXIS),
+        ("tcp_y", _SENSOR.mjSENS_FRAMEYAXIS),
+        ("tcp_z", _SENSOR.mjSENS_FRAMEZAXIS),
     ):
         spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_SITE, objname=TCP_SITE)
     for colour in COLOURS:
