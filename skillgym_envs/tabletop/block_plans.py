@@ -27,12 +27,13 @@ from skillgym_envs.tabletop.scenes import (
     Scene,
 )
 
-_CABINET_TILT = 0.5  # so that the hand stays in front of the cabinet [rad]
+_LIFT_TILT, _PLACE_TILT = 0.6, 0.5  # so that the hand stays in front of the cabinet [rad]
 _HAND_ROOM = 0.08  # between a block in the opened hand and the sides of the cabinet's opening [m]
 _DOWN = np.array([0.0, 0.0, -0.12])
 _FORWARD = np.pi / 2
 _QUARTER = 1.62  # [rad]
 _DRAG = 0.13  # [m]
+_PAST_BUTTON = -0.055  # y, so that the fingers pass behind the button's ring [m]
 _DRAWER_FLOOR = 0.34
 _EDGE = -0.18  # y of the table's edge
 
@@ -48,7 +49,9 @@ class _Hand:
 
     def __init__(self, manner: Manner, yaw: float, tilt: float = 0.0) -> None:
         self.manner, self.euler = manner, hand(yaw, tilt)
-        self.back = np.array([0.0, -np.sin(tilt), np.cos(tilt)])  # away from what it points at
+        # Away from what it points at.
+        level = -np.sin(tilt) * np.array([np.cos(yaw), np.sin(yaw)])
+        self.back = np.array([*level, np.cos(tilt)])
 
     def phase(
         self,
@@ -104,8 +107,10 @@ class _Hand:
 
 def _lift(colour: str, surface: str) -> Plan:
     def plan(manner: Manner, scene: Scene, view: View) -> list[Phase]:
-        tilt = _CABINET_TILT if surface == "slider" else 0.0
-        grip = _Hand(manner, _aligned(view, scene, colour, _FORWARD), tilt)
+        yaw, tilt = _aligned(view, scene, colour, _FORWARD), 0.0
+        if surface == "slider":  # the wide hand keeps off the sides; the fingers turn the block
+            yaw, tilt = np.clip(yaw, _FORWARD - 0.15, _FORWARD + 0.15), _LIFT_TILT
+        grip = _Hand(manner, yaw, tilt)
         return [*grip.grasp(colour), grip.raised(colour, view, 0.13)]
 
     return plan
@@ -134,6 +139,8 @@ def _drag(colour: str, sign: float) -> Plan:
         grip = _Hand(manner, _aligned(view, scene, colour, _FORWARD))
         start = view.block(colour) + np.array([0.0, 0.0, 0.005])
         aside = start + np.array([sign * _DRAG, 0.0, 0.002])
+        if abs(aside[0] - scene.button) < 0.13:
+            aside[1] = max(aside[1], _PAST_BUTTON)
         return [
             *grip.grasp(colour),
             grip.phase("drag", fixed(*aside), CLOSED, speed=0.6),
@@ -194,7 +201,7 @@ def place_in_slider(manner: Manner, scene: Scene, view: View) -> list[Phase]:
     # Far in front: the hand keeps out of the door's way, and reaches in from the front so that it
     # pushes a neighbour back rather than coming down on it.
     spot = fixed(x, 0.048, BLOCK_HEIGHT + 0.003)
-    return _put(manner, scene, spot, view, _CABINET_TILT, np.array([0.0, 0.08, -0.08]))
+    return _put(manner, scene, spot, view, _PLACE_TILT, np.array([0.0, 0.08, -0.08]))
 
 
 def place_in_drawer(manner: Manner, scene: Scene, view: View) -> list[Phase]:
