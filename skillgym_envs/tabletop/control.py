@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skillgym_envs.core.world import Array, like, namespace
-from skillgym_envs.tabletop.robot import HOME, LOWER, UPPER
+from skillgym_envs.tabletop.robot import HOME
 from skillgym_envs.tabletop.rotations import turn_towards
 
 MAX_MOVE = 0.02
@@ -21,7 +21,6 @@ _DAMPED, _DRAWN = _DAMPING * np.eye(7), _DAMPING * _HOMEWARD * np.array(HOME)[:,
 # From the nine products of two vectors' numbers to their cross product.
 _CROSS = np.zeros((9, 3))
 _CROSS[[5, 7], 0], _CROSS[[6, 2], 1], _CROSS[[1, 3], 2] = (1.0, -1.0), (1.0, -1.0), (1.0, -1.0)
-_LOWER, _UPPER = np.array(LOWER), np.array(UPPER)
 
 
 def site_jacobian(anchors: Array, axes: Array, site: Array) -> Array:
@@ -40,6 +39,8 @@ def site_jacobian(anchors: Array, axes: Array, site: Array) -> Array:
 
 def joint_targets(joints: Array, jacobian: Array, pos: Array, quat: Array, target: Array) -> Array:
     """Positions (N, 7) [rad] to send to the joints so that the hand goes to a pose.
+
+    They are not limited: the servos of the model do that.
 
     The change of the joints that brings the hand there, as near as damping allows to a small step
     to the home posture: so the null space of the task draws the arm home.
@@ -60,5 +61,4 @@ def joint_targets(joints: Array, jacobian: Array, pos: Array, quat: Array, targe
     homeward = like(_DRAWN, joints) - (_DAMPING * _HOMEWARD) * joints[..., None]
     gram = jacobian @ jacobian.mT + like(_DAMPED, joints)
     change = xp.linalg.solve(gram, jacobian @ error + homeward)[..., 0]
-    goal = joints + change.clip(-_MAX_CHANGE, _MAX_CHANGE)
-    return goal.clip(like(_LOWER, joints), like(_UPPER, joints))
+    return joints + change.clip(-_MAX_CHANGE, _MAX_CHANGE)

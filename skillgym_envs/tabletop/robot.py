@@ -77,7 +77,8 @@ def add_robot(spec: mujoco.MjSpec) -> None:
         name = ARM_JOINTS[index - 1]
         body.add_joint(name=name, axis=[0.0, 0.0, 1.0], limited=True, range=limits, armature=0.05)
         servo = _ARM_RATES[index - 1], _ARM_DAMPING[index - 1]
-        _add_servo(spec, name, *servo, (-_ARM_FORCE, _ARM_FORCE))
+        limits = LOWER[index - 1], UPPER[index - 1]
+        _add_servo(spec, name, *servo, (-_ARM_FORCE, _ARM_FORCE), limits)
         _add_link(spec, body, f"link{index}", mass, _WHITE)
     _add_hand(spec, body)
 
@@ -146,7 +147,7 @@ def _add_finger(spec: mujoco.MjSpec, hand: mujoco.MjsBody, name: str, side: floa
         armature=_FINGER_ARMATURE,
     )
     force = -_CLOSING_FORCE, _OPENING_FORCE
-    _add_servo(spec, name, _FINGER_RATE, _FINGER_DAMPING, force)
+    _add_servo(spec, name, _FINGER_RATE, _FINGER_DAMPING, force, (0.0, FINGER_OPEN))
     boxes = (
         ([0.0, side * 0.01545, 0.0483], [0.0105, 0.01155, 0.0481], 0.08, _GREY),
         ([0.0, side * 0.002, 0.0816], [0.00925, 0.002, 0.0125], 0.02, _DARK),
@@ -175,7 +176,12 @@ def _add_finger(spec: mujoco.MjSpec, hand: mujoco.MjsBody, name: str, side: floa
 
 
 def _add_servo(
-    spec: mujoco.MjSpec, joint: str, rate: float, damping: float, force: tuple[float, float]
+    spec: mujoco.MjSpec,
+    joint: str,
+    rate: float,
+    damping: float,
+    force: tuple[float, float],
+    limits: tuple[float, float],
 ) -> None:
     stiffness = rate * damping
     spec.add_actuator(
@@ -188,6 +194,8 @@ def _add_servo(
         biasprm=[0.0, -stiffness, -damping] + [0.0] * 7,
         forcelimited=True,
         forcerange=force,
+        ctrllimited=True,
+        ctrlrange=limits,
     )
 
 

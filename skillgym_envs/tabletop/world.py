@@ -54,10 +54,9 @@ _TCP_AXES = slice(49, 52), slice(52, 55), slice(55, 58)
 CONTACTS = slice(58, 58 + 3 * len(TOUCHABLE))
 """What the blocks touch, in `sensordata`: for each block a number of contacts per `TOUCHABLE`."""
 _ROBOT_CONTACTS = slice(CONTACTS.stop, CONTACTS.stop + 1)
-# As arrays, which are quicker than numbers.
-_SCALE = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3)
-_ONE, _MINUS_ONE, _HIDDEN = np.ones(1), -np.ones(1), np.array(HIDDEN)
-_OPEN, _CLOSED = np.array([FINGER_OPEN, FINGER_OPEN, 0.0]), np.zeros(3)  # and the button's spring
+_SCALE, _HIDDEN = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3), np.array(HIDDEN)
+# Control of the two fingers and of the button, which needs none; the gripper action as observed.
+_OPEN, _CLOSE = np.array([FINGER_OPEN, FINGER_OPEN, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, -1.0])
 
 
 class UnknownChoice(SkillgymError, ValueError):
@@ -153,10 +152,10 @@ class TabletopWorld(World):
         scene = given_state(options, "scene_state", 24, count)
         qpos = np.zeros((count, self.model.nq))
         qpos[:, ARM], qpos[:, FINGERS] = HOME, FINGER_OPEN
-        closed, lights = np.zeros((count, 1), bool), np.zeros((count, 2))
+        grip, lights = np.tile(_OPEN, (count, 1)), np.zeros((count, 2))
         if robot is not None:
             qpos[:, ARM], qpos[:, FINGERS] = robot[:, 7:14], robot[:, 6:7] / 2.0
-            closed = robot[:, 14:] < 0.0
+            grip = np.where(robot[:, 14:] < 0.0, _CLOSE, _OPEN)
         if scene is None:
             blocks = np.stack([random_blocks(rng, self.scene) for rng in rngs])
         else:
@@ -164,7 +163,7 @@ class TabletopWorld(World):
             qpos[:, FURNITURE], lights = scene[:, :4], np.where(scene[:, 4:6] > 0.5, 1.0, 0.0)
         qpos[:, BLOCKS] = blocks.reshape(count, 21)
         memory = {
-            "closed": closed,
+            "grip": grip,
             "led": lights[:, 1:] > 0.5,
             "pressed": qpos[:, BUTTON] > BUTTON_PRESSED,
             "waited": np.zeros(count, np.int64),
@@ -180,16 +179,15 @@ class TabletopWorld(World):
         xp = namespace(action)
         action = action.clip(-1.0, 1.0)
         target = memory["target"] + like(_SCALE, action) * action[:, :6]
-        closed = action[:, 6:] < 0.0
         sensors, count = memory["arm"], action.shape[0]
         anchors, axes = (sensors[:, part].reshape(count, 7, 3) for part in (_ANCHORS, _AXES))
         pos, quat = sensors[:, _TCP_POS], sensors[:, _TCP_QUAT]
         jacobian = site_jacobian(anchors, axes, pos)
         joints = joint_targets(memory["joints"], jacobian, pos, quat, target)
-        fingers = xp.where(closed, like(_CLOSED, action), like(_OPEN, action))
-        kept = {"target": target, "closed": closed}
+        grip = xp.where(action[:, 6:] < 0.0, like(_CLOSE, action), like(_OPEN, action))
+        ctrl = xp.concat([joints, grip[:, :3]], axis=1)
         glows = self._shown(memory["parts"][:, 4:])
-        return Control(xp.concat([joints, fingers], axis=1), glows, memory=kept)
+        return Control(ctrl, glows, memory={"target": target, "grip": grip})
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
         """Read robot, furniture, lights and blocks; switch the lights."""
@@ -197,7 +195,7 @@ class TabletopWorld(World):
         xp = namespace(qpos)
         pressed = qpos[:, BUTTON] > BUTTON_PRESSED
         bulb = qpos[:, SWITCH] > SWITCH_ON
-        led = memory["led"] ^ (pressed & ~memory["pressed"])
+        led = memory["led"] ^ (pressed > memory["pressed"])
         joints, parts = qpos[:, ARM], xp.concat([qpos[:, FURNITURE], bulb, led], axis=1)
         pose = [sensors[:, _TCP_POS], *euler_of_axes(*(sensors[:, axis] for axis in _TCP_AXES))]
         kept = {"pressed": pressed, "led": led, "parts": parts, "joints": joints}
@@ -210,8 +208,7 @@ class TabletopWorld(World):
         shown = []
         if self.observation != "scene":
             opening = qpos[:, _LEFT] + qpos[:, _RIGHT]
-            command = xp.where(memory["closed"], like(_MINUS_ONE, qpos), like(_ONE, qpos))
-            shown += [*pose, opening, joints, command]
+            shown += [*pose, opening, joints, memory["grip"][:, 3:]]
         if self.observation != "robot":
             shown.append(parts)
         if self.observation in ("scene", "full"):
