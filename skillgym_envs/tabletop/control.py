@@ -18,23 +18,19 @@ _MAX_CHANGE = 2.0 / 30.0 / 0.57
 _DAMPING = 0.02**2
 _HOMEWARD = 0.1  # share of the way to the home posture, in the null space
 _DAMPED, _DRAWN = _DAMPING * np.eye(7), _DAMPING * _HOMEWARD * np.array(HOME)[:, None]
-# From the nine products of two vectors' numbers to their cross product.
-_CROSS = np.zeros((9, 3))
-_CROSS[[5, 7], 0], _CROSS[[6, 2], 1], _CROSS[[1, 3], 2] = (1.0, -1.0), (1.0, -1.0), (1.0, -1.0)
 
 
-def site_jacobian(anchors: Array, axes: Array, site: Array) -> Array:
-    """Jacobian (N, 7, 6) of a site: how each hinge moves and turns it.
+def tcp_jacobian(links: Array) -> Array:
+    """Jacobian (N, 7, 6) of the tool centre point: how each hinge moves and turns it.
 
     Args:
-        anchors: Points on the hinges' axes [m], shape (N, 7, 3).
-        axes: Directions of the axes, shape (N, 7, 3).
-        site: Position of the site [m], shape (N, 3).
+        links: For each link whose hinge is its z axis, its three axes and the place of the tool
+            centre point in its frame [m], shape (N, 7, 12).
     """
-    arm = site[:, None, :] - anchors
-    # A cross product by hand: the library's takes as long as everything else here.
-    products = (axes[..., None] * arm[:, :, None, :]).reshape(-1, 7, 9)
-    return namespace(axes).concat([products @ like(_CROSS, axes), axes], axis=2)
+    x, y, axis = links[..., :3], links[..., 3:6], links[..., 6:9]
+    # A turn about z moves a point of the link from x towards y.
+    moved = links[..., 9:10] * y - links[..., 10:11] * x
+    return namespace(links).concat([moved, axis], axis=2)
 
 
 def joint_targets(joints: Array, jacobian: Array, pos: Array, quat: Array, target: Array) -> Array:
@@ -47,7 +43,7 @@ def joint_targets(joints: Array, jacobian: Array, pos: Array, quat: Array, targe
 
     Args:
         joints: Where the joints are, shape (N, 7).
-        jacobian: Shape (N, 7, 6), see `site_jacobian`.
+        jacobian: Shape (N, 7, 6), see `tcp_jacobian`.
         pos: Where the hand is [m], shape (N, 3).
         quat: How the hand is turned, shape (N, 4).
         target: Where it should be [m] and its Euler angles there [rad], shape (N, 6).

@@ -26,7 +26,7 @@ from skillgym_envs.core.world import (
     like,
     namespace,
 )
-from skillgym_envs.tabletop.control import MAX_MOVE, MAX_TURN, joint_targets, site_jacobian
+from skillgym_envs.tabletop.control import MAX_MOVE, MAX_TURN, joint_targets, tcp_jacobian
 from skillgym_envs.tabletop.furniture import HIDDEN, glow_positions
 from skillgym_envs.tabletop.model import TOUCHABLE, tabletop_model
 from skillgym_envs.tabletop.observation import OBSERVATIONS, observation_layout
@@ -48,10 +48,10 @@ _LEFT, _RIGHT, BUTTON, SWITCH = slice(7, 8), slice(8, 9), slice(11, 12), slice(1
 """Parts of `qpos`."""
 BLOCK_SPEEDS = slice(13, 31)
 """Velocities of the blocks in `qvel`."""
-_ANCHORS, _AXES, _TCP_POS, _TCP_QUAT = slice(0, 21), slice(21, 42), slice(42, 45), slice(45, 49)
-_ARM_SENSORS = slice(0, 49)
-_TCP_AXES = slice(49, 52), slice(52, 55), slice(55, 58)
-CONTACTS = slice(58, 58 + 3 * len(TOUCHABLE))
+_LINKS, _TCP_POS, _TCP_QUAT = slice(0, 84), slice(84, 87), slice(87, 91)
+_ARM_SENSORS = slice(0, 91)
+_TCP_AXES = slice(91, 94), slice(94, 97), slice(97, 100)
+CONTACTS = slice(100, 100 + 3 * len(TOUCHABLE))
 """What the blocks touch, in `sensordata`: for each block a number of contacts per `TOUCHABLE`."""
 _ROBOT_CONTACTS = slice(CONTACTS.stop, CONTACTS.stop + 1)
 _SCALE, _HIDDEN = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3), np.array(HIDDEN)
@@ -141,7 +141,7 @@ class TabletopWorld(World):
         self._order = np.arange(float(len(self.subtasks)))
         # Tasks of furniture and lights do without snapshots of the blocks.
         self._parts_alone = set(self.subtasks) <= set(CHANGES)
-        self._changes = Changes(self.subtasks) if self._parts_alone else None
+        self._changes = Changes([name for name in self.subtasks if name in CHANGES])
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
@@ -179,10 +179,9 @@ class TabletopWorld(World):
         xp = namespace(action)
         action = action.clip(-1.0, 1.0)
         target = memory["target"] + like(_SCALE, action) * action[:, :6]
-        sensors, count = memory["arm"], action.shape[0]
-        anchors, axes = (sensors[:, part].reshape(count, 7, 3) for part in (_ANCHORS, _AXES))
+        sensors = memory["arm"]
+        jacobian = tcp_jacobian(sensors[:, _LINKS].reshape(-1, 7, 12))
         pos, quat = sensors[:, _TCP_POS], sensors[:, _TCP_QUAT]
-        jacobian = site_jacobian(anchors, axes, pos)
         joints = joint_targets(memory["joints"], jacobian, pos, quat, target)
         grip = xp.where(action[:, 6:] < 0.0, like(_CLOSE, action), like(_OPEN, action))
         ctrl = xp.concat([joints, grip[:, :3]], axis=1)
