@@ -70,6 +70,7 @@ def _waves(euler: Array) -> Array:
 _TURN = np.einsum(
     "ia,kij,k,j->jak", _OF_WAVES, _PRODUCT.reshape(4, 4, 4), [1, -1, -1, -1], [1, 2, 2, 2]
 ).reshape(4, 32)
+_ONE = np.ones(1)
 
 
 def turn_towards(euler: Array, quat: Array) -> Array:
@@ -80,7 +81,7 @@ def turn_towards(euler: Array, quat: Array) -> Array:
     """
     products = (_waves(euler) * quat[:, None, :]).reshape(-1, 32, 1)
     turn = like(_TURN, quat) @ products
-    return turn[:, 1:] * namespace(quat).sign(turn[:, :1])
+    return turn[:, 1:] * namespace(quat).copysign(like(_ONE, quat), turn[:, :1])
 
 
 # Columns: numerators and denominators of the tangents of roll and yaw, the sine of the pitch.
