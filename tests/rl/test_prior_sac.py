@@ -221,8 +221,10 @@ def narrow(prior: nn.Module) -> nn.Module:
 
 
 def test_normalised_critics_bound_what_they_expect(tmp_path: Path) -> None:
-    agent = make_agent(policy_kwargs={**TINY_CRITIC, "critic_layer_norm": True}).learn(20)
+    agent = make_agent(policy_kwargs={**TINY_CRITIC, "critic_layer_norm": True})
     observation = torch.randn(5, 3)
+    assert all((q == 0.0).all() for q in agent.critic(observation, torch.randn(5, 2)))
+    agent.learn(20)
     near, far = torch.randn(5, 2), 1e6 * torch.randn(5, 2)
     for critic in (agent.critic, agent.critic_target):
         for network in critic.q_networks:

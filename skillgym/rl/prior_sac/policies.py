@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -156,7 +156,10 @@ class SkillPriorPolicy(SACPolicy):
         initialise_linear(critic)
         if self.critic_layer_norm:
             for network in critic.q_networks:
-                normalise_layers(cast(nn.Sequential, network))
+                assert isinstance(network, nn.Sequential)
+                normalise_layers(network)
+                # Signals do not shrink on their way: values would start at random, around 1.
+                nn.init.zeros_(network[-1].weight)  # type: ignore[arg-type]
         return critic.to(self.device)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
