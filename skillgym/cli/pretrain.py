@@ -123,6 +123,9 @@ EMBEDDINGS: dict[str, dict[str, Any]] = {
     for world in ("kitchen", "maze", "office")
 }
 
+SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
+"""For worlds whose scripted motions are fewer than the kitchen's."""
+
 PRESETS: dict[str, tuple[str, Pretraining]] = {
     "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
     "spirl-kitchen-open": (
@@ -131,15 +134,21 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "spirl-maze": (
         "closed-loop SPiRL skills of the maze",
-        SpirlPretraining(dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), **MAZE),
+        SpirlPretraining(
+            dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), trainer=SHORT, **MAZE
+        ),
     ),
     "spirl-fetch-block": (
         "closed-loop SPiRL skills of the Fetch block tasks",
-        SpirlPretraining(dataset="skillgym/fetch/block-v0", world="skillgym/FetchPlace-v0"),
+        SpirlPretraining(
+            dataset="skillgym/fetch/block-v0", world="skillgym/FetchPlace-v0", trainer=SHORT
+        ),
     ),
     "spirl-fetch-hook": (
         "closed-loop SPiRL skills of the Fetch hook tasks",
-        SpirlPretraining(dataset="skillgym/fetch/hook-v0", world="skillgym/FetchHook-v0"),
+        SpirlPretraining(
+            dataset="skillgym/fetch/hook-v0", world="skillgym/FetchHook-v0", trainer=SHORT
+        ),
     ),
     "spirl-office": (
         "closed-loop SPiRL skills of the office",

@@ -42,12 +42,14 @@ PRESETS: dict[str, AgentPreset] = {
         skill_model="spirl-kitchen",
         target_divergence=SKILL_DIVERGENCE,
         alpha=SKILL_ALPHA,
+        critic_layer_norm=True,
     ),
     "spirl-ol": AgentPreset(
         title="open-loop skills, prior-regularised",
         skill_model="spirl-kitchen-open",
         target_divergence=SKILL_DIVERGENCE,
         alpha=SKILL_ALPHA,
+        critic_layer_norm=True,
     ),
     "ssp": AgentPreset(
         title="open-loop skills without prior",
@@ -162,7 +164,10 @@ def make_agent(
     preset = find_preset(preset)
     if preset.algorithm == "PriorPPO":  # no replay, no critics of skills
         return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
-    policy, policy_kwargs = "SkillPriorPolicy", {"critic_arch": preset.critic_arch}
+    policy = "SkillPriorPolicy"
+    policy_kwargs: dict[str, Any] = {"critic_arch": preset.critic_arch}
+    if preset.critic_layer_norm:
+        policy_kwargs["critic_layer_norm"] = True
     if preset.start == "random":
         policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
     keywords = {

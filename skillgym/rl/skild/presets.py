@@ -55,6 +55,7 @@ def kitchen(task: str) -> DemonstrationTask:
             "skill_model": "spirl-kitchen",
             "target_divergence": SKILL_DIVERGENCE,
             "alpha": SKILL_ALPHA,
+            "critic_layer_norm": True,
         },
         flat={"buffer_size": 100_000},
         skild={"start": "posterior", "alpha": 0.1, "posterior_alpha": 0.1},
