@@ -102,6 +102,7 @@ class SkildPretraining(Pretraining):
 
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
+OFFICE: dict[str, Any] = {"world": "skillgym/Office-v0"}
 DEMOS: dict[str, dict[str, Any]] = {
     f"kitchen-{task}": {
         "dataset": f"skillgym/kitchen/demos-{task}-v0",
@@ -114,9 +115,16 @@ DEMOS["maze"] = {
     "trainer": TrainerConfig(evaluate_every=TrainerConfig.steps // 4, validation_share=0.1),
     **MAZE,
 }
+DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", **OFFICE}
 """The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
 
-MAZE_SKILLS = {"embedding": "spirl-maze", "task_agnostic": "skillgym/maze/play-v0"}
+EMBEDDINGS: dict[str, dict[str, Any]] = {
+    world: {"embedding": f"spirl-{world}", "task_agnostic": f"skillgym/{world}/play-v0"}
+    for world in ("kitchen", "maze", "office")
+}
+
+SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
+"""For worlds whose scripted motions are fewer than the kitchen's."""
 
 PRESETS: dict[str, tuple[str, Pretraining]] = {
     "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
@@ -126,15 +134,31 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "spirl-maze": (
         "closed-loop SPiRL skills of the maze",
-        SpirlPretraining(dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), **MAZE),
+        SpirlPretraining(
+            dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), trainer=SHORT, **MAZE
+        ),
     ),
     "spirl-fetch-block": (
         "closed-loop SPiRL skills of the Fetch block tasks",
-        SpirlPretraining(dataset="skillgym/fetch/block-v0", world="skillgym/FetchPlace-v0"),
+        SpirlPretraining(
+            dataset="skillgym/fetch/block-v0", world="skillgym/FetchPlace-v0", trainer=SHORT
+        ),
     ),
     "spirl-fetch-hook": (
         "closed-loop SPiRL skills of the Fetch hook tasks",
-        SpirlPretraining(dataset="skillgym/fetch/hook-v0", world="skillgym/FetchHook-v0"),
+        SpirlPretraining(
+            dataset="skillgym/fetch/hook-v0", world="skillgym/FetchHook-v0", trainer=SHORT
+        ),
+    ),
+    "spirl-office": (
+        "closed-loop SPiRL skills of the office",
+        SpirlPretraining(dataset="skillgym/office/play-v0", trainer=SHORT, **OFFICE),
+    ),
+    "spirl-tabletop": (
+        "closed-loop SPiRL skills of the tabletop",
+        SpirlPretraining(
+            dataset="skillgym/tabletop/play-v0", world="skillgym/Tabletop-v0", trainer=SHORT
+        ),
     ),
     "flat-kitchen": (
         "single-step action prior of the kitchen, for the baselines",
@@ -148,7 +172,7 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
 for _task, _fields in DEMOS.items():
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(**{**_fields, **(MAZE_SKILLS if _task == "maze" else {})}),
+        SkildPretraining(**_fields, **EMBEDDINGS[_task.split("-")[0]]),
     )
     PRESETS[f"bc-{_task}"] = (
         f"behaviour cloning of the demonstrations: {_task}",
