@@ -28,6 +28,7 @@ from skillgym_envs.collect import (
     collect,
     dataset_spec,
 )
+from skillgym_envs.collect import spec as spec_module
 from tests.envs import random_expert
 from tests.envs.random_expert import (
     RandomExpert,
