@@ -20,6 +20,8 @@ from skillgym_envs.maze.layouts import make_layout
 from skillgym_envs.maze.observation import IMAGE_SIZE, STATE_LAYOUT
 
 POSITION = STATE_LAYOUT.slices["position"]
+CHUNK = 64
+"""Pictures that are drawn at a time: as many as fit into the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,17 @@ class PictureWindows:
             Shape (B, K, 6148): the state, the picture before, the picture.
         """
         batch, frames, size = states.shape
-        positions = states[..., POSITION].astype(np.float64).reshape(-1, 2)
-        drawn = self.camera.pictures(positions, np.repeat(mazes, frames))
-        drawn = drawn.reshape(batch, frames, -1)
-        pixels = drawn.shape[-1]
+        pixels = 3 * self.camera.size**2
         observations = np.empty((batch, frames - 1, size + 2 * pixels), np.float32)
         observations[..., :size] = states[:, 1:]
-        observations[..., size : size + pixels] = drawn[:, :-1]
-        observations[..., size + pixels :] = drawn[:, 1:]
+        step = max(1, CHUNK // frames)
+        for begin in range(0, batch, step):
+            part = slice(begin, begin + step)
+            positions = states[part, :, POSITION].astype(np.float64).reshape(-1, 2)
+            drawn = self.camera.pictures(positions, np.repeat(mazes[part], frames))
+            drawn = drawn.reshape(-1, frames, pixels)
+            observations[part, :, size : size + pixels] = drawn[:, :-1]
+            observations[part, :, size + pixels :] = drawn[:, 1:]
         return observations
 
 

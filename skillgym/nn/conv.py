@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -44,10 +45,13 @@ class ConvEncoder(nn.Sequential):
             layers[f"act{i}"] = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         layers["head"] = nn.Conv2d(width, num_features, KERNEL)
         super().__init__(layers)
+        self.channels, self.size = channels, size
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., C, S, S) to (..., F); all leading axes count as batch for the normalisation."""
-        y: Tensor = super().forward(x.reshape(-1, *x.shape[-3:]))
+        pictures = x.reshape(-1, *x.shape[-3:])
+        # A third less time on a CPU.
+        y: Tensor = super().forward(pictures.contiguous(memory_format=torch.channels_last))
         return y.reshape(*x.shape[:-3], -1)
 
 
@@ -66,6 +70,16 @@ class FoldedConv:
         self._tensors = [*source.parameters(), *source.buffers()]
         self._version = -1
         self._layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        shape = source.size, source.size, source.channels
+        # The pictures have their channels first, what comes out of a product has them last.
+        places = np.moveaxis(np.arange(np.prod(shape)).reshape(shape[2], *shape[:2]), 0, -1)
+        self._indices = []
+        for layer in source:
+            if isinstance(layer, nn.Conv2d) and layer is not source.head:
+                self._indices.append(_patches(places))
+                shape = shape[0] // 2, shape[1] // 2, layer.out_channels
+                places = np.arange(np.prod(shape)).reshape(shape)
+        self._last = np.moveaxis(places, -1, 0).ravel()
 
     def refresh(self) -> None:
         """Fold the current weights, if they changed since the last call."""
@@ -77,22 +91,29 @@ class FoldedConv:
     def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map (B, C, S, S) to (B, F), both float32."""
         self.refresh()
-        x = np.moveaxis(x, 1, -1)  # channels last: the result of one product feeds the next
-        for weight, bias in self._layers[:-1]:
-            x = _patches(x) @ weight  # a stack of products, one for each row
+        x = x.reshape(len(x), -1)
+        for index, (weight, bias) in zip(self._indices, self._layers[:-1], strict=True):
+            x = np.concatenate([x, np.zeros((len(x), 1), np.float32)], axis=1)
+            x = x.take(index, axis=1) @ weight  # a stack of products, one for each row
             x += bias
             np.maximum(x, LEAKY_SLOPE * x, out=x)
-            side = round(x.shape[1] ** 0.5)
-            x = x.reshape(len(x), side, side, -1)
+            x = x.reshape(len(x), -1)
         weight, bias = self._layers[-1]
-        whole = np.moveaxis(x, -1, 1).reshape(len(x), 1, -1)
-        features: NDArray[np.float32] = whole @ weight + bias
+        features: NDArray[np.float32] = x.take(self._last, axis=1)[:, None] @ weight + bias
         return features[:, 0]
 
 
-def _patches(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What each application of a convolution sees: (B, S*S/4, 16 C) of (B, S, S, C)."""
-    padded = np.pad(x, ((0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)))
-    views = np.lib.stride_tricks.sliding_window_view(padded, (KERNEL, KERNEL), (1, 2))
-    views = views[:, ::STRIDE, ::STRIDE]  # (B, S/2, S/2, C, 4, 4)
-    return views.reshape(len(x), views.shape[1] * views.shape[2], -1)
+def _patches(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which numbers each application of a convolution sees.
+
+    Args:
+        places: Where the numbers of a picture are in a flat row, (S, S, C).
+
+    Returns:
+        Their places, (S*S/4, 16 C); the one after the last stands for the padding's zero.
+    """
+    margin = (PADDING, PADDING)
+    padded = np.pad(places, (margin, margin, (0, 0)), constant_values=places.size)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (KERNEL, KERNEL), (0, 1))
+    views = views[::STRIDE, ::STRIDE]  # (S/2, S/2, C, 4, 4)
+    return views.reshape(views.shape[0] * views.shape[1], -1)

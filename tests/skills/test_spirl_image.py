@@ -110,7 +110,7 @@ def test_total_loss_is_the_weighted_sum(kind: type[Any], data: PictureWindows) -
     torch.testing.assert_close(total, expected)
     assert {"prior_best_mse", "unit_best_mse"} < set(
         model.eval().validation((observations, actions), generator())
-    )  # noqa: E501
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,7 +142,7 @@ def test_closed_loop_encoder_sees_what_actions_lead_to(data: PictureWindows) -> 
     torch.testing.assert_close(model.encode(features, actions).mean, model.encoder(steps).mean)
     torch.testing.assert_close(
         features, model.pictures.conv(observations[..., 4:].reshape(3, 5, 6, 32, 32))
-    )  # noqa: E501
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
