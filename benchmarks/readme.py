@@ -5,10 +5,11 @@ python -m benchmarks.readme
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from skillgym.evaluation.summary import across_tasks, by_task, markdown, provenance
-from skillgym.evaluation.tables import SUITES, TABLES
+from skillgym.evaluation.tables import SUITES, TABLES, Table
 from skillgym.files import atomic_file, read_csv
 
 ROOT = Path(__file__).parents[1]
@@ -23,26 +24,34 @@ control steps of training can be compared."""
 def block(results: Path) -> str:
     """The results section: tables and plots of the suite, as far as it is measured."""
     tables = [(name, TABLES[name], read_csv(results / f"{name}.csv")) for name in SUITES[SUITE]]
-    runs = [run for _, _, rows in tables for run in rows]
-    if not runs:
-        return "Nothing is measured yet; `skillgym bench` does it."
-    parts = [markdown([s for _, table, rows in tables for s in by_task(table, rows)]).strip()]
-    if together := [s for _, table, rows in tables for s in across_tasks(table, rows)]:
-        parts.append(markdown(together).strip())
-    parts.append(READING)
-    parts.append("\n".join(f"* {what}: {value}" for what, value in provenance(runs).items()))
-    parts += [
-        f"![Learning curves, {name}, {table.tasks[0].name}]"
-        f"(benchmarks/results/{name}_{table.tasks[0].name}.png)"
-        for name, table, rows in tables
-        if any(row["task"] == table.tasks[0].name for row in rows)
+    parts = [
+        part for name, table, rows in tables if rows for part in table_parts(name, table, rows)
     ]
-    parts.append(
-        "Every run with its command: [benchmarks/results](benchmarks/results); all curves on one "
-        f"page: [{SUITE}.html](benchmarks/results/{SUITE}.html); how to repeat it: "
-        "[docs/benchmarks.md](docs/benchmarks.md)."
+    if not parts:
+        return "Nothing is measured yet; `skillgym bench` does it."
+    made_with = provenance([row for _, _, rows in tables for row in rows])
+    return "\n\n".join(
+        [
+            *parts,
+            READING,
+            "Made with " + "; ".join(f"{what} {value}" for what, value in made_with.items()) + ".",
+            f"All curves on one page: [{SUITE}.html](benchmarks/results/{SUITE}.html). Every run "
+            "with its command: [benchmarks/results](benchmarks/results). How to repeat it: "
+            "[docs/benchmarks.md](docs/benchmarks.md).",
+        ]
     )
-    return "\n\n".join(parts)
+
+
+def table_parts(name: str, table: Table, rows: list[dict[str, str]]) -> Iterator[str]:
+    """Title, results of each task and across tasks, and the plot of the first task, if any."""
+    if not rows:
+        return
+    yield f"**{table.title}**"
+    yield markdown(by_task(table, rows)).strip()
+    if together := across_tasks(table, rows):
+        yield markdown(together).strip()
+    task = rows[0]["task"]
+    yield f"![Learning curves: {table.title}, {task}](benchmarks/results/{name}_{task}.png)"
 
 
 def with_block(text: str, content: str) -> str:

@@ -60,8 +60,10 @@ def main(
     if dry_run:
         print("\n".join(" ".join(["skillgym", *cell.command()]) for cell in cells))
         return
+    failed: list[Cell] = []
     try:
-        failed = run_cells(with_models(cells, folder), folder, workers, minutes)
+        if minutes != 0:
+            failed = run_cells(with_models(cells, folder), folder, workers, minutes)
     finally:
         for name in names:
             write_results(name, seeds, folder, results)
@@ -118,7 +120,7 @@ def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) 
         results: Folder of the results.
     """
     from skillgym.evaluation.benchmark import curves, merge_csv, rows
-    from skillgym.evaluation.summary import by_task, markdown, provenance
+    from skillgym.evaluation.summary import by_task, markdown, named_by_budget, provenance
     from skillgym.evaluation.tables import TABLES
     from skillgym.viz import plots
 
@@ -131,6 +133,7 @@ def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) 
     lines = [f"* {what}: {value}" for what, value in provenance(runs).items()]
     text = markdown(by_task(table, runs)) + "\n" + "\n".join(lines) + "\n"
     (results / f"{name}.md").write_text(text, encoding="utf8")
+    points = named_by_budget(points, runs)
     for task in table.tasks:
         if grouped := plots.group_curves(points, task.name, task.score):
             figure = plots.learning_curves(

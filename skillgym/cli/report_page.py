@@ -16,6 +16,7 @@ from skillgym.evaluation.summary import (
     across_tasks,
     by_task,
     markdown,
+    named_by_budget,
 )
 from skillgym.evaluation.tables import TABLES, Table, Task
 from skillgym.files import read_csv, write_csv
@@ -61,7 +62,7 @@ class Results:
     def read(cls, name: str, folder: Path) -> Results:
         """What `skillgym bench` wrote into a folder; may be nothing."""
         runs, points = (read_csv(folder / f"{name}{end}.csv") for end in ("", "_curves"))
-        return cls(name, TABLES[name], runs, points)
+        return cls(name, TABLES[name], runs, named_by_budget(points, runs))
 
     def summaries(self) -> list[Summary]:
         """Across tasks, then of each task."""

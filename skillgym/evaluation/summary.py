@@ -152,6 +152,26 @@ def summarise(method: str, runs_of: Mapping[Task, Mapping[int, Row]]) -> Summary
     )
 
 
+def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Points of learning curves, where a method with runs of several budgets has several names.
+
+    Args:
+        points: Evaluations during training.
+        rows: The runs that they belong to.
+    """
+    budgets: dict[tuple[str, str], dict[str, int]] = {}
+    for row in rows:
+        budgets.setdefault((row["task"], row["method"]), {})[str(row["seed"])] = _budget(row)
+    named = []
+    for point in points:
+        of_seed = budgets.get((point["task"], point["method"]), {})
+        name = point["method"]
+        if len(set(of_seed.values())) > 1:
+            name += f", {of_seed[str(point['seed'])]:,} steps"
+        named.append({**point, "method": name})
+    return named
+
+
 def markdown(summaries: Sequence[Summary]) -> str:
     """Summaries as a Markdown table."""
     header = list(summaries[0].cells())

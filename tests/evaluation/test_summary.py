@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from skillgym.evaluation.summary import across_tasks, by_task, markdown, provenance
+from skillgym.evaluation.summary import (
+    across_tasks,
+    by_task,
+    markdown,
+    named_by_budget,
+    provenance,
+)
 from skillgym.evaluation.tables import Table, Task
 
 METHODS = ("good", "bad", "other")
@@ -54,6 +60,15 @@ def test_runs_of_different_budgets_are_never_mixed() -> None:
     found = by_task(TABLE, rows)
     assert [(s.budgets, s.seeds, s.result.estimate) for s in found] == [
         ((9000,), (1,), 3.0), ((1000,), (0,), 1.0)
+    ]  # fmt: skip
+
+
+def test_curves_of_different_budgets_have_names_of_their_own() -> None:
+    rows = [run("four", "good", 0, 1.0), run("four", "good", 1, 3.0, budget=9000)]
+    rows += [run("four", "bad", seed, 1.0) for seed in (0, 1)]
+    named = named_by_budget(rows, rows)
+    assert [point["method"] for point in named] == [
+        "good, 1,000 steps", "good, 9,000 steps", "bad", "bad"
     ]  # fmt: skip
 
 
