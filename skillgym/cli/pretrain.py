@@ -12,7 +12,7 @@ import tyro
 from skillgym.cli.options import default_folder, find_model, parse_options
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.skills.ptgm.config import KITCHEN_GOAL, PtgmConfig
-from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
+from skillgym.skills.spirl.config import FlatPriorConfig, ImageSpirlConfig, SpirlConfig
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -63,6 +63,19 @@ class SpirlPretraining(Pretraining):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImagePretraining(Pretraining):
+    """A SPiRL skill model whose prior sees pictures, which are drawn from a dataset of states.
+
+    Attributes:
+        type: Whether the decoder sees the pictures of each step, or decodes all actions at once.
+        model: Settings of the model.
+    """
+
+    type: Literal["closed-loop", "open-loop"] = "closed-loop"
+    model: ImageSpirlConfig = field(default_factory=ImageSpirlConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlatPretraining(Pretraining):
     """A single-step action prior.
 
@@ -102,6 +115,12 @@ class SkildPretraining(Pretraining):
 
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
+PICTURES: dict[str, Any] = {
+    "dataset": "skillgym/maze/random-v0",
+    "env": ("variant=spirl", "observation=image"),
+    "trainer": TrainerConfig(steps=15_000, evaluate_every=5_000),
+    **MAZE,
+}
 OFFICE: dict[str, Any] = {"world": "skillgym/Office-v0"}
 DEMOS: dict[str, dict[str, Any]] = {
     f"kitchen-{task}": {
@@ -137,6 +156,14 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
         SpirlPretraining(
             dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), trainer=SHORT, **MAZE
         ),
+    ),
+    "spirl-maze-image": (
+        "closed-loop SPiRL skills of mazes, seen in pictures",
+        ImagePretraining(**PICTURES),
+    ),
+    "spirl-maze-image-open": (
+        "open-loop SPiRL skills of mazes, with a prior that sees pictures",
+        ImagePretraining(type="open-loop", **PICTURES),
     ),
     "spirl-fetch-block": (
         "closed-loop SPiRL skills of the Fetch block tasks",
@@ -218,7 +245,7 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
     from skillgym import pretraining
 
     data, dataset = load_data(preset)
-    env = gym.make(preset.world)
+    env = gym.make(preset.world, **parse_options(preset.env))
     model = make_model(preset, env)
     env.close()
     return pretraining.pretrain(
@@ -236,8 +263,10 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
 
 def load_data(preset: Pretraining) -> tuple[Any, str]:
     """The data of a preset, and what to call them."""
-    from skillgym.data import Demonstrations, load_windows
+    from skillgym.data import Demonstrations, load_pictures, load_windows
 
+    if isinstance(preset, ImagePretraining):
+        return load_pictures(preset.dataset), preset.dataset
     data = load_windows(preset.dataset)
     if not isinstance(preset, SkildPretraining):
         return data, preset.dataset
@@ -250,7 +279,13 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     from skillgym.hub import check_world, load_skill
     from skillgym.skills.ptgm import Ptgm
     from skillgym.skills.skild import SkildModel
-    from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl
+    from skillgym.skills.spirl import (
+        ClosedLoopSpirl,
+        FlatPrior,
+        ImageClosedLoopSpirl,
+        ImageOpenLoopSpirl,
+        OpenLoopSpirl,
+    )
 
     seed = preset.trainer.seed
     if isinstance(preset, SkildPretraining):
@@ -266,6 +301,8 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     kind: type[SkillModule] = FlatPrior
     if isinstance(preset, SpirlPretraining):
         kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
+    elif isinstance(preset, ImagePretraining):
+        kind = ImageClosedLoopSpirl if preset.type == "closed-loop" else ImageOpenLoopSpirl
     elif isinstance(preset, PtgmPretraining):
         kind = Ptgm
     config = preset.model  # type: ignore[attr-defined]
