@@ -48,7 +48,8 @@ def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> 
     config = read_config(folder)
     if config is None:
         model = load_skill(what)
-        env = make_env("spirl-cl", world_id(model.world), num_envs, skill_model=model, **options)
+        world = world_id(model.world, model.observation_space.shape[0])
+        env = make_env("spirl-cl", world, num_envs, skill_model=model, **options)
         return Acting(what, prior_policy(model, seed), env)
     checkpoint = folder / "checkpoints" / "last"
     if not checkpoint.exists():

@@ -12,6 +12,7 @@ import tyro
 from skillgym.cli.options import default_folder, find_model, parse_options
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.skills.ptgm.config import KITCHEN_GOAL, PtgmConfig
+from skillgym.skills.reskill.config import AUTHORS_EPOCH, ReskillConfig
 from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
 
 if TYPE_CHECKING:
@@ -85,6 +86,27 @@ class PtgmPretraining(Pretraining):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReskillPretraining(Pretraining):
+    """Skills and the flow that turns noise into them.
+
+    The weights of the authors are those of 150 epochs, at a constant learning rate.
+
+    Attributes:
+        model: Settings of the model.
+    """
+
+    model: ReskillConfig = field(default_factory=ReskillConfig)
+    trainer: TrainerConfig = field(
+        default_factory=lambda: TrainerConfig(
+            steps=150 * AUTHORS_EPOCH,
+            learning_rate=1e-4,
+            schedule="constant",
+            evaluate_every=50 * AUTHORS_EPOCH,
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SkildPretraining(Pretraining):
     """The skill posterior of demonstrations, and their discriminator.
 
@@ -116,6 +138,19 @@ DEMOS["maze"] = {
 }
 """The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
 
+FETCH: dict[str, dict[str, Any]] = {
+    "block": {"dataset": "skillgym/fetch/block-v0", "world": "skillgym/FetchPlace-v0"},
+    "hook": {"dataset": "skillgym/fetch/hook-v0", "world": "skillgym/FetchHook-v0"},
+}
+"""The data of ReSkill."""
+
+RESKILL_PRIORS: dict[str, Literal["flow", "gaussian", "unit"]] = {
+    "": "flow",
+    "-gaussian": "gaussian",
+    "-unit": "unit",
+}
+"""Priors of ReSkill's models by the end of their names."""
+
 MAZE_SKILLS = {"embedding": "spirl-maze", "task_agnostic": "skillgym/maze/play-v0"}
 
 PRESETS: dict[str, tuple[str, Pretraining]] = {
@@ -130,11 +165,11 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "spirl-fetch-block": (
         "closed-loop SPiRL skills of the Fetch block tasks",
-        SpirlPretraining(dataset="skillgym/fetch/block-v0", world="skillgym/FetchPlace-v0"),
+        SpirlPretraining(**FETCH["block"]),
     ),
     "spirl-fetch-hook": (
         "closed-loop SPiRL skills of the Fetch hook tasks",
-        SpirlPretraining(dataset="skillgym/fetch/hook-v0", world="skillgym/FetchHook-v0"),
+        SpirlPretraining(**FETCH["hook"]),
     ),
     "flat-kitchen": (
         "single-step action prior of the kitchen, for the baselines",
@@ -154,6 +189,12 @@ for _task, _fields in DEMOS.items():
         f"behaviour cloning of the demonstrations: {_task}",
         FlatPretraining(**_fields),
     )
+for _source, _fields in FETCH.items():
+    for _end, _prior in RESKILL_PRIORS.items():
+        PRESETS[f"reskill-fetch-{_source}{_end}"] = (
+            f"ReSkill's skills of the Fetch {_source} tasks, prior: {_prior}",
+            ReskillPretraining(model=ReskillConfig(prior=_prior), **_fields),
+        )
 PRESETS = {name: (text, replace(config, name=name)) for name, (text, config) in PRESETS.items()}
 
 
@@ -225,6 +266,7 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     """The untrained model of a preset for an environment."""
     from skillgym.hub import check_world, load_skill
     from skillgym.skills.ptgm import Ptgm
+    from skillgym.skills.reskill import ReskillModel
     from skillgym.skills.skild import SkildModel
     from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl
 
@@ -244,6 +286,8 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
         kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
     elif isinstance(preset, PtgmPretraining):
         kind = Ptgm
+    elif isinstance(preset, ReskillPretraining):
+        kind = ReskillModel
     config = preset.model  # type: ignore[attr-defined]
     model = kind.create(env.observation_space, env.action_space, config, seed=seed)
     model.world = env.get_wrapper_attr("world").name
