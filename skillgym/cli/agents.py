@@ -9,7 +9,7 @@ from typing import Any
 
 from skillgym.cli.errors import NoRun
 from skillgym.cli.options import world_id
-from skillgym.evaluation.experiment import stochastic_policy
+from skillgym.evaluation.experiment import policy_of
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import Policy
 from skillgym.hub import load_skill
@@ -62,7 +62,7 @@ def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> 
         **{**config["options"], **options},
     )
     agent = load_agent(config["method"], checkpoint / "agent.zip", env)
-    return Acting(config["method"], stochastic_policy(agent), env)
+    return Acting(config["method"], policy_of(agent, config["method"]), env)
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """The methods of the papers as presets of the same parts: environments and agents.
 
 Here are those of SPiRL and PTGM, with the numbers of the authors' kitchen configurations; those of
-SkiLD are in `skillgym.rl.skild.presets`.
+SkiLD and ReSkill are in `skillgym.rl.skild.presets` and `skillgym.rl.reskill.presets`.
 
 Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
 Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
@@ -16,6 +16,7 @@ from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
+from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
@@ -27,10 +28,12 @@ from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.gail import GAIL
 from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC
+from skillgym.rl.reskill import ReSkill, ReskillPPO
+from skillgym.rl.reskill import presets as reskill
 from skillgym.rl.skild import SkiLD
-from skillgym.rl.skild.presets import TASKS, presets_of
+from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
-from skillgym.wrappers import VectorSkillActions
+from skillgym.wrappers import VectorResidualActions, VectorSkillActions
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
 
@@ -82,10 +85,13 @@ PRESETS: dict[str, AgentPreset] = {
         title="goal codes, PPO with the divergence in the reward",
         skill_model="ptgm-kitchen",
         algorithm="PriorPPO",
+        policy="SkillPriorPolicy",
     ),
 }
-for _task in TASKS:
-    PRESETS |= presets_of(_task)
+for _demonstrated in skild.TASKS:
+    PRESETS |= skild.presets_of(_demonstrated)
+for _task in reskill.TASKS:
+    PRESETS |= reskill.presets_of(_task)
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "PriorSAC": PriorSAC,
@@ -93,7 +99,14 @@ ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "PriorPPO": PriorPPO,
     "SkiLD": SkiLD,
     "GAIL": GAIL,
+    "ReSkill": ReSkill,
+    "ReskillPPO": ReskillPPO,
+    "PPO": PPO,
+    "SAC": SAC,
 }
+
+WITHOUT_PRIOR_OPTIONS = ("PriorPPO", "ReSkill", "ReskillPPO", "PPO", "SAC")
+"""Algorithms that take only `policy` and `agent` of a preset."""
 
 
 def find_preset(preset: str | AgentPreset) -> AgentPreset:
@@ -128,11 +141,12 @@ def make_env(
     preset = find_preset(preset)
     if world is None or world == preset.world:
         world, options = preset.world, {**preset.options, **options}
-    if preset.skill_model is None:
-        env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
-        return GymnasiumVecEnv(env)
-    env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
     model = skill_model or preset.skill_model
+    if preset.skill_model is None or preset.actions == "residuals":  # one step is a control step
+        env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
+        residuals = preset.skill_model is not None
+        return GymnasiumVecEnv(VectorResidualActions(env, model) if residuals else env)
+    env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
     skills = VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP)
     return GymnasiumVecEnv(skills)
 
@@ -152,8 +166,9 @@ def make_agent(
         overrides: Keywords of the agent in place of the preset's.
     """
     preset = find_preset(preset)
-    if preset.algorithm == "PriorPPO":  # no replay, no critics of skills
-        return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
+    algorithm: Any = ALGORITHMS[preset.algorithm]
+    if preset.algorithm in WITHOUT_PRIOR_OPTIONS:
+        return algorithm(preset.policy, env, seed=seed, **{**preset.agent, **overrides})
     policy, policy_kwargs = "SkillPriorPolicy", {"critic_arch": preset.critic_arch}
     if preset.start == "random":
         policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
@@ -169,8 +184,7 @@ def make_agent(
         **_objective(preset),
         **preset.agent,
     }
-    agent: Any = ALGORITHMS[preset.algorithm]
-    return agent(policy, env, seed=seed, **{**keywords, **overrides})
+    return algorithm(policy, env, seed=seed, **{**keywords, **overrides})
 
 
 def load_agent(

@@ -66,7 +66,7 @@ def test_bounded_log_scales_bound_the_scaling() -> None:
     flow = RealNVP(2, 1, num_layers=2, hidden_size=8, conditioner=BoundedConditioner).double()
     for conditioner in (*flow.lower, *flow.upper):
         conditioner.log_scale[-1].bias.data.fill_(100.0)
-    noise, log_det = flow(torch.ones(3, 2, dtype=torch.double), torch.zeros(3, 1).double())
+    _, log_det = flow(torch.ones(3, 2, dtype=torch.double), torch.zeros(3, 1).double())
     assert log_det.tolist() == [4.0, 4.0, 4.0]
 
 

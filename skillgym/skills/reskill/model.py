@@ -5,6 +5,7 @@ Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -37,7 +38,7 @@ class Layers(nn.Sequential):
 
     def __init__(self, *sizes: int) -> None:
         layers: list[nn.Module] = []
-        for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for before, after in pairwise(sizes[:-1]):
             layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.LeakyReLU()]
         super().__init__(*layers, nn.Linear(*sizes[-2:]))
 
