@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +197,8 @@ def test_standard_deviations_stay_inside_their_bounds() -> None:
     for log_std, expected in ((-3.0, 0.2), (2.0, 1.0)):
         policy.log_std.data.fill_(log_std)
         _, log_prob, _ = policy.evaluate_actions(torch.zeros(1, 3), torch.ones(1, 2))
-        assert policy.get_distribution(torch.zeros(1, 3)).distribution.stddev[0, 0] == (
-            pytest.approx(expected)
-        )
+        std = policy.get_distribution(torch.zeros(1, 3)).distribution.stddev
+        torch.testing.assert_close(std.detach(), torch.full((1, 2), expected))
         policy.zero_grad()
         log_prob.sum().backward()
         assert policy.log_std.grad.abs().sum() == 0.0
@@ -238,7 +238,6 @@ class Probe(BaseCallback):
     def _on_rollout_end(self) -> None:
         levels = self.model.skill_level, self.model.residual_level
         self.buffers = [deepcopy(level.rollout_buffer) for level in levels]
-        self.values = deepcopy(self.model.policy)
 
 
 def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
@@ -248,13 +247,9 @@ def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
     agent.learn(4, callback=probe)
     skills, residuals = probe.buffers
     assert skills.due[:, 0].nonzero()[0].tolist() == [0, 4, 8, 12, 16, 18]
-    steps = residuals.rewards[:, 0]
-    cut = skills.rewards[:, 0] - steps
-    assert np.flatnonzero(cut).tolist() == [limit - 1]  # by then the values differ
-    state = residuals.observations[limit - 1, 0]
-    assert state.shape == (6,) and skills.observations.shape[2] == 3
-    reward = 1.0 - np.abs(1.0 - 0.4)
-    assert np.abs(steps[: limit - 1]).max() <= 1.6 and reward < 1.0
+    cut = skills.rewards[:, 0] - residuals.rewards[:, 0]
+    assert np.flatnonzero(cut).tolist() == [limit - 1]  # there the two levels add their values
+    assert skills.observations.shape[2] == 3 and residuals.observations.shape[2] == 6
     data = {
         "due": skills.due,
         "value": skills.values,
@@ -263,7 +258,7 @@ def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
     }
     found = transitions(data, 0)
     assert [skill["ended"] for skill in found] == [False] * 4 + [True, False]
-    for before, after in zip(found[:3], found[1:4], strict=True):
+    for before, after in pairwise(found[:4]):
         to_go = skills.returns[:, 0]
         assert to_go[before["t"]] == pytest.approx(
             before["reward"] + 0.99 * to_go[after["t"]], abs=1e-4
@@ -304,7 +299,8 @@ def test_both_levels_learn_and_the_skills_stay() -> None:
             "explained_variance",
         ):
             assert np.isfinite(logged[f"train/{level}_{name}"])
-    assert logged["rollout/residual_weight"] == pytest.approx(logistic(79, 270_000, 1e-3 / 15))
+    weight = logistic(79, 270_000, 1e-3 / 15)  # at the last control step
+    assert agent.policy.residual_weight.item() == pytest.approx(weight)
     for level in levels:
         rates = [group["lr"] for group in level.policy.optimizer.param_groups]
         assert rates == pytest.approx([1e-4, 1e-3])
@@ -313,10 +309,10 @@ def test_both_levels_learn_and_the_skills_stay() -> None:
 def test_the_residual_learns_what_the_skills_cannot() -> None:
     keywords = {"rollout_steps": 200, "n_epochs": 20, "batch_size": 50, "learning_rate": 3e-3}
     agent = make_agent_(weight_midpoint=-1e9, weight_steepness=1.0, **keywords)
-    assert score(agent) < 0.7
+    before = score(agent)
     agent.learn(3_000)
     assert agent.policy.residual_weight == 1.0
-    assert score(agent) > 0.9
+    assert score(agent) > max(0.92, before + 0.1)
 
 
 def score(agent: ReSkill) -> float:
@@ -444,6 +440,7 @@ def check_her_checkpoint(agent: Any) -> None:
     assert {"observations/achieved_goal", "next_observations/desired_goal", "ep_length"} <= set(
         arrays
     )
+    agent.replay_buffer = None
     agent._setup_model()
     fresh = agent.replay_buffer
     assert not fresh.ep_length.any()

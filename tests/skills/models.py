@@ -74,7 +74,8 @@ def small_model(cls: type[SkillModule], **options: object) -> SkillModule:
     if cls is Ptgm:
         return small_ptgm()
     if cls is ReskillModel:
-        return small_reskill(**options)
+        unit = {"prior": "unit"} if options.get("prior") == "mixture" else {}
+        return small_reskill(**{**options, **unit})
     if cls is SkildModel:
         return SkildModel.from_embedding(small_model(ClosedLoopSpirl, **options))
     config = (

@@ -24,8 +24,8 @@ class ReskillPPO(PPO):
     the whole roll-out, and gradients are not clipped. On skills (`SkillActions`) it is ReSkill
     without the residual.
 
-    Paper: Rana et al. 2022, "Residual Skill Policies", Sec. 4.2; arXiv:2211.02231. Numbers are those
-    of the authors' code, which is that of Spinning Up.
+    Paper: Rana et al. 2022, "Residual Skill Policies", Sec. 4.2; arXiv:2211.02231. Numbers are
+    those of the authors' code, which is that of Spinning Up.
 
     Deviation: actor and critic step together, so that `target_kl` stops both; the authors' critic
         goes on. The divergence is SB3's estimate, not the mean of log-ratios.

@@ -153,7 +153,7 @@ class ReSkill(OnPolicyAlgorithm):
         self._update_weight()
 
     def _find_skills(self) -> tuple[Any, ResidualLayout]:
-        """The skill model, of which the agent remembers the digest, and the environment's layout."""
+        """The skill model, which is known by its digest, and the environment's layout."""
         if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
             raise NormalizedObservations
         layout: ResidualLayout | None = None
@@ -238,7 +238,7 @@ class ReSkill(OnPolicyAlgorithm):
         return True
 
     def train(self) -> None:
-        """Update both levels with SB3's PPO; their metrics are `train/skill_*`, `train/residual_*`."""
+        """Update both levels by SB3's PPO; metrics are `train/skill_*` and `train/residual_*`."""
         for name, level in (("skill", self.skill_level), ("residual", self.residual_level)):
             before = level._n_updates
             level._current_progress_remaining = self._current_progress_remaining
