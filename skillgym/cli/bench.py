@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -79,9 +79,12 @@ def write_results(name: str, cells: list[Cell], folder: Path, results: Path) -> 
         return
     table = merge_csv(results / f"{name}.csv", found, cells)
     points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), cells)
-    text = markdown(table)
+    score = cells[0].score
+    text = markdown(table, score)
     (results / f"{name}.md").write_text(text, encoding="utf8")
     for task in dict.fromkeys(point["task"] for point in points):
-        figure = plots.learning_curves(plots.group_curves(points, task), title=f"{name}, {task}")
+        grouped = plots.group_curves(points, task, score)
+        axis: dict[str, Any] = {} if score == "subtasks" else {"label": score, "limit": None}
+        figure = plots.learning_curves(grouped, title=f"{name}, {task}", **axis)
         plots.save(figure, results / f"{name}_{task}")
     print(text)

@@ -23,8 +23,6 @@ from skillgym.files import write_csv
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.runs import PACKAGES, origin
 
-CURVE_KEY = "eval/subtasks"
-
 
 def run_cells(
     cells: Sequence[Cell], folder: Path, workers: int, minutes: float | None = None
@@ -149,36 +147,39 @@ def curves(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
             "method": cell.method,
             "seed": cell.seed,
             "step": step,
-            "subtasks": value,
+            cell.score: value,
         }
         for cell in cells
         if result_of(folder / cell.name) is not None
-        for step, value in zip(*learning_curve(folder / cell.name), strict=True)
+        for step, value in zip(*learning_curve(folder / cell.name, cell.score), strict=True)
     ]
 
 
-def learning_curve(folder: Path) -> tuple[list[float], list[float]]:
-    """Control steps and mean subtasks of the evaluations in a run's `metrics.csv`.
+def learning_curve(folder: Path, score: str = "subtasks") -> tuple[list[float], list[float]]:
+    """Control steps and mean scores of the evaluations in a run's `metrics.csv`.
 
     Args:
         folder: The run folder.
+        score: `"subtasks"` or `"return"`.
     """
+    key = f"eval/{score}"
     with (folder / "metrics.csv").open(newline="", encoding="utf8") as file:
-        found = [row for row in csv.DictReader(file) if row.get(CURVE_KEY)]
-    return [float(row[STEP_KEY]) for row in found], [float(row[CURVE_KEY]) for row in found]
+        found = [row for row in csv.DictReader(file) if row.get(key)]
+    return [float(row[STEP_KEY]) for row in found], [float(row[key]) for row in found]
 
 
-def markdown(table: Sequence[Mapping[str, Any]]) -> str:
+def markdown(table: Sequence[Mapping[str, Any]], score: str = "subtasks") -> str:
     """The table for people: mean over seeds with a bootstrap interval, best first within a task.
 
     Args:
         table: Rows as `rows` gives them.
+        score: Column that is compared, `"subtasks"` or `"return"`.
     """
     groups: dict[tuple[str, str], list[float]] = {}
     for row in table:
-        groups.setdefault((row["task"], row["method"]), []).append(float(row["subtasks"]))
+        groups.setdefault((row["task"], row["method"]), []).append(float(row[score]))
     lines = [
-        "| task | method | subtasks | 95 % interval | seeds |",
+        f"| task | method | {score} | 95 % interval | seeds |",
         "| --- | --- | --- | --- | --- |",
     ]
     tasks = list(dict.fromkeys(task for task, _ in groups))

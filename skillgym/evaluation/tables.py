@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,8 @@ class Cell:
         world: Id of the world.
         steps: Training budget [control steps].
         final_episodes: Episodes of the final evaluation.
+        num_envs: Training environments.
+        score: What the table compares: subtasks completed, or returns.
     """
 
     method: str
@@ -28,6 +31,8 @@ class Cell:
     world: str = "skillgym/Kitchen-v0"
     steps: int = 500_000
     final_episodes: int = 50
+    num_envs: int = 1
+    score: Literal["subtasks", "return"] = "subtasks"
 
     @property
     def name(self) -> str:
@@ -40,6 +45,7 @@ class Cell:
             *("train", self.method, "--world", self.world),
             *(("--env", *self.options) if self.options else ()),
             *(("--agent", *self.agent) if self.agent else ()),
+            *(("--num-envs", str(self.num_envs)) if self.num_envs > 1 else ()),
             *("--seed", str(self.seed), "--steps", str(self.steps)),
             *("--final-episodes", str(self.final_episodes)),
         ]
@@ -125,4 +131,42 @@ def skild(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
     ]
 
 
-TABLES = {"kitchen": kitchen, "skild": skild}
+RESKILL_TASKS: dict[str, tuple[str, str]] = {
+    "slippery-push": ("skillgym/FetchSlipperyPush-v0", "sac-her"),
+    "clean-up": ("skillgym/FetchCleanUp-v0", "sac"),
+    "pyramid-stack": ("skillgym/FetchPyramidStack-v0", "sac"),
+    "complex-hook": ("skillgym/FetchComplexHook-v0", "sac-her"),
+}
+"""World of each task, and the SAC that it is compared with."""
+
+RESKILL_METHODS = ("reskill", "reskill-no-residual", "reskill-gaussian", "reskill-unit", "ppo")
+RESKILL_ENVS = 15
+"""The authors' workers; SAC has one environment."""
+
+
+def reskill(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
+    """Cells of ReSkill's table, all methods of one seed before the next seed.
+
+    Args:
+        seeds: Seeds of each method and task.
+        steps: Training budget of each cell [control steps].
+    """
+    return [
+        Cell(
+            method=f"{method}-{task}",
+            task=task,
+            seed=seed,
+            agent=ONE_UPDATE_PER_SKILL_LENGTH if method == sac else (),
+            world=world,
+            steps=steps,
+            final_episodes=100,
+            num_envs=1 if method == sac else RESKILL_ENVS,
+            score="return",
+        )
+        for seed in seeds
+        for task, (world, sac) in RESKILL_TASKS.items()
+        for method in (*RESKILL_METHODS, sac)
+    ]
+
+
+TABLES = {"kitchen": kitchen, "skild": skild, "reskill": reskill}

@@ -113,19 +113,22 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 
-def group_curves(points: Sequence[Mapping[str, Any]], task: str) -> dict[str, list[Curve]]:
+def group_curves(
+    points: Sequence[Mapping[str, Any]], task: str, score: str = "subtasks"
+) -> dict[str, list[Curve]]:
     """Curves of each method on a task, one per seed.
 
     Args:
-        points: Rows with task, method, seed, step and subtasks.
+        points: Rows with task, method, seed, step and score.
         task: The task.
+        score: Column of the score.
     """
     runs: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for point in points:
         if point["task"] == task:
             steps, values = runs.setdefault((point["method"], str(point["seed"])), ([], []))
             steps.append(float(point["step"]))
-            values.append(float(point["subtasks"]))
+            values.append(float(point[score]))
     grouped: dict[str, list[Curve]] = {}
     for (method, _), curve in runs.items():
         grouped.setdefault(method, []).append(curve)

@@ -12,7 +12,7 @@ from skillgym.cli import bench
 from skillgym.cli import main as cli
 from skillgym.evaluation import benchmark
 from skillgym.evaluation.benchmark import markdown
-from skillgym.evaluation.tables import Cell, kitchen, skild
+from skillgym.evaluation.tables import Cell, kitchen, reskill, skild
 from skillgym.rl.presets import find_preset
 
 
@@ -49,6 +49,30 @@ def test_the_cells_of_skild_are_methods_that_exist() -> None:
         preset = find_preset(cell.method)
         assert preset.world == cell.world
         assert bool(cell.agent) == (preset.skill_model is None or preset.skill_model[:2] == "bc")
+
+
+def test_cells_of_reskill_are_methods_in_their_worlds_compared_by_return() -> None:
+    cells = reskill((0, 1), steps=1000)
+    assert len({cell.name for cell in cells}) == len(cells) == 2 * 4 * 6
+    for cell in cells:
+        preset = find_preset(cell.method)
+        assert (preset.world, cell.score) == (cell.world, "return")
+        assert (cell.num_envs == 15) == (preset.algorithm != "SAC") == (not cell.agent)
+    assert "--num-envs 15 --seed 0 --steps 1000" in " ".join(cells[0].command())
+
+
+def test_a_table_of_returns(tmp_path: Path) -> None:
+    cell = Cell(method="reskill-clean-up", task="clean-up", seed=0, score="return")
+    complete(tmp_path / "runs", cell, 11.5)
+    log = tmp_path / "runs" / cell.name / "metrics.csv"
+    log.write_text("time/step,eval/subtasks,eval/return\n1000,0.5,7.0\n2000,0.9,11.0\n")
+    bench.write_results("reskill", [cell], tmp_path / "runs", tmp_path / "results")
+    table = (tmp_path / "results" / "reskill.md").read_text()
+    assert (
+        "| task | method | return |" in table and "| clean-up | reskill-clean-up | 11.50 |" in table
+    )
+    with (tmp_path / "results" / "reskill_curves.csv").open() as file:
+        assert [row["return"] for row in csv.DictReader(file)] == ["7.0", "11.0"]
 
 
 def test_results_hold_the_complete_cells_only(tmp_path: Path) -> None:

@@ -42,11 +42,11 @@ RNG = np.random.default_rng(0)
 
 
 class Target(CountingEnv):
-    """The action is to be 0.6; reward 1 minus the distance."""
+    """The action is to be -0.6; reward 1 minus the distance."""
 
     def step(self, action: Any) -> Any:
         observation, _, *rest = super().step(action)
-        return observation, 1.0 - abs(float(action[0]) - 0.6), *rest
+        return observation, 1.0 - abs(float(action[0]) + 0.6), *rest
 
     def _observe(self, action: float) -> np.ndarray:
         return super()._observe(action) * np.array([0.01, 1.0, 0.0], np.float32)
@@ -306,13 +306,16 @@ def test_both_levels_learn_and_the_skills_stay() -> None:
         assert rates == pytest.approx([1e-4, 1e-3])
 
 
-def test_the_residual_learns_what_the_skills_cannot() -> None:
-    keywords = {"rollout_steps": 200, "n_epochs": 20, "batch_size": 50, "learning_rate": 3e-3}
-    agent = make_agent_(weight_midpoint=-1e9, weight_steepness=1.0, **keywords)
-    before = score(agent)
-    agent.learn(3_000)
+def test_it_learns() -> None:
+    keywords = {"rollout_steps": 100, "n_epochs": 10, "batch_size": 50, "learning_rate": 1e-2}
+    critics = {"critic_rate": 1.0}
+    agent = make_agent_(
+        weight_midpoint=-1e9, weight_steepness=1.0, policy_kwargs=critics, **keywords
+    )
+    assert score(agent) < 0.2
+    agent.learn(1_000)
     assert agent.policy.residual_weight == 1.0
-    assert score(agent) > max(0.92, before + 0.1)
+    assert score(agent) > 0.6
 
 
 def score(agent: ReSkill) -> float:
