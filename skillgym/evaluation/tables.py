@@ -97,6 +97,7 @@ SKILD_TASKS: dict[str, str] = {
     "kitchen-kbts": "skillgym/Kitchen-v0",
     "kitchen-misaligned": "skillgym/Kitchen-v0",
     "maze": "skillgym/Maze-v0",
+    "office": "skillgym/Office-v0",
 }
 
 SKILD_METHODS = (
@@ -116,6 +117,8 @@ def skild(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
         seeds: Seeds of each method and task.
         steps: Training budget of each cell [control steps].
     """
+    from skillgym.rl.presets import PRESETS
+
     return [
         Cell(
             method=f"{method}-{task}",
@@ -128,6 +131,7 @@ def skild(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
         for seed in seeds
         for task, world in SKILD_TASKS.items()
         for method in SKILD_METHODS
+        if f"{method}-{task}" in PRESETS
     ]
 
 

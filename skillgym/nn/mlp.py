@@ -24,6 +24,13 @@ def initialise_linear(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+def normalise_layers(network: nn.Sequential) -> None:
+    """Put a LayerNorm behind every linear layer of `network` but the last, in place."""
+    linear = [i for i, layer in enumerate(network) if isinstance(layer, nn.Linear)]
+    for i in reversed(linear[:-1]):
+        network.insert(i + 1, nn.LayerNorm(network[i].out_features))
+
+
 class MLP(nn.Sequential):
     """Input layer, `num_hidden` square layers and a linear head: `num_hidden + 2` linear layers.
 

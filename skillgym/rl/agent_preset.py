@@ -57,6 +57,7 @@ class AgentPreset:
             ends by itself.
         actor_arch: Hidden layers of a random policy.
         critic_arch: Hidden layers of the critics.
+        critic_layer_norm: Whether the critics of a policy that starts as a prior are normalised.
         learning_starts: Actions before the first update; skills if the actions are skills.
         buffer_size: Transitions that are kept.
         batch_size: Transitions of one update.
@@ -79,6 +80,7 @@ class AgentPreset:
     bootstrap_time_limits: bool = False
     actor_arch: tuple[int, ...] = DEEP
     critic_arch: tuple[int, ...] = DEEP
+    critic_layer_norm: bool = False
     learning_starts: int = 1_000
     buffer_size: int = 1_000_000
     batch_size: int = 256

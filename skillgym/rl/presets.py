@@ -1,11 +1,13 @@
 """The methods of the papers as presets of the same parts: environments and agents.
 
-Here are those of SPiRL and PTGM, with the numbers of the authors' kitchen configurations; those of
-SkiLD and ReSkill are in `skillgym.rl.skild.presets` and `skillgym.rl.reskill.presets`.
+Here are those of SPiRL and PTGM, with the numbers of the authors' kitchen configurations, and those
+of SPiRL in the tabletop, with the numbers of SkiMo's authors; those of SkiLD and ReSkill are in
+`skillgym.rl.skild.presets` and `skillgym.rl.reskill.presets`.
 
 Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
 Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
-Sample-Efficient Reinforcement Learning" (`ptgm`, `ptgm-ppo`).
+Sample-Efficient Reinforcement Learning" (`ptgm`, `ptgm-ppo`). Shi et al. 2022, "Skill-based
+Model-based Reinforcement Learning", arXiv:2207.07560 (`spirl-tabletop`, a baseline there).
 """
 
 from __future__ import annotations
@@ -43,12 +45,14 @@ PRESETS: dict[str, AgentPreset] = {
         skill_model="spirl-kitchen",
         target_divergence=SKILL_DIVERGENCE,
         alpha=SKILL_ALPHA,
+        critic_layer_norm=True,
     ),
     "spirl-ol": AgentPreset(
         title="open-loop skills, prior-regularised",
         skill_model="spirl-kitchen-open",
         target_divergence=SKILL_DIVERGENCE,
         alpha=SKILL_ALPHA,
+        critic_layer_norm=True,
     ),
     "ssp": AgentPreset(
         title="open-loop skills without prior",
@@ -74,6 +78,12 @@ PRESETS: dict[str, AgentPreset] = {
         start="random",
         objective="entropy",
         **_FLAT,  # type: ignore[arg-type]
+    ),
+    "spirl-tabletop": AgentPreset(
+        title="tabletop: closed-loop skills, prior-regularised",
+        skill_model="spirl-tabletop",
+        world="skillgym/Tabletop-v0",
+        alpha=SKILL_ALPHA,
     ),
     "ptgm": AgentPreset(
         title="goal codes, prior-regularised",
@@ -168,8 +178,12 @@ def make_agent(
     preset = find_preset(preset)
     algorithm: Any = ALGORITHMS[preset.algorithm]
     if preset.algorithm in WITHOUT_PRIOR_OPTIONS:
-        return algorithm(preset.policy, env, seed=seed, **{**preset.agent, **overrides})
-    policy, policy_kwargs = "SkillPriorPolicy", {"critic_arch": preset.critic_arch}
+        common = {"policy": preset.policy, "env": env, "seed": seed}
+        return algorithm(**{**common, **preset.agent, **overrides})
+    policy = "SkillPriorPolicy"
+    policy_kwargs: dict[str, Any] = {"critic_arch": preset.critic_arch}
+    if preset.critic_layer_norm:
+        policy_kwargs["critic_layer_norm"] = True
     if preset.start == "random":
         policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
     keywords = {

@@ -29,7 +29,7 @@ from skillgym.rl.errors import ForeignPrior, NoResiduals
 from skillgym.rl.presets import PRESETS, make_agent, make_env
 from skillgym.rl.reskill import presets
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
-from skillgym.rl.reskill.reskill import logistic
+from skillgym.rl.reskill.levels import logistic
 from skillgym.skills.reskill import ReskillConfig, ReskillModel
 from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
 from skillgym_envs.core.vector_env import WorldVectorEnv

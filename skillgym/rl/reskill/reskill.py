@@ -17,18 +17,18 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
-from skillgym.nn.digest import sha256
-from skillgym.rl.errors import ForeignPrior, NoResiduals, NormalizedObservations
-from skillgym.rl.prior_sac.priors import find_skill_model
+from skillgym.rl.errors import NoResiduals, NormalizedObservations
+from skillgym.rl.prior_sac.priors import PriorAlgorithm, find_skill_model
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
+from skillgym.rl.reskill.levels import LevelLogger, level_spaces, logistic, make_level
 from skillgym.rl.reskill.policies import Decision, ReSkillPolicy
-from skillgym.rl.reskill.ppo import ReskillPPO, steps_per_env
+from skillgym.rl.reskill.ppo import steps_per_env
 from skillgym.wrappers.residual_control import ResidualLayout
 
 FlatArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
-class ReSkill(OnPolicyAlgorithm):
+class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
     """Two levels of PPO, trained together: one chooses skills, the other corrects their actions.
 
     The upper level chooses a skill (for a `ReskillModel`, noise), which is decoded with every
@@ -104,7 +104,8 @@ class ReSkill(OnPolicyAlgorithm):
         self.weight_midpoint = weight_midpoint
         self.weight_steepness = weight_steepness
         self.residual_steps = 0
-        self.skill_reference: dict[str, Any] | None = None
+        self.prior_source = None
+        self.prior_reference: dict[str, Any] | None = None
         common = {
             "learning_rate": learning_rate,
             "batch_size": batch_size,
@@ -137,19 +138,22 @@ class ReSkill(OnPolicyAlgorithm):
         self.set_random_seed(self.seed)
         self.n_steps = steps_per_env(self.rollout_steps, self.n_envs)
         model, layout = self._find_skills()
-        space: Any = self.observation_space
-        inputs = [spaces.Box(-np.inf, np.inf, (n,), np.float32) for n in widths(layout)]
-        residuals = part_of(self.action_space, layout.residual)
-        self.skill_level = self._level(
-            inputs[0], model.skill_space, SkillRolloutBuffer, self.skill_kwargs
+        spaces_of: Any = self.observation_space, self.action_space
+        common = {
+            "rollout_steps": self.rollout_steps,
+            "policy_kwargs": self.policy_kwargs,
+            "device": self.device,
+        }
+        skills, residuals = level_spaces(*spaces_of, layout)
+        self.skill_level = make_level(
+            *skills, self.n_envs, SkillRolloutBuffer, **common, **self.skill_kwargs
         )
-        self.residual_level = self._level(
-            inputs[1], residuals, RewardToGoBuffer, self.residual_kwargs
+        self.residual_level = make_level(
+            *residuals, self.n_envs, RewardToGoBuffer, **common, **self.residual_kwargs
         )
         self.rollout_buffer = self.residual_level.rollout_buffer
         networks = self.skill_level.policy, self.residual_level.policy
-        action_space: Any = self.action_space
-        self.policy = ReSkillPolicy(space, action_space, *networks, model, layout).to(self.device)
+        self.policy = ReSkillPolicy(*spaces_of, *networks, model, layout).to(self.device)
         self._update_weight()
 
     def _find_skills(self) -> tuple[Any, ResidualLayout]:
@@ -162,39 +166,12 @@ class ReSkill(OnPolicyAlgorithm):
                 layout = self.env.get_attr("residual_layout")[0]
             except AttributeError:
                 raise NoResiduals from None
-        model, name = find_skill_model(self.env, self.skill_reference)
+        model, name = find_skill_model(self.env, self.prior_reference)
         if layout is None:
             sizes = model.observation_space.shape[0], model.action_space.shape[0]
             layout = ResidualLayout.of(model, *sizes)
-        digest = sha256(model) if isinstance(model, nn.Module) else ""
-        if self.skill_reference is None:
-            self.skill_reference = {"skill_model": name, "sha256": digest}
-        elif digest != self.skill_reference["sha256"]:
-            raise ForeignPrior(name, digest, self.skill_reference["sha256"])
+        self._check_reference(name, *[model] if isinstance(model, nn.Module) else [])
         return model, layout
-
-    def _level(
-        self,
-        observation_space: spaces.Box,
-        action_space: spaces.Space[Any],
-        buffer: type[RolloutBuffer],
-        keywords: dict[str, Any],
-    ) -> ReskillPPO:
-        """A learner without environments of its own."""
-        level = ReskillPPO(
-            "MlpPolicy",
-            None,
-            rollout_steps=self.rollout_steps,
-            rollout_buffer_class=buffer,
-            policy_kwargs=self.policy_kwargs,
-            device=self.device,
-            _init_setup_model=False,
-            **keywords,
-        )
-        level.observation_space, level.action_space = observation_space, action_space
-        level.n_envs = self.n_envs
-        level._setup_model()
-        return level
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "skill_level", "residual_level"]
@@ -290,43 +267,3 @@ class ReSkill(OnPolicyAlgorithm):
     def _tensor(self, observation: Any) -> Tensor:
         tensor: Any = obs_as_tensor(observation, self.device)
         return tensor  # type: ignore[no-any-return]
-
-
-class LevelLogger:
-    """Writes the metrics of a level under the level's name.
-
-    Args:
-        logger: SB3's logger of the agent.
-        level: Name of the level.
-    """
-
-    def __init__(self, logger: Any, level: str) -> None:
-        self._logger = logger
-        self._level = level
-
-    def record(self, key: str, value: Any, exclude: Any = None) -> None:
-        """Record `train/KEY` as `train/LEVEL_KEY`."""
-        self._logger.record(key.replace("train/", f"train/{self._level}_"), value, exclude)
-
-
-def logistic(steps: int, midpoint: float, steepness: float) -> float:
-    """Weight of the residual after a number of control steps: 1 / (1 + exp(-k (n - C))).
-
-    Paper: Rana et al. 2022, arXiv:2211.02231, Sec. 4.2.
-
-    Args:
-        steps: n.
-        midpoint: C.
-        steepness: k, per control step.
-    """
-    return 0.5 * (1.0 + math.tanh(0.5 * steepness * (steps - midpoint)))
-
-
-def widths(layout: ResidualLayout) -> tuple[int, int]:
-    """Sizes of what the two levels see."""
-    return layout.state.stop, layout.inputs.stop
-
-
-def part_of(space: Any, part: slice) -> spaces.Box:
-    """Some dimensions of a Box."""
-    return spaces.Box(space.low[part], space.high[part], dtype=space.dtype)
