@@ -151,7 +151,7 @@ def make_env(
     preset = find_preset(preset)
     if world is None or world == preset.world:
         world, options = preset.world, {**preset.options, **options}
-    model = skill_model or preset.skill_model
+    model: Any = skill_model or preset.skill_model
     if preset.skill_model is None or preset.actions == "residuals":  # one step is a control step
         env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
         residuals = preset.skill_model is not None

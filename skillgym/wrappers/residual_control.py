@@ -116,7 +116,8 @@ class ResidualControl:
             raise InvalidSkill(actions.shape, expected)
         self.running.begin(observation, actions[:, self.layout.skill])
         primitive = self.running.actions(observation) + actions[:, self.layout.residual]
-        return np.clip(primitive, *self._bounds).astype(np.float32)
+        bounded: FloatArray = np.clip(primitive, *self._bounds).astype(np.float32)
+        return bounded
 
     def advance(self, observation: NDArray[Any], ended: Flags) -> FloatArray:
         """Count a control step, and describe where it led.

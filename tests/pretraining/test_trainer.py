@@ -27,6 +27,7 @@ from skillgym.errors import (
 from skillgym.hub import load_skill
 from skillgym.hub.checkpoint import read_tensors
 from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
+from skillgym.pretraining.run_folder import run_logger
 from skillgym.skills.base import SkillModule
 from skillgym.skills.reskill import ReskillModel
 from skillgym.skills.skild import SkildModel
@@ -123,6 +124,15 @@ def test_run_folder(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["trainer"]["steps"] == 40 and config["model"]["type"] == "spirl_cl"
     assert isinstance(load_skill(tmp_path), ClosedLoopSpirl)
+
+
+def test_all_kinds_of_numbers_are_logged(tmp_path: Path) -> None:
+    """PPO of Stable-Baselines3 records float32 numbers of NumPy."""
+    logger = run_logger(tmp_path)
+    logger.record("train/approx_kl", np.float32(0.25))
+    logger.record("train/n_updates", 3)
+    logger.dump(1)
+    assert rows(tmp_path) == [{"train/approx_kl": "0.25", "train/n_updates": "3"}]
 
 
 def test_resume_is_exact(tmp_path: Path) -> None:

@@ -22,7 +22,12 @@ from stable_baselines3.common.utils import obs_as_tensor
 
 from skillgym.cli.pretrain import PRESETS as MODELS
 from skillgym.errors import InvalidConfig
-from skillgym.evaluation.checkpoints import buffer_arrays, restore_buffer
+from skillgym.evaluation.checkpoints import (
+    buffer_arrays,
+    load_checkpoint,
+    restore_buffer,
+    save_checkpoint,
+)
 from skillgym.hub import save_skill
 from skillgym.rl import GymnasiumVecEnv, ReSkill, ReskillPPO
 from skillgym.rl.errors import ForeignPrior, NoResiduals
@@ -367,6 +372,15 @@ def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
         for key, value in mine.items():
             assert torch.equal(value["exp_avg"], theirs[key]["exp_avg"])
     assert loaded.residual_steps == 120
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    agent = make_agent_().learn(40)
+    save_checkpoint(tmp_path / "last", agent, {"control_steps": 40})
+    found = load_checkpoint(tmp_path / "last", make_agent_(), residual_env())
+    assert found is not None and found[1] == {"control_steps": 40}
+    assert torch.equal(weights(found[0].policy), weights(agent.policy))
+    assert found[0].residual_steps == 40
 
 
 def test_an_agent_is_not_loaded_with_other_skills(tmp_path: Path) -> None:

@@ -16,28 +16,24 @@ from skillgym.rl.reskill.ppo import ReskillPPO
 from skillgym.wrappers.residual_control import ResidualLayout
 
 Spaces = tuple[spaces.Box, spaces.Box]
+"""Observations and actions."""
 
 
 def make_level(
-    observation_space: spaces.Box,
-    action_space: spaces.Box,
-    num_envs: int,
-    buffer: type[RolloutBuffer],
-    **keywords: Any,
+    level_spaces: Spaces, buffer: type[RolloutBuffer], num_envs: int, **keywords: Any
 ) -> ReskillPPO:
     """A learner without environments: others fill its buffer.
 
     Args:
-        observation_space: What it sees.
-        action_space: What it chooses.
-        num_envs: Number of environments that fill the buffer.
+        level_spaces: What it sees and what it chooses.
         buffer: Kind of the buffer.
+        num_envs: Number of environments that fill the buffer.
         keywords: Those of `ReskillPPO`.
     """
     level = ReskillPPO(
         "MlpPolicy", None, rollout_buffer_class=buffer, _init_setup_model=False, **keywords
     )
-    level.observation_space, level.action_space = observation_space, action_space
+    level.observation_space, level.action_space = level_spaces
     level.n_envs = num_envs
     level._setup_model()
     return level

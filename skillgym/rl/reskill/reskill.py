@@ -138,22 +138,22 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.set_random_seed(self.seed)
         self.n_steps = steps_per_env(self.rollout_steps, self.n_envs)
         model, layout = self._find_skills()
-        spaces_of: Any = self.observation_space, self.action_space
-        common = {
+        seen: Any = self.observation_space
+        chosen: Any = self.action_space
+        common: dict[str, Any] = {
+            "num_envs": self.n_envs,
             "rollout_steps": self.rollout_steps,
             "policy_kwargs": self.policy_kwargs,
             "device": self.device,
         }
-        skills, residuals = level_spaces(*spaces_of, layout)
-        self.skill_level = make_level(
-            *skills, self.n_envs, SkillRolloutBuffer, **common, **self.skill_kwargs
-        )
+        skills, residuals = level_spaces(seen, chosen, layout)
+        self.skill_level = make_level(skills, SkillRolloutBuffer, **common, **self.skill_kwargs)
         self.residual_level = make_level(
-            *residuals, self.n_envs, RewardToGoBuffer, **common, **self.residual_kwargs
+            residuals, RewardToGoBuffer, **common, **self.residual_kwargs
         )
         self.rollout_buffer = self.residual_level.rollout_buffer
         networks = self.skill_level.policy, self.residual_level.policy
-        self.policy = ReSkillPolicy(*spaces_of, *networks, model, layout).to(self.device)
+        self.policy = ReSkillPolicy(seen, chosen, *networks, model, layout).to(self.device)
         self._update_weight()
 
     def _find_skills(self) -> tuple[Any, ResidualLayout]:
@@ -266,4 +266,4 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
 
     def _tensor(self, observation: Any) -> Tensor:
         tensor: Any = obs_as_tensor(observation, self.device)
-        return tensor  # type: ignore[no-any-return]
+        return tensor

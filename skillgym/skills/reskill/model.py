@@ -40,7 +40,7 @@ class Layers(nn.Sequential):
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes[:-1]):
             layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.LeakyReLU()]
-        super().__init__(*layers, nn.Linear(*sizes[-2:]))
+        super().__init__(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., I) to (..., O); all leading axes count as batch for the normalisation."""
