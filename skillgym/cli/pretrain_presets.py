@@ -175,12 +175,12 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "spirl-office": (
         "closed-loop SPiRL skills of the office",
-        SpirlPretraining(dataset="skillgym/office/play-v0", trainer=SHORT, **OFFICE),
+        SpirlPretraining(dataset="skillgym/office/play-small-v0", trainer=SHORT, **OFFICE),
     ),
     "spirl-tabletop": (
         "closed-loop SPiRL skills of the tabletop",
         SpirlPretraining(
-            dataset="skillgym/tabletop/play-v0", world="skillgym/Tabletop-v0", trainer=SHORT
+            dataset="skillgym/tabletop/play-small-v0", world="skillgym/Tabletop-v0", trainer=SHORT
         ),
     ),
     "flat-kitchen": (
