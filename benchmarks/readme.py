@@ -5,27 +5,53 @@ python -m benchmarks.readme
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
 from pathlib import Path
 
-from skillgym.evaluation.benchmark import markdown
-from skillgym.files import atomic_file
+from skillgym.evaluation.summary import across_tasks, by_task, markdown, provenance
+from skillgym.evaluation.tables import SUITES, TABLES, Table
+from skillgym.files import atomic_file, read_csv
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- results: written by benchmarks/readme.py -->", "<!-- end of results -->"
+SUITE = "papers"
+READING = """\
+IQM: interquartile mean over the seeds, with its 95 % bootstrap interval, stratified by task where
+there are several ([Agarwal et al. 2021](https://arxiv.org/abs/2108.13264)). Only rows with the same
+control steps of training can be compared."""
 
 
 def block(results: Path) -> str:
-    """The results section: table and plot of each results table that exists."""
-    parts = []
-    if (path := results / "kitchen.csv").exists():
-        with path.open(newline="", encoding="utf8") as file:
-            parts.append(markdown(list(csv.DictReader(file))).strip())
-        parts.append("![Learning curves in the kitchen](benchmarks/results/kitchen_mixed.png)")
-        parts.append(
-            "Every single run, and how to repeat it: [docs/benchmarks.md](docs/benchmarks.md)."
-        )
-    return "\n\n".join(parts or ["Nothing is measured yet; `skillgym bench kitchen` does it."])
+    """The results section: tables and plots of the suite, as far as it is measured."""
+    tables = [(name, TABLES[name], read_csv(results / f"{name}.csv")) for name in SUITES[SUITE]]
+    parts = [
+        part for name, table, rows in tables if rows for part in table_parts(name, table, rows)
+    ]
+    if not parts:
+        return "Nothing is measured yet; `skillgym bench` does it."
+    made_with = provenance([row for _, _, rows in tables for row in rows])
+    return "\n\n".join(
+        [
+            *parts,
+            READING,
+            "Made with " + "; ".join(f"{what} {value}" for what, value in made_with.items()) + ".",
+            f"All curves on one page: [{SUITE}.html](benchmarks/results/{SUITE}.html). Every run "
+            "with its command: [benchmarks/results](benchmarks/results). How to repeat it: "
+            "[docs/benchmarks.md](docs/benchmarks.md).",
+        ]
+    )
+
+
+def table_parts(name: str, table: Table, rows: list[dict[str, str]]) -> Iterator[str]:
+    """Title, results of each task and across tasks, and the plot of the first task, if any."""
+    if not rows:
+        return
+    yield f"**{table.title}**"
+    yield markdown(by_task(table, rows)).strip()
+    if together := across_tasks(table, rows):
+        yield markdown(together).strip()
+    task = rows[0]["task"]
+    yield f"![Learning curves: {table.title}, {task}](benchmarks/results/{name}_{task}.png)"
 
 
 def with_block(text: str, content: str) -> str:

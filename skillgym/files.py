@@ -100,6 +100,14 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[s
         writer.writerows(rows)
 
 
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    """Rows of a table; none if there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf8") as file:
+        return list(csv.DictReader(file))
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
-from skillgym.cli.errors import CellsFailed, UnknownName
+from skillgym.cli.errors import CellsFailed, NoCells, NoSkillModel, UnknownName
 
 if TYPE_CHECKING:
     from skillgym.evaluation.tables import Cell
@@ -17,26 +18,30 @@ logger = logging.getLogger(__name__)
 
 
 def main(
-    table: tyro.conf.Positional[str] = "kitchen",
+    tables: tyro.conf.Positional[tuple[str, ...]] = (),
     *,
+    suite: str = "papers",
     seeds: tuple[int, ...] = (0, 1, 2),
     only: tuple[str, ...] = (),
-    steps: int = 500_000,
+    steps: int | None = None,
     workers: int = 2,
     minutes: float | None = None,
     folder: Path = Path("runs/bench"),
     results: Path = Path("benchmarks/results"),
     dry_run: bool = False,
 ) -> None:
-    """Run the cells of a results table; write table, curves and plots of those that are complete.
+    """Run cells (a method on a task with a seed); write their tables, curves and plots.
 
     Complete cells are skipped and stopped ones go on, so a table can be made in several sittings.
+    `skillgym report` draws all results.
 
     Args:
-        table: Name of the table.
+        tables: Names of tables: kitchen, skild, worlds. All of the suite by default.
+        suite: Name of the suite: papers.
         seeds: Seeds of each cell.
         only: Parts of names; cells with none of them are left out, for example mixed-spirl-cl.
-        steps: Training budget of each cell in control steps.
+        steps: Training budget of each cell in control steps; that of its task by default. A larger
+            one lets complete cells go on.
         workers: Cells that run at the same time, with one thread each.
         minutes: Stop after this time; running cells write a checkpoint. 0 only writes the results.
         folder: Parent of the run folders.
@@ -46,42 +51,93 @@ def main(
     from skillgym.evaluation.benchmark import run_cells
     from skillgym.evaluation.tables import TABLES
 
-    if table not in TABLES:
-        raise UnknownName("table", table, TABLES)
-    every = TABLES[table](seeds, steps)
+    names = check_tables(tables, suite)
+    every = [cell for name in names for cell in TABLES[name].cells(seeds, steps)]
+    every.sort(key=lambda cell: seeds.index(cell.seed))  # one seed of everything comes first
     cells = [cell for cell in every if not only or any(part in cell.name for part in only)]
+    if not cells:
+        raise NoCells(only, names)
     if dry_run:
         print("\n".join(" ".join(["skillgym", *cell.command()]) for cell in cells))
         return
+    failed: list[Cell] = []
     try:
-        failed = run_cells(cells, folder, workers, minutes)
+        if minutes != 0:
+            failed = run_cells(with_models(cells, folder), folder, workers, minutes)
     finally:
-        write_results(table, every, folder, results)
+        for name in names:
+            write_results(name, seeds, folder, results)
     if failed:
         raise CellsFailed([folder / cell.name / "log.txt" for cell in failed])
 
 
-def write_results(name: str, cells: list[Cell], folder: Path, results: Path) -> None:
+def check_tables(tables: Sequence[str], suite: str) -> Sequence[str]:
+    """The tables themselves, or those of the suite if there are none.
+
+    Raises:
+        UnknownName: If there is no such table or suite.
+    """
+    from skillgym.evaluation.tables import SUITES, TABLES
+
+    for kind, given, known in (("suite", (suite,), SUITES), ("table", tables, TABLES)):
+        for name in given:
+            if name not in known:
+                raise UnknownName(kind, name, known)
+    return tables or SUITES[suite]
+
+
+def with_models(cells: Sequence[Cell], folder: Path) -> list[Cell]:
+    """The cells that are complete or whose skill models are there; tells what others wait for."""
+    from skillgym.cli.train import default_skill_model
+    from skillgym.evaluation.benchmark import is_complete
+    from skillgym.rl.presets import find_preset
+
+    ready, waiting = [], dict[str, int]()
+    for cell in cells:
+        try:
+            if not is_complete(cell, folder):
+                default_skill_model(cell.preset)
+            ready.append(cell)
+        except NoSkillModel:
+            name = str(find_preset(cell.preset).skill_model)
+            waiting[name] = waiting.get(name, 0) + 1
+    if waiting:
+        number = sum(waiting.values())
+        print(f"{number} cells wait for skill models; `skillgym pretrain NAME` makes them:")
+        print("\n".join(f"  {name} ({count} cells)" for name, count in waiting.items()))
+    return ready
+
+
+def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) -> None:
     """Write CSV files, the table in Markdown and one plot per task from the complete cells.
 
     Rows that the files hold of other cells stay.
 
     Args:
         name: Name of the table.
-        cells: Its cells.
+        seeds: Seeds whose run folders are looked at.
         folder: Parent of the run folders.
         results: Folder of the results.
     """
-    from skillgym.evaluation.benchmark import curves, markdown, merge_csv, rows
+    from skillgym.evaluation.benchmark import curves, merge_csv, rows
+    from skillgym.evaluation.summary import by_task, markdown, named_by_budget, provenance
+    from skillgym.evaluation.tables import TABLES
     from skillgym.viz import plots
 
+    table = TABLES[name]
+    cells = table.cells(seeds)
     if not (found := rows(cells, folder)):
         return
-    table = merge_csv(results / f"{name}.csv", found, cells)
-    points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), cells)
-    text = markdown(table)
+    runs = merge_csv(results / f"{name}.csv", found, table.tasks)
+    points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), table.tasks)
+    lines = [f"* {what}: {value}" for what, value in provenance(runs).items()]
+    text = markdown(by_task(table, runs)) + "\n" + "\n".join(lines) + "\n"
     (results / f"{name}.md").write_text(text, encoding="utf8")
-    for task in dict.fromkeys(point["task"] for point in points):
-        figure = plots.learning_curves(plots.group_curves(points, task), title=f"{name}, {task}")
-        plots.save(figure, results / f"{name}_{task}")
+    points = named_by_budget(points, runs)
+    for task in table.tasks:
+        if grouped := plots.group_curves(points, task.name, task.score):
+            figure = plots.learning_curves(
+                grouped, plots.score_label(task.score, task.best), f"{name}, {task.name}", task.best
+            )
+            plots.save(figure, results / f"{name}_{task.name}")
     print(text)

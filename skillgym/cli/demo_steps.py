@@ -15,7 +15,7 @@ from skillgym.cli.pretrain import PRESETS, pretrain
 from skillgym.cli.train import tell
 from skillgym.evaluation import Episodes, rollout
 from skillgym.evaluation.benchmark import (
-    learning_curve,
+    evaluations,
     result_of,
     start_training,
     stop_trainings,
@@ -134,7 +134,8 @@ class Demo:
 
     def curve(self, run: str, result: dict[str, Any]) -> tuple[list[float], list[float]]:
         """Evaluations of a run; the final one too, if training stopped later than the last."""
-        steps, values = learning_curve(self.folder / run)
+        points = evaluations(self.folder / run)
+        steps, values = [point[0] for point in points], [point[1] for point in points]
         if not steps or steps[-1] < result["steps"]:
             return [*steps, result["steps"]], [*values, result["subtasks"]]
         return steps, values

@@ -56,3 +56,24 @@ class CellsFailed(SkillgymError, RuntimeError):
         super().__init__(
             f"Got an error in some cells; read {', '.join(map(str, logs))} and repeat the command."
         )
+
+
+class NoCells(SkillgymError, ValueError):
+    """No cell of a benchmark has the wanted name."""
+
+    def __init__(self, only: Iterable[str], tables: Iterable[str]) -> None:
+        super().__init__(
+            f"Got --only {' '.join(only)}, which is part of no cell's name in the tables "
+            f"{', '.join(tables)}; --dry-run without --only lists the cells."
+        )
+
+
+class NoResults(SkillgymError, FileNotFoundError):
+    """There are no results to report."""
+
+    def __init__(self, folder: Path, tables: Iterable[str]) -> None:
+        files = " or ".join(f"{name}.csv" for name in tables)
+        super().__init__(
+            f"Got the folder {folder} without results, expected {files} with rows in it; make them "
+            "with `skillgym bench`, or give another folder with --results."
+        )

@@ -26,7 +26,8 @@ COMMANDS = {
     "evaluate": "measure a trained agent, or a skill model's prior",
     "watch": "make a video of a trained agent, or of a skill model's prior",
     "demo": "the whole way in ten minutes: skills, training, comparison, report.html",
-    "bench": "run the cells of a benchmark table, and plot them",
+    "bench": "run cells of the benchmark (method, task, seed); go on with what is missing",
+    "report": "draw the results of the benchmark: tables, intervals and curves on one page",
 }
 
 

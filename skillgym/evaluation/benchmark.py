@@ -11,25 +11,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from skillgym.evaluation.statistics import stratified_bootstrap
-from skillgym.evaluation.tables import Cell
-from skillgym.files import write_csv
+from skillgym.evaluation.tables import Cell, Task
+from skillgym.files import read_csv, read_json, write_csv
 from skillgym.pretraining.run_folder import STEP_KEY
-from skillgym.runs import PACKAGES, origin
+from skillgym.runs import origin
 
-CURVE_KEY = "eval/subtasks"
+SCORES = ("subtasks", "return")
+"""What an evaluation gives, and a task may count."""
 
 
 def run_cells(
     cells: Sequence[Cell], folder: Path, workers: int, minutes: float | None = None
 ) -> list[Cell]:
-    """Run the cells that are not complete; a stopped one goes on from its checkpoint.
+    """Run the cells that are not complete; stopped ones, and those of smaller budgets, go on.
 
     Args:
         cells: The cells.
@@ -44,7 +44,7 @@ def run_cells(
         KeyboardInterrupt: After Ctrl-C, when the running cells have written their checkpoints.
     """
     deadline = None if minutes is None else time.monotonic() + 60.0 * minutes
-    pending = [cell for cell in cells if result_of(folder / cell.name) is None]
+    pending = [cell for cell in cells if not is_complete(cell, folder)]
     running: dict[Cell, subprocess.Popen[bytes]] = {}
     failed: list[Cell] = []
     complete = len(cells) - len(pending)
@@ -105,8 +105,19 @@ def result_of(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf8")) if path.exists() else None
 
 
+def is_complete(cell: Cell, folder: Path) -> bool:
+    """Whether a cell has a result with at least its budget.
+
+    Args:
+        cell: The cell.
+        folder: Parent of the run folders.
+    """
+    result = result_of(folder / cell.name)
+    return result is not None and result["steps"] >= cell.steps
+
+
 def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
-    """A row for each complete cell: result, command, versions and machine.
+    """A row for each cell with a result, of its own budget or another: the row tells which.
 
     Args:
         cells: The cells.
@@ -117,12 +128,13 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
         result = result_of(folder / cell.name)
         if result is None:
             continue
-        environment = json.loads((folder / cell.name / "environment.json").read_text("utf8"))
+        config = read_json(folder / cell.name / "config.json")
+        environment = read_json(folder / cell.name / "environment.json")
+        ran = replace(cell, steps=config["steps"])
         table.append(
             {
-                "task": cell.task,
-                "method": cell.method,
-                "seed": cell.seed,
+                **_names(cell),
+                "budget": ran.steps,
                 "steps": result["steps"],
                 "subtasks": round(result["subtasks"], 4),
                 "return": round(result["return"], 4),
@@ -130,82 +142,41 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
                 "minutes": round(result["seconds"] / 60.0, 1),
                 "rates": "; ".join(f"{name} {rate:.2f}" for name, rate in result["rates"].items()),
                 **origin(environment),
-                "command": shlex.join(["skillgym", *cell.command()]),
+                "command": shlex.join(["skillgym", *ran.command()]),
             }
         )
     return table
 
 
 def curves(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
-    """Evaluations during training of each complete cell, one row each.
+    """Evaluations during training of each cell with a result, one row each.
 
     Args:
         cells: The cells.
         folder: Parent of the run folders.
     """
     return [
-        {
-            "task": cell.task,
-            "method": cell.method,
-            "seed": cell.seed,
-            "step": step,
-            "subtasks": value,
-        }
+        {**_names(cell), "step": step, **dict(zip(SCORES, scores, strict=True))}
         for cell in cells
         if result_of(folder / cell.name) is not None
-        for step, value in zip(*learning_curve(folder / cell.name), strict=True)
+        for step, *scores in evaluations(folder / cell.name)
     ]
 
 
-def learning_curve(folder: Path) -> tuple[list[float], list[float]]:
-    """Control steps and mean subtasks of the evaluations in a run's `metrics.csv`.
+def evaluations(folder: Path) -> list[tuple[float, ...]]:
+    """Control steps and mean scores (`SCORES`) of the evaluations in a run's `metrics.csv`.
 
     Args:
         folder: The run folder.
     """
+    keys = [STEP_KEY, *(f"eval/{name}" for name in SCORES)]
     with (folder / "metrics.csv").open(newline="", encoding="utf8") as file:
-        found = [row for row in csv.DictReader(file) if row.get(CURVE_KEY)]
-    return [float(row[STEP_KEY]) for row in found], [float(row[CURVE_KEY]) for row in found]
-
-
-def markdown(table: Sequence[Mapping[str, Any]]) -> str:
-    """The table for people: mean over seeds with a bootstrap interval, best first within a task.
-
-    Args:
-        table: Rows as `rows` gives them.
-    """
-    groups: dict[tuple[str, str], list[float]] = {}
-    for row in table:
-        groups.setdefault((row["task"], row["method"]), []).append(float(row["subtasks"]))
-    lines = [
-        "| task | method | subtasks | 95 % interval | seeds |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    tasks = list(dict.fromkeys(task for task, _ in groups))
-    for (task, method), scores in sorted(
-        groups.items(), key=lambda item: (tasks.index(item[0][0]), -np.mean(item[1]))
-    ):
-        interval = stratified_bootstrap(scores, np.random.default_rng(0), np.mean)
-        # A single run says nothing about others.
-        ends = f"{interval.low:.2f} to {interval.high:.2f}" if len(scores) > 1 else ""
-        lines.append(f"| {task} | {method} | {interval.estimate:.2f} | {ends} | {len(scores)} |")
-    return "\n".join([*lines, "", *provenance(table)]) + "\n"
-
-
-def provenance(table: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the rows were measured with, as a Markdown list; differing values are all named."""
-    values = {
-        name: list(dict.fromkeys(str(row[name]) for row in table if row.get(name)))
-        for name in ("steps", "episodes", "machine", "commit", "python", *PACKAGES)
-    }
-    names = {"steps": "control steps of training", "episodes": "episodes of the final evaluation"}
-    return [
-        f"* {names.get(name, name)}: {', '.join(found)}" for name, found in values.items() if found
-    ]
+        found = [row for row in csv.DictReader(file) if row.get(keys[-1])]
+    return [tuple(float(row[key]) for key in keys) for row in found]
 
 
 def merge_csv(
-    path: Path, table: Sequence[Mapping[str, Any]], cells: Iterable[Cell]
+    path: Path, table: Sequence[Mapping[str, Any]], tasks: Iterable[Task]
 ) -> list[dict[str, Any]]:
     """Replace the rows of some cells in a results file, so that machines and sittings share it.
 
@@ -213,27 +184,32 @@ def merge_csv(
         path: The file, written completely or not at all; need not exist.
         table: New rows, with `task`, `method` and `seed`. Old rows of the same cells go, those of
             other cells stay.
-        cells: All cells of the table: their order is that of the rows, and rows of others go.
+        tasks: Tasks of the table: their order is that of the rows, and rows of others go.
 
     Returns:
         The rows of the file.
     """
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for row in table:
         groups.setdefault(_cell_key(row), []).append(dict(row))
-    if path.exists():
-        old: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-        with path.open(newline="", encoding="utf8") as file:
-            for row in csv.DictReader(file):
-                old.setdefault(_cell_key(row), []).append(row)
-        groups = old | groups
-    order = [(cell.task, cell.method, str(cell.seed)) for cell in cells]
-    merged = [row for key in order for row in groups.get(key, [])]
+    old: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for row in read_csv(path):
+        old.setdefault(_cell_key(row), []).append(row)
+    groups = old | groups
+    order = [(task.name, method) for task in tasks for method in task.methods]
+    keys = sorted(
+        (key for key in groups if key[:2] in order), key=lambda key: (order.index(key[:2]), key[2])
+    )
+    merged = [row for key in keys for row in groups[key]]
     names = list(dict.fromkeys(name for row in merged for name in row))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_csv(path, merged, names)
     return merged
 
 
-def _cell_key(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return row["task"], row["method"], str(row["seed"])
+def _names(cell: Cell) -> dict[str, Any]:
+    return {"task": cell.task.name, "method": cell.method, "seed": cell.seed}
+
+
+def _cell_key(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["task"], row["method"], int(row["seed"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from skillgym.errors import InvalidConfig, ResumeMismatch
 from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
-from skillgym.files import write_json
+from skillgym.files import read_json, write_json
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
@@ -80,7 +80,8 @@ class Experiment:
 
     Args:
         config: What to do.
-        folder: Run folder; if it holds a run of the same configuration, that one goes on.
+        folder: Run folder; if it holds a run of the same configuration, that one goes on. The
+            budget may differ: with a larger one, even a complete run goes on.
         on_evaluation: Called after every evaluation with control steps, episodes and the monitor.
 
     Raises:
@@ -104,9 +105,11 @@ class Experiment:
         return self.folder / "checkpoints" / "last"
 
     def result(self) -> dict[str, Any] | None:
-        """The final evaluation, or None if the run is not complete."""
-        path = self.folder / "result.json"
-        return json.loads(path.read_text(encoding="utf8")) if path.exists() else None
+        """The final evaluation; None if the run is not complete, or was for a smaller budget."""
+        path, old = self.folder / "result.json", self._old_config()
+        if not path.exists() or old.get("steps", self.config.steps) < self.config.steps:
+            return None
+        return read_json(path)
 
     def run(self, progress: bool = True, seconds: float | None = None) -> dict[str, Any]:
         """Train up to the budget, then evaluate.
@@ -123,17 +126,19 @@ class Experiment:
         """
         if (result := self.result()) is not None:
             return result
+        (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
         start_run(self.folder, asdict(self.config))
         config = self.config
         torch.set_num_threads(config.num_threads or torch.get_num_threads())
         env = self._make_env(config.num_envs)
         evaluation_env = self._make_env(min(config.eval_episodes, 10))
         try:
-            agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **config.agent)
+            keywords = deepcopy(config.agent)  # SB3 writes into policy_kwargs
+            agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **keywords)
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt
-            policy = stochastic_policy(agent)
+            policy = policy_of(agent, config.method)
             episodes = self._evaluate(policy, evaluation_env, config.final_episodes, progress)
         finally:
             env.close()
@@ -202,7 +207,7 @@ class Experiment:
         )
 
     def _evaluation(self, monitor: TrainingMonitor, env: Any) -> None:
-        policy = stochastic_policy(monitor.model)
+        policy = policy_of(monitor.model, self.config.method)
         episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
         for name, value in episodes.metrics().items():
             monitor.logger.record(name, value)
@@ -241,16 +246,24 @@ class Experiment:
         write_json(self.folder / "result.json", result)
         return result
 
-    def _check_config(self) -> None:
+    def _old_config(self) -> dict[str, Any]:
+        """Configuration of the run that the folder holds; empty if it holds none."""
         path = self.folder / "config.json"
-        if not path.exists():
-            return
-        old = json.loads(path.read_text(encoding="utf8"))
+        return read_json(path) if path.exists() else {}
+
+    def _check_config(self) -> None:
+        old = self._old_config()
         for name, value in asdict(self.config).items():
-            if name in old and old[name] != value:
+            if name != "steps" and name in old and old[name] != value:  # a budget may grow
                 raise ResumeMismatch(name, value, old[name])
 
 
-def stochastic_policy(agent: BaseAlgorithm) -> Policy:
-    """The agent's policy with its own randomness, as the papers evaluate it."""
-    return lambda observations: agent.predict(observations, deterministic=False)[0]
+def policy_of(agent: BaseAlgorithm, method: str) -> Policy:
+    """How an agent acts in evaluations.
+
+    Args:
+        agent: The agent.
+        method: Its preset, which says whether it samples its actions, as most papers evaluate it.
+    """
+    deterministic = find_preset(method).deterministic
+    return lambda observations: agent.predict(observations, deterministic=deterministic)[0]

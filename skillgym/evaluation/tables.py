@@ -1,8 +1,50 @@
-"""The cells of the results tables: which method is trained on which task."""
+"""The results tables: which methods are trained on which tasks, for how long, and what counts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+ONE_UPDATE_PER_SKILL_LENGTH = ("train_freq=10", "gradient_steps=1")
+"""Gives methods without skills as many updates as methods with skills, where the authors give them
+ten times as many: the table takes a day on two cores instead of a week."""
+
+WITHOUT_SKILLS = (
+    *("flat-prior", "bc-sac", "sac", "sac-her"),
+    *("bc-rl", "demo-replay", "gail", "gail-rl"),
+)
+"""Off-policy methods of primitive actions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task, and what is trained on it.
+
+    Attributes:
+        name: Its name in the tables.
+        methods: Names of the methods.
+        suffix: What follows the name of a method in that of its preset in `skillgym.rl.presets`.
+        world: Id of the world.
+        options: Keywords of the world beside those of the preset, as `KEY=VALUE`.
+        steps: Training budget [control steps].
+        score: What counts.
+        best: The largest score; scores of several tasks are compared as shares of it.
+        final_episodes: Episodes of the final evaluation.
+        num_envs: Training environments of methods that collect roll-outs; off-policy methods of
+            primitive actions have one.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    suffix: str = ""
+    world: str = "skillgym/Kitchen-v0"
+    options: tuple[str, ...] = ()
+    steps: int = 500_000
+    score: Literal["subtasks", "return"] = "subtasks"
+    best: float = 4.0
+    final_episodes: int = 50
+    num_envs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,119 +52,157 @@ class Cell:
     """One run of a results table.
 
     Attributes:
-        method: Preset of `skillgym.rl.presets`.
-        task: Name of the task in the table.
+        task: The task.
+        method: One of its methods.
         seed: Seed.
-        options: Keywords of the world, as `KEY=VALUE`.
-        agent: Keywords of the agent in place of the preset's, as `KEY=VALUE`.
-        world: Id of the world.
         steps: Training budget [control steps].
-        final_episodes: Episodes of the final evaluation.
     """
 
+    task: Task
     method: str
-    task: str
     seed: int
-    options: tuple[str, ...] = ()
-    agent: tuple[str, ...] = ()
-    world: str = "skillgym/Kitchen-v0"
-    steps: int = 500_000
-    final_episodes: int = 50
+    steps: int
 
     @property
     def name(self) -> str:
         """Name of the run folder."""
-        return f"{self.task}-{self.method}-seed{self.seed}"
+        return f"{self.task.name}-{self.method}-seed{self.seed}"
+
+    @property
+    def preset(self) -> str:
+        """Preset of `skillgym.rl.presets`."""
+        return self.method + self.task.suffix
 
     def command(self) -> list[str]:
         """Arguments of `skillgym` that run this cell, without the run folder."""
+        flat = self.method in WITHOUT_SKILLS
+        agent = ONE_UPDATE_PER_SKILL_LENGTH if flat else ()
+        num_envs = 1 if flat else self.task.num_envs
         return [
-            *("train", self.method, "--world", self.world),
-            *(("--env", *self.options) if self.options else ()),
-            *(("--agent", *self.agent) if self.agent else ()),
+            *("train", self.preset, "--world", self.task.world),
+            *(("--env", *self.task.options) if self.task.options else ()),
+            *(("--agent", *agent) if agent else ()),
+            *(("--num-envs", str(num_envs)) if num_envs > 1 else ()),
             *("--seed", str(self.seed), "--steps", str(self.steps)),
-            *("--final-episodes", str(self.final_episodes)),
+            *("--final-episodes", str(self.task.final_episodes)),
         ]
 
 
-KITCHEN_TASKS: dict[str, tuple[str, ...]] = {
-    "mixed": ("tasks=mixed",),
-    "mixed-ordered": ("tasks=mixed", "ordered=true"),
-    "misaligned": ("tasks=misaligned",),
-}
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Tasks that are shown together.
 
-KITCHEN_METHODS: dict[str, tuple[str, ...]] = {
-    "mixed": ("spirl-cl", "spirl-ol", "ssp", "flat-prior", "bc-sac", "sac"),
-    "mixed-ordered": ("spirl-cl",),
-    "misaligned": ("spirl-cl",),
-}
-
-
-ONE_UPDATE_PER_SKILL_LENGTH = ("train_freq=10", "gradient_steps=1")
-"""Gives methods without skills as many updates as methods with skills, where the authors give them
-ten times as many: the table takes a day on two cores instead of a week."""
-
-KITCHEN_AGENTS = dict.fromkeys(("flat-prior", "bc-sac", "sac"), ONE_UPDATE_PER_SKILL_LENGTH)
-
-
-def kitchen(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
-    """Cells of the kitchen table, all methods of one seed before the next seed.
-
-    Args:
-        seeds: Seeds of each method and task.
-        steps: Training budget of each cell [control steps].
+    Attributes:
+        title: What is compared.
+        tasks: The tasks.
     """
-    return [
-        Cell(
-            method=method,
-            task=task,
-            seed=seed,
-            options=options,
-            agent=KITCHEN_AGENTS.get(method, ()),
-            steps=steps,
-        )
-        for seed in seeds
-        for task, options in KITCHEN_TASKS.items()
-        for method in KITCHEN_METHODS[task]
-    ]
+
+    title: str
+    tasks: tuple[Task, ...]
+
+    def cells(self, seeds: Iterable[int], steps: int | None = None) -> list[Cell]:
+        """All cells, those of one seed before those of the next.
+
+        Args:
+            seeds: Seeds of each method and task.
+            steps: Training budget [control steps]; that of each task if None.
+        """
+        return [
+            Cell(task=task, method=method, seed=seed, steps=steps or task.steps)
+            for seed in seeds
+            for task in self.tasks
+            for method in task.methods
+        ]
 
 
-SKILD_TASKS: dict[str, str] = {
-    "kitchen-kbts": "skillgym/Kitchen-v0",
-    "kitchen-misaligned": "skillgym/Kitchen-v0",
-    "maze": "skillgym/Maze-v0",
-}
+GUIDED = ("skild", "spirl", "skill-bc-rl", "bc-rl", "demo-replay", "gail", "gail-rl")
+IMITATION = ("skild-imitation", "skild-imitation-tuned")
+MAZE, OFFICE, TABLETOP = "skillgym/Maze-v0", "skillgym/Office-v0", "skillgym/Tabletop-v0"
 
-SKILD_METHODS = (
-    "skild", "spirl", "skild-imitation", "skild-imitation-tuned", "skill-bc-rl", "bc-rl",
-    "demo-replay", "gail", "gail-rl",
-)  # fmt: skip
-
-SKILD_AGENTS = dict.fromkeys(
-    ("bc-rl", "demo-replay", "gail", "gail-rl"), ONE_UPDATE_PER_SKILL_LENGTH
+KITCHEN_TABLE = Table(
+    title="Kitchen: SPiRL, PTGM and baselines",
+    tasks=(
+        Task(
+            name="mixed",
+            options=("tasks=mixed",),
+            methods=(
+                *("spirl-cl", "spirl-ol", "ptgm", "ptgm-ppo"),
+                *("ssp", "flat-prior", "bc-sac", "sac"),
+            ),
+        ),
+        Task(name="mixed-ordered", options=("tasks=mixed", "ordered=true"), methods=("spirl-cl",)),
+        Task(name="misaligned", options=("tasks=misaligned",), methods=("spirl-cl",)),
+    ),
 )
 
+SKILD_TABLE = Table(
+    title="SkiLD, SPiRL and baselines with demonstrations",
+    tasks=(
+        *(
+            Task(name=name, suffix=f"-{name}", methods=(*GUIDED, *IMITATION), steps=1_250_000)
+            for name in ("kitchen-kbts", "kitchen-misaligned")
+        ),
+        Task(
+            name="maze",
+            suffix="-maze",
+            world=MAZE,
+            methods=(*GUIDED, *IMITATION),
+            steps=700_000,
+            best=1.0,
+        ),
+        Task(name="office", suffix="-office", world=OFFICE, methods=GUIDED, best=8.0),
+    ),
+)
 
-def skild(seeds: tuple[int, ...], steps: int = 500_000) -> list[Cell]:
-    """Cells of SkiLD's table, all methods of one seed before the next seed.
+WORLDS_TABLE = Table(
+    title="SPiRL in other worlds",
+    tasks=(
+        Task(
+            name="maze-skimo",
+            suffix="-maze",
+            world=MAZE,
+            options=("variant=skimo",),
+            methods=("spirl",),
+            steps=2_000_000,
+            best=1.0,
+        ),
+        Task(
+            name="tabletop", suffix="-tabletop", world=TABLETOP, methods=("spirl",), steps=2_000_000
+        ),
+    ),
+)
 
-    Args:
-        seeds: Seeds of each method and task.
-        steps: Training budget of each cell [control steps].
-    """
-    return [
-        Cell(
-            method=f"{method}-{task}",
-            task=task,
-            seed=seed,
-            agent=SKILD_AGENTS.get(method, ()),
-            world=world,
-            steps=steps,
+RESKILL = ("reskill", "reskill-no-residual", "reskill-gaussian", "reskill-unit", "ppo")
+
+RESKILL_TABLE = Table(
+    title="ReSkill and baselines in the Fetch tasks",
+    tasks=tuple(
+        Task(
+            name=name,
+            suffix=f"-{name}",
+            world=f"skillgym/Fetch{world}-v0",
+            methods=(*RESKILL, sac),
+            steps=2_000_000,
+            score="return",
+            best=best,
+            final_episodes=100,
+            num_envs=15,
         )
-        for seed in seeds
-        for task, world in SKILD_TASKS.items()
-        for method in SKILD_METHODS
-    ]
+        for name, world, sac, best in (
+            ("slippery-push", "SlipperyPush", "sac-her", 50.0),
+            ("clean-up", "CleanUp", "sac", 50.0),
+            ("pyramid-stack", "PyramidStack", "sac", 50.0),
+            ("complex-hook", "ComplexHook", "sac-her", 100.0),
+        )
+    ),
+)
 
+TABLES = {
+    "kitchen": KITCHEN_TABLE,
+    "skild": SKILD_TABLE,
+    "reskill": RESKILL_TABLE,
+    "worlds": WORLDS_TABLE,
+}
 
-TABLES = {"kitchen": kitchen, "skild": skild}
+SUITES = {"papers": tuple(TABLES)}
+"""Names of the tables that belong together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,17 @@ Curve = tuple[Sequence[float], Sequence[float]]
 """Control steps and values of one run."""
 
 COLORS = ("#1b6ca8", "#c8553d", "#2a9d6f", "#8f6bb3", "#b98a1d", "#5d6d7e", "#d977a5", "#3a3a3a")
+INK = "#1f2933"
+INSIDE = 3
+"""Methods whose legend has room among the curves."""
 
 REPEATABLE: Any = {"svg.hashsalt": "skillgym"}
 """The same figure gives the same file."""
+
+LOOK: Any = {
+    name: INK
+    for name in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+}
 
 
 def learning_curves(
@@ -37,8 +46,29 @@ def learning_curves(
         title: Title of the figure.
         limit: Top of the vertical axis; chosen from the data if None.
     """
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    with rc_context(LOOK):
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        draw_curves(axes, curves)
+        style(axes, "control steps")
+        axes.set_ylabel(label)
+        axes.set_ylim(0.0, limit)
+        axes.set_xlim(left=0.0)
+        axes.set_title(title)
+        if len(curves) > INSIDE:
+            figure.legend(frameon=False, loc="outside right upper")
+        elif curves:
+            axes.legend(frameon=False)
+    return figure
+
+
+def draw_curves(axes: Axes, curves: Mapping[str, Sequence[Curve]]) -> None:
+    """Mean and band of the runs of each method.
+
+    Args:
+        axes: The axes.
+        curves: Runs of each method.
+    """
     # A few categories only: colours repeat after eight, line styles then tell them apart.
     for index, (method, runs) in enumerate(curves.items()):
         steps, table = align(runs)
@@ -50,15 +80,6 @@ def learning_curves(
         )
         if len(runs) > 1:
             axes.fill_between(steps, table.min(0), table.max(0), color=color, alpha=0.15, lw=0)
-    style(axes, "control steps")
-    axes.set_ylabel(label)
-    axes.set_ylim(0.0, limit)
-    axes.set_xlim(left=0.0)
-    if title:
-        axes.set_title(title)
-    if curves:
-        axes.legend(frameon=False)
-    return figure
 
 
 def style(axes: Axes, steps: str) -> None:
@@ -91,13 +112,34 @@ def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float6
     return steps, np.array([np.interp(steps, *run) for run in runs])
 
 
-def to_svg(figure: Figure) -> str:
-    """The figure as an SVG element, for a page."""
+def score_label(score: str, best: float) -> str:
+    """Name of the vertical axis.
+
+    Args:
+        score: What counts.
+        best: The largest score.
+    """
+    return f"{score}{' completed' if score == 'subtasks' else ''} (of {best:g})"
+
+
+def to_svg(figure: Figure, prefix: str = "") -> str:
+    """The figure as an SVG element for a page, whose colours of text and lines it takes.
+
+    Lines have the colours `--series-0`, `--series-1` ... of the page if it has them.
+
+    Args:
+        figure: The figure.
+        prefix: What ids begin with, so that a page may hold several figures.
+    """
     buffer = io.StringIO()
-    with rc_context(REPEATABLE):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with rc_context({**REPEATABLE, "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    for index, color in enumerate(COLORS):
+        text = text.replace(color, f"var(--series-{index}, {color})")
+    text = text.replace(INK, "currentColor")
+    return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}", text)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -113,19 +155,22 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 
-def group_curves(points: Sequence[Mapping[str, Any]], task: str) -> dict[str, list[Curve]]:
+def group_curves(
+    points: Sequence[Mapping[str, Any]], task: str, score: str = "subtasks"
+) -> dict[str, list[Curve]]:
     """Curves of each method on a task, one per seed.
 
     Args:
-        points: Rows with task, method, seed, step and subtasks.
+        points: Rows with task, method, seed, step and the score.
         task: The task.
+        score: Column of the score.
     """
     runs: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for point in points:
         if point["task"] == task:
             steps, values = runs.setdefault((point["method"], str(point["seed"])), ([], []))
             steps.append(float(point["step"]))
-            values.append(float(point["subtasks"]))
+            values.append(float(point[score]))
     grouped: dict[str, list[Curve]] = {}
     for (method, _), curve in runs.items():
         grouped.setdefault(method, []).append(curve)

@@ -1,18 +1,15 @@
-"""The report page: one HTML file that carries its plot and its videos inside."""
+"""The report page of a demo: one HTML file that carries its plot and its videos inside."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from skillgym.files import atomic_file
 from skillgym.runs import origin
+from skillgym.viz.pages import write_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +96,4 @@ class Report:
         Args:
             path: The file.
         """
-        file = resources.files("skillgym.viz").joinpath("templates/report.html")
-        environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        page = environment.from_string(file.read_text("utf8")).render(report=self)
-        with atomic_file(path) as temporary:
-            temporary.write_text(page, encoding="utf8")
+        write_page(path, "report.html", report=self)

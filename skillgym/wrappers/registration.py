@@ -8,7 +8,10 @@ import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-SKILL_ENVS = {"SkillKitchen-v0": ("skillgym/Kitchen-v0", "spirl-kitchen")}
+SKILL_ENVS = {
+    "SkillKitchen-v0": ("skillgym/Kitchen-v0", "spirl-kitchen"),
+    "SkillMaze-v0": ("skillgym/Maze-v0", "spirl-maze"),
+}
 """World and default skill model of each id."""
 
 

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import gymnasium as gym
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.collect.errors import UnknownDataset
+
+SEED_OF_EPISODE = "seed of the episode"
+"""In a dataset's metadata: the value of the keyword that gets the seed of the episode."""
 
 
 class Expert(Protocol):
@@ -81,7 +85,7 @@ class DatasetSpec:
         plans = json.dumps(self.plans).encode()
         env_kwargs = dict(self.env_kwargs)
         if self.seed_keyword is not None:
-            env_kwargs[self.seed_keyword] = "seed of the episode"
+            env_kwargs[self.seed_keyword] = SEED_OF_EPISODE
         if self.plan_keyword is not None:
             env_kwargs[self.plan_keyword] = "plan of the episode"
         return {
@@ -91,15 +95,26 @@ class DatasetSpec:
             "plans_sha256": hashlib.sha256(plans).hexdigest()[:16],
             "env": json.loads(json.dumps([self.env_id, env_kwargs])),
             "mujoco": mujoco.__version__,
-            "code_sha256": code_sha256(),
+            "code_sha256": code_sha256(self.env_id),
         }
 
 
-def code_sha256() -> str:
-    """Digest of the worlds' source files (16 digits): which expert and world made a dataset."""
+def code_sha256(env_id: str) -> str:
+    """Digest (16 digits) of the source files that a dataset depends on.
+
+    These are the parts that all worlds share and the package of the environment's own world.
+
+    Args:
+        env_id: Id of the environment, which may be of another package.
+    """
     root = Path(__file__).parents[1]
+    module = str(gym.spec(env_id).entry_point).partition(":")[0]
+    world = root.joinpath(*module.split(".")[1:2])
+    files = {*root.glob("*"), *(root / "core").rglob("*"), *(root / "collect").rglob("*")}
+    if world.is_dir() and module.startswith(f"{root.name}."):
+        files |= set(world.rglob("*"))
     digest = hashlib.sha256()
-    for path in sorted(path for path in root.rglob("*") if path.suffix in (".py", ".xml")):
+    for path in sorted(path for path in files if path.suffix in (".py", ".xml")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

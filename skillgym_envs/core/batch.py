@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skillgym_envs.core.errors import InvalidAction
+from skillgym_envs.core.errors import InvalidAction, SimulationDiverged
 from skillgym_envs.core.noise import NoiseBlocks
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.world import Memory, Outcome, Physics, World
@@ -76,6 +77,8 @@ class WorldBatch:
     def step(self, actions: NDArray[Any], active: NDArray[np.bool_] | None = None) -> None:
         """Run one control step.
 
+        An environment whose simulation diverges terminates with reward 0, and a warning.
+
         Args:
             actions: Actions, shape (N, A).
             active: Environments to step, shape (N,); all if None. The others are frozen: they keep
@@ -93,6 +96,8 @@ class WorldBatch:
         observation, memory = self.world.observe(physics, memory, self._noise.next(active))
         outcome, memory = self.world.score(observation, physics, memory)
         observation = observation.astype(np.float32)
+        if self.simulator.diverged:
+            observation, outcome = self._ended(observation, outcome, active)
         if active is None:
             self.observation, self.outcome, self._memory = observation, outcome, memory
             return
@@ -106,6 +111,25 @@ class WorldBatch:
             terminated=_select(active, outcome.terminated, old.terminated),
             completed_step=outcome.completed_step & active[:, None],
             completed=_select(active, outcome.completed, old.completed),
+        )
+
+    def _ended(
+        self,
+        observation: NDArray[np.float32],
+        outcome: Outcome,
+        active: NDArray[np.bool_] | None,
+    ) -> tuple[NDArray[np.float32], Outcome]:
+        """Diverged environments end with reward 0 in the last state that they were seen in."""
+        diverged = sorted(self.simulator.diverged)
+        if new := [row for row in diverged if active is None or active[row]]:
+            warnings.warn(SimulationDiverged(self.world.name, new), stacklevel=2)
+        fine = np.ones(self.num_envs, bool)
+        fine[diverged] = False
+        return _select(fine, observation, self.observation), Outcome(
+            reward=_select(fine, outcome.reward, np.zeros(self.num_envs)),
+            terminated=outcome.terminated | ~fine,
+            completed_step=outcome.completed_step & fine[:, None],
+            completed=_select(fine, outcome.completed, self.outcome.completed),
         )
 
     def names(self, completed: NDArray[np.bool_]) -> NDArray[np.object_]:

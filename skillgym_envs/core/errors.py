@@ -54,6 +54,16 @@ class InvalidTask(SkillgymError, ValueError):
         super().__init__(f"Got the task {given!r}, which {problem}; give each subtask once.")
 
 
+class SimulationDiverged(UserWarning):
+    """MuJoCo found a state that is not finite, or too large to go on from."""
+
+    def __init__(self, world: str, rows: Sequence[int]) -> None:
+        super().__init__(
+            f"The simulation of the {world} became unstable in environment {list(rows)}, so the "
+            "episode ended there with reward 0; look at the states or actions that led to it."
+        )
+
+
 class ResetNeeded(SkillgymError, RuntimeError):
     """An environment was stepped before its first reset."""
 

@@ -15,6 +15,7 @@ from skillgym_envs.core.workers import Workers
 from skillgym_envs.core.world import Control, Physics, PhysicsState
 
 _INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+_UNSTABLE = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
 
 
 class SerialSimulator:
@@ -28,6 +29,11 @@ class SerialSimulator:
         frame_skip: Physics steps per control step.
         variants: Models that `PhysicsState.variant` chooses from.
         fresh_sensors: Whether sensors of positions are read again after the last physics step.
+
+    Attributes:
+        physics: What the copies show now.
+        diverged: Copies that became unstable since they were loaded. MuJoCo has put them back into
+            the model's default state.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class SerialSimulator:
         self.num_envs = num_envs
         self.frame_skip = frame_skip
         self.fresh_sensors = fresh_sensors
+        self.diverged: set[int] = set()
         self._variant = [-1] * num_envs  # of each copy; -1 stands for `model`
         self._allocate(model, variants)
         self.physics = Physics(
@@ -76,6 +83,7 @@ class SerialSimulator:
                 if value is not None:
                     getattr(data, name)[:] = value[row]
             mujoco.mj_forward(model, data)
+            self.diverged.discard(int(index))
             self._read(index)
 
     def _exchange(self, index: int, variant: int) -> None:
@@ -120,7 +128,9 @@ class SerialSimulator:
 
     def _read(self, index: int) -> None:
         physics = self.physics
-        _, physics.qpos[index], physics.qvel[index], sensordata = self._views[index]
+        _, physics.qpos[index], physics.qvel[index], sensordata, unstable = self._views[index]
+        if unstable[0] or unstable[1] or unstable[2]:
+            self.diverged.add(index)
         if sensordata.size:
             physics.sensordata[index] = sensordata
 
@@ -194,8 +204,8 @@ class ThreadedSimulator(SerialSimulator):
         return super().__getstate__() | {"_workers": None}
 
 
-def _views(data: mujoco.MjData) -> tuple[Any, Any, Any, Any]:
-    return data.ctrl, data.qpos, data.qvel, data.sensordata
+def _views(data: mujoco.MjData) -> tuple[Any, Any, Any, Any, Any]:
+    return data.ctrl, data.qpos, data.qvel, data.sensordata, data.warning.number[_UNSTABLE]
 
 
 def usable_cores() -> int:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.core.observations import ObservationBlock
-from skillgym_envs.core.world import Array, Memory, Physics, namespace
+from skillgym_envs.core.world import Array, namespace
 from skillgym_envs.fetch.scenes import PLATE_MASS, BlockScene, Start
-from skillgym_envs.fetch.world import FetchWorld, Readings, block
+from skillgym_envs.fetch.world import FetchWorld, Shown, block
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +74,9 @@ class BlockWorld(FetchWorld):
             taken.append(spot)
             first = int(self.model.joint(f"object{index}:joint").qposadr[0])
             qpos[first : first + 7] = *spot, BLOCK_START_HEIGHT, 1.0, 0.0, 0.0, 0.0
-        return goals.ravel()
+        desired = np.zeros(self.goal_size)  # the gripper has none
+        desired[: goals.size] = goals.ravel()
+        return desired
 
     def draw_goals(self, rng: np.random.Generator) -> Floats:
         """Goals of the blocks, shape (B, 3); here on the table, up to half a metre to the side."""
@@ -91,24 +93,27 @@ class BlockWorld(FetchWorld):
             goals[index, :2] = spot
         return goals
 
-    def readings(self, physics: Physics, memory: Memory) -> Readings:
+    def shown(self) -> dict[str, Shown]:
         """Robot, blocks and goals."""
-        xp = namespace(physics.qpos)
-        found = self.robot_readings(physics)
-        grip, grip_vel = found["grip_pos"], found["grip_vel"]
-        positions = []
+        shown, grip, grip_vel = super().shown(), self.sensor("grip_pos"), self.sensor("grip_vel")
+        positions: list[int] = []
         for index in range(self.num_blocks):
-            name = f"block{index}"
-            position = self.sensor(physics, f"object{index}_pos")
-            velocity = self.sensor(physics, f"object{index}_vel") * self.control_timestep
-            found[f"{name}_pos"] = position
-            found[f"{name}_rel_pos"] = position - grip
-            found[f"{name}_rel_vel"] = velocity - grip_vel
-            positions.append(position)
-        goal, zeros = memory["goal"], xp.zeros_like(grip)
-        found |= {"goal": goal[:, :3], "padding": zeros}
-        found["achieved_goal"] = xp.concat([*positions, grip], axis=1)
-        return found | {"desired_goal": xp.concat([goal, zeros], axis=1)}
+            name, position = f"block{index}", self.sensor(f"object{index}_pos")
+            velocity = self.sensor(f"object{index}_vel")
+            shown[f"{name}_pos"] = Shown(position)
+            shown[f"{name}_rel_pos"] = Shown(position, less=grip)
+            shown[f"{name}_rel_vel"] = Shown(velocity, less=grip_vel, scale=self.control_timestep)
+            positions += position
+        shown["goal"] = Shown(self.goal(0, 3))
+        nothing = 3 * self.num_blocks
+        shown["padding"] = Shown(self.goal(nothing, nothing + 3))
+        shown["achieved_goal"] = Shown([*positions, *grip])
+        return shown
+
+    def _with_derived(self, shown: dict[str, Shown]) -> dict[str, Shown]:
+        """The achieved goal ends with the one derived number, the desired one with 0."""
+        columns = [*shown["achieved_goal"].columns, *self.derived(1)]
+        return shown | {"achieved_goal": Shown(columns)}
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """1 where the block is nearer than 3 cm to its goal, seen from above; else 0."""
@@ -166,12 +171,15 @@ class CleanUpWorld(BlockWorld):
         """Also the load on the plate [N], 0 in the desired goal."""
         return _with_extra(super().goal_blocks(), "load on the plate", "N")
 
-    def readings(self, physics: Physics, memory: Memory) -> Readings:
+    def shown(self) -> dict[str, Shown]:
         """Also the load on the base plate."""
+        return self._with_derived(super().shown())
+
+    def derive(self, sensordata: Array) -> tuple[Array, ...]:
+        """The load on the base plate."""
         # The sensor of a static body reads the body's own weight too.
         weight = -float(self.model.opt.gravity[2]) * PLATE_MASS
-        load = self.sensor(physics, "tray_force")[:, 2:] - weight
-        return _with_extra_reading(super().readings(physics, memory), load)
+        return (sensordata[:, self._sensors["tray_force"]][:, 2:] - weight,)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """Height factor of the gripper where the block lies in the tray."""
@@ -225,17 +233,20 @@ class PyramidStackWorld(BlockWorld):
         """Also whether the small block rests on the big one, 0 in the desired goal."""
         return _with_extra(super().goal_blocks(), "rests on the big block", "1")
 
-    def readings(self, physics: Physics, memory: Memory) -> Readings:
+    def shown(self) -> dict[str, Shown]:
         """Also whether the small block rests on the big one."""
-        xp = namespace(physics.qpos)
+        return self._with_derived(super().shown())
+
+    def derive(self, sensordata: Array) -> tuple[Array, ...]:
+        """Whether the small block rests on the big one."""
+        xp, read = namespace(sensordata), self._sensors
         if self.literal_force:
-            force = self.sensor(physics, "object1_force").sum(axis=1, keepdims=True) / 3.0
+            force = sensordata[:, read["object1_force"]].sum(axis=1, keepdims=True) / 3.0
             resting = (force > 1e-7) | (force < -1e-7)
         else:
-            fingers = self.sensor(physics, "in_right") + self.sensor(physics, "in_left")
-            resting = (self.sensor(physics, "on_block") > 0.0) & (fingers == 0.0)
-        resting = xp.astype(resting, xp.float64)
-        return _with_extra_reading(super().readings(physics, memory), resting)
+            fingers = sensordata[:, read["in_right"]] + sensordata[:, read["in_left"]]
+            resting = (sensordata[:, read["on_block"]] > 0.0) & (fingers == 0.0)
+        return (xp.astype(resting, xp.float64),)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """Full or partial reward of a stack, else 0."""
@@ -289,12 +300,3 @@ def _with_extra(
         for given, prefix in zip(blocks, ("achieved", "goal"), strict=True)
     )
     return achieved, desired
-
-
-def _with_extra_reading(found: Readings, extra: Array) -> Readings:
-    """Readings whose achieved goal ends with `extra` (N, 1) and desired goal with 0."""
-    xp = namespace(extra)
-    return found | {
-        "achieved_goal": xp.concat([found["achieved_goal"], extra], axis=1),
-        "desired_goal": xp.concat([found["desired_goal"], xp.zeros_like(extra)], axis=1),
-    }

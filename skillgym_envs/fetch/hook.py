@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skillgym_envs.core.errors import SkillgymError, nearest
 from skillgym_envs.core.observations import ObservationBlock
-from skillgym_envs.core.world import Array, Memory, Physics, PhysicsState, namespace
+from skillgym_envs.core.world import Array, Memory, PhysicsState, namespace
 from skillgym_envs.fetch.objects import (
     NUM_SCENES,
     SPLITS,
@@ -24,7 +24,7 @@ from skillgym_envs.fetch.objects import (
     complex_scene,
 )
 from skillgym_envs.fetch.scenes import HookScene, scene_model, scene_start
-from skillgym_envs.fetch.world import FetchWorld, Readings, block
+from skillgym_envs.fetch.world import FetchWorld, Shown, block
 
 Floats = NDArray[np.float64]
 
@@ -95,20 +95,25 @@ class HookWorld(FetchWorld):
         qpos[first : first + 2] = spot
         return np.array(GOAL)
 
-    def readings(self, physics: Physics, memory: Memory) -> Readings:
+    def shown(self) -> dict[str, Shown]:
         """Robot, object, hook and goal."""
-        dt = self.control_timestep
-        found = self.robot_readings(physics)
-        grip, grip_vel = found["grip_pos"], found["grip_vel"]
-        for name, site in (("object", "object0"), ("hook", "hook")):
-            found[f"{name}_pos"] = self.sensor(physics, f"{site}_pos")
-            found[f"{name}_rel_pos"] = found[f"{name}_pos"] - grip
-            found[f"{name}_euler"] = euler_angles(self.sensor(physics, f"{site}_quat"))
-            found[f"{name}_rel_vel"] = self.sensor(physics, f"{site}_vel") * dt - grip_vel
-            found[f"{name}_turn"] = self.sensor(physics, f"{site}_angvel") * dt
-        found["achieved_goal"] = found["object_pos"]
-        found["desired_goal"] = memory["goal"]
-        return found
+        dt, shown = self.control_timestep, super().shown()
+        grip, grip_vel, turns = self.sensor("grip_pos"), self.sensor("grip_vel"), self.derived(6)
+        for name, site, euler in (("object", "object0", turns[:3]), ("hook", "hook", turns[3:])):
+            position, velocity = self.sensor(f"{site}_pos"), self.sensor(f"{site}_vel")
+            shown[f"{name}_pos"] = Shown(position)
+            shown[f"{name}_rel_pos"] = Shown(position, less=grip)
+            shown[f"{name}_euler"] = Shown(euler)
+            shown[f"{name}_rel_vel"] = Shown(velocity, less=grip_vel, scale=dt)
+            shown[f"{name}_turn"] = Shown(self.sensor(f"{site}_angvel"), scale=dt)
+        return shown | {"achieved_goal": shown["object_pos"]}
+
+    def derive(self, sensordata: Array) -> tuple[Array, ...]:
+        """Euler angles of object and hook."""
+        xp, read = namespace(sensordata), self._sensors
+        names = ("object0_quat", "hook_quat")
+        turns = euler_angles(xp.stack([sensordata[:, read[name]] for name in names], axis=1))
+        return (turns.reshape(-1, 6),)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """0 where the object is nearer than 5 cm to its goal, else -1."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -40,8 +40,46 @@ from skillgym_envs.fetch.scenes import (
 MAX_MOVE = 0.05
 """Displacement of the gripper's target that an action of 1 asks for [m]."""
 
-Readings = dict[str, Array]
 _REST = np.array([GRIPPER_ROTATION])
+
+
+class Shown(NamedTuple):
+    """What a block shows: `scale * state[columns] - scale * state[less]`.
+
+    Attributes:
+        columns: Columns of the state (positions, velocities, sensors, goal, derived).
+        less: Columns to subtract, if any.
+        scale: Factor.
+    """
+
+    columns: Sequence[int]
+    less: Sequence[int] | None = None
+    scale: float = 1.0
+
+
+class Readout:
+    """Reads all blocks from the state at once: a few operations, whatever the number of blocks.
+
+    Args:
+        shown: What each block shows.
+    """
+
+    def __init__(self, shown: Sequence[Shown]) -> None:
+        sizes = [len(each.columns) for each in shown]
+        # Where nothing is subtracted, it is 0 times some column.
+        less = [each.columns if each.less is None else each.less for each in shown]
+        scales = np.array([each.scale for each in shown])
+        used = np.array([each.less is not None for each in shown])
+        self.plus = np.concatenate([np.array(each.columns, np.intp) for each in shown])
+        self.minus = np.concatenate([np.array(columns, np.intp) for columns in less])
+        self.scale = np.repeat(scales, sizes)
+        self.less_scale = np.repeat(scales * used, sizes)
+        self.size = int(sum(sizes))
+
+    def __call__(self, state: Array) -> Array:
+        """Blocks side by side, (N, size), of states (N, S)."""
+        plus = state[:, like(self.plus, state)] * like(self.scale, state)
+        return plus - state[:, like(self.minus, state)] * like(self.less_scale, state)
 
 
 class FetchWorld(World):
@@ -85,11 +123,13 @@ class FetchWorld(World):
         self.action_space = spaces.Box(-1.0, 1.0, (4,), np.float32)
         self._sensors = sensor_slices(self.model)
         self._fingers = [int(self.model.joint(name).qposadr[0]) for name in FINGERS]
-        self._finger_dofs = [int(self.model.joint(name).dofadr[0]) for name in FINGERS]
-        blocks = self.observation_blocks()
-        if goals:
-            blocks = (*self.full_blocks(), *self.goal_blocks())
-        self.layout = ObservationLayout(blocks)
+        blocks, goal_blocks = self.observation_blocks(), self.goal_blocks()
+        self.goal_size = len(goal_blocks[1].labels)
+        self.layout = ObservationLayout((*self.full_blocks(), *goal_blocks) if goals else blocks)
+        shown = self.shown()
+        held = ("gripper_pos", "gripper_quat", "fingers")
+        names = [block.name for block in (*(self.full_blocks() if goals else blocks), *goal_blocks)]
+        self._readout = Readout([shown[name] for name in (*names, *held)])
 
     def _compile(self) -> mujoco.MjModel:
         return scene_model(self.scene)
@@ -118,12 +158,41 @@ class FetchWorld(World):
             qpos: Generalised positions after the set-up, shape (nq,); changed in place.
 
         Returns:
-            What the memory keeps as `goal`, shape (G,).
+            The desired goal, shape (G,).
         """
 
-    @abstractmethod
-    def readings(self, physics: Physics, memory: Memory) -> Readings:
-        """Everything that blocks may show, by name, each (N, size)."""
+    def shown(self) -> dict[str, Shown]:
+        """What each block shows, by its name."""
+        dt = self.control_timestep
+        dofs = [int(self.model.joint(name).dofadr[0]) for name in FINGERS]
+        return {
+            "grip_pos": Shown(self.sensor("grip_pos")),
+            "grip_vel": Shown(self.sensor("grip_vel"), scale=dt),
+            "fingers": Shown(self._fingers),
+            "finger_vel": Shown([self.model.nq + dof for dof in dofs], scale=dt),
+            "gripper_pos": Shown(self.sensor("gripper_pos")),
+            "gripper_quat": Shown(self.sensor("gripper_quat")),
+            "desired_goal": Shown(self.goal()),
+        }
+
+    def sensor(self, name: str) -> range:
+        """Columns of a sensor in the state."""
+        first, where = self.model.nq + self.model.nv, self._sensors[name]
+        return range(first + where.start, first + where.stop)
+
+    def goal(self, first: int = 0, stop: int | None = None) -> range:
+        """Columns of the desired goal in the state, all or some."""
+        begin = self.model.nq + self.model.nv + self.model.nsensordata
+        return range(begin, begin + self.goal_size)[first:stop]
+
+    def derived(self, size: int) -> range:
+        """Columns of what `derive` gives in the state."""
+        begin = self.goal().stop
+        return range(begin, begin + size)
+
+    def derive(self, sensordata: Array) -> tuple[Array, ...]:
+        """Columns that are no plain readings, each (N, size), of sensors (N, nsensordata)."""
+        return ()
 
     @abstractmethod
     def reward(self, achieved: Array, desired: Array) -> Array:
@@ -176,18 +245,19 @@ class FetchWorld(World):
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
         """Read the sensors; `control` starts from the gripper and the fingers as they are."""
         xp = namespace(physics.qpos)
-        readings = self.readings(physics, memory)
-        observation = xp.concat([readings[block.name] for block in self.layout.blocks], axis=1)
-        kept = {name: readings[name] for name in ("gripper_pos", "gripper_quat", "fingers")}
-        return observation, memory | kept
+        readings = (physics.qpos, physics.qvel, physics.sensordata, memory["goal"])
+        state = xp.concat([*readings, *self.derive(physics.sensordata)], axis=1)
+        read = self._readout(state)
+        # In the precision of observations, so that `compute_reward` gives exactly the same.
+        goals = xp.astype(read[:, -9 - 2 * self.goal_size : -9], xp.float32)
+        kept = {"gripper_pos": read[:, -9:-6], "gripper_quat": read[:, -6:-2]}
+        kept |= {"fingers": read[:, -2:], "goals": goals}
+        return read[:, : self.layout.size], memory | kept
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Reward by achieved and desired goal; the one subtask is complete when there is any."""
-        xp = namespace(physics.qpos)
-        readings = self.readings(physics, memory)
-        # In the precision of observations, so that `compute_reward` gives exactly the same.
-        goals = (readings[f"{name}_goal"] for name in ("achieved", "desired"))
-        reward = self.reward(*(xp.astype(goal, xp.float32) for goal in goals))
+        goals = memory["goals"]
+        reward = self.reward(goals[:, : self.goal_size], goals[:, self.goal_size :])
         succeeded = (reward > self.failure)[:, None]
         before = memory["completed"]
         completed = before | succeeded
@@ -198,22 +268,6 @@ class FetchWorld(World):
             completed=completed,
         )
         return outcome, memory | {"completed": completed}
-
-    def robot_readings(self, physics: Physics) -> Readings:
-        """The robot's part of the readings."""
-        dt = self.control_timestep
-        return {
-            "grip_pos": self.sensor(physics, "grip_pos"),
-            "grip_vel": self.sensor(physics, "grip_vel") * dt,
-            "fingers": physics.qpos[:, self._fingers],
-            "finger_vel": physics.qvel[:, self._finger_dofs] * dt,
-            "gripper_pos": self.sensor(physics, "gripper_pos"),
-            "gripper_quat": self.sensor(physics, "gripper_quat"),
-        }
-
-    def sensor(self, physics: Physics, name: str) -> Array:
-        """Reading of a sensor of the model, shape (N, size)."""
-        return physics.sensordata[:, self._sensors[name]]
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the compiled model behind; every process has its own."""

@@ -34,7 +34,9 @@ def test_demo_leaves_a_report(
 
 def test_report_says_when_the_baseline_failed(tmp_path: Path) -> None:
     (tmp_path / "spirl-cl").mkdir()
-    (tmp_path / "spirl-cl" / "metrics.csv").write_text("time/step,eval/subtasks\n10,1.0\n")
+    (tmp_path / "spirl-cl" / "metrics.csv").write_text(
+        "time/step,eval/subtasks,eval/return\n10,1.0,1.0\n"
+    )
     prior = Episodes(np.ones(1), np.ones(1, np.int64), (("kettle",),))
     result = {"subtasks": 1.0, "episodes": 1, "steps": 10, "seconds": 1.0, "rates": {}}
     page = demo_steps.Demo(tmp_path, 10, 1.0, 0).report(prior, result, []).read_text("utf8")

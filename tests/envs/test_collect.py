@@ -28,6 +28,7 @@ from skillgym_envs.collect import (
     collect,
     dataset_spec,
 )
+from skillgym_envs.collect import spec as spec_module
 from tests.envs import random_expert
 from tests.envs.random_expert import (
     RandomExpert,
@@ -256,3 +257,25 @@ def test_killed_run_resumes_to_the_same_dataset(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_runs_killed_at_20_random_moments(tmp_path: Path) -> None:
     kill_and_resume(tmp_path, kills=20)
+
+
+def test_a_dataset_depends_on_its_own_world_and_on_what_all_share(tmp_path, monkeypatch):
+    copy = tmp_path / "skillgym_envs"
+    shutil.copytree(
+        Path(spec_module.__file__).parents[1], copy, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    monkeypatch.setattr(spec_module, "__file__", str(copy / "collect" / "spec.py"))
+    ids = ("skillgym/Kitchen-v0", "skillgym/Maze-v0", "Pendulum-v1")
+    before = [spec_module.code_sha256(env_id) for env_id in ids]
+    assert len(set(before)) == 3
+
+    def changed(path: str) -> list[bool]:
+        (copy / path).write_text((copy / path).read_text() + "\n# changed\n")
+        after = [spec_module.code_sha256(env_id) for env_id in ids]
+        flags = [one != other for one, other in zip(before, after, strict=True)]
+        before[:] = after
+        return flags
+
+    assert changed("kitchen/expert.py") == [True, False, False]
+    assert changed("maze/layouts.py") == [False, True, False]
+    assert changed("core/batch.py") == [True, True, True]

@@ -134,7 +134,12 @@ def test_sizes_and_tasks_of_the_datasets():
     names = [name for name in registered_datasets() if name.startswith("office")]
     specs = {name: dataset_spec(name) for name in names}
     sizes = {name: len(spec.plans) for name, spec in specs.items()}
-    assert sizes == {"office-play": 2500, "office-play-mini": 12, "office-demos": 50}
+    assert sizes == {
+        "office-play": 2500,
+        "office-play-small": 400,
+        "office-play-mini": 12,
+        "office-demos": 50,
+    }
     assert set(specs["office-demos"].plans) == {FIXED_TASK}
     plans = specs["office-play"].plans
     turns = Counter([name.endswith("drawer") for name in plan].index(True) for plan in plans)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from skillgym.cli import bench
 from skillgym.cli import main as cli
 from skillgym.evaluation import benchmark
-from skillgym.evaluation.benchmark import markdown
-from skillgym.evaluation.tables import Cell, kitchen, skild
+from skillgym.evaluation.tables import SUITES, TABLES, Cell, Table, Task
 from skillgym.rl.presets import find_preset
+
+MIXED = TABLES["kitchen"].tasks[0]
+CELLS = [Cell(task=MIXED, method="spirl-cl", seed=seed, steps=500_000) for seed in range(3)]
 
 
 def complete(folder: Path, cell: Cell, subtasks: float) -> None:
@@ -21,91 +24,140 @@ def complete(folder: Path, cell: Cell, subtasks: float) -> None:
     run = folder / cell.name
     run.mkdir(parents=True)
     result = {
-        "subtasks": subtasks, "return": subtasks, "episodes": 2, "steps": 500_000, "seconds": 90.0,
-        "rates": {"kettle": 0.5},
+        "subtasks": subtasks, "return": subtasks, "episodes": 2, "steps": cell.steps + 3,
+        "seconds": 90.0, "rates": {"kettle": 0.5},
     }  # fmt: skip
     (run / "result.json").write_text(json.dumps(result))
+    (run / "config.json").write_text(json.dumps({"steps": cell.steps}))
     environment = {"versions": {"python": "3.11", "mujoco": "3.11.0"}, "git_commit": "abc"}
     (run / "environment.json").write_text(json.dumps(environment))
     (run / "metrics.csv").write_text(
-        "time/step,eval/subtasks,train/alpha\n1000,0.5,\n1500,,0.1\n2000,1.5,\n"
+        "time/step,eval/subtasks,eval/return,train/alpha\n1000,0.5,0.5,\n1500,,,0.1\n2000,1.5,1.5,\n"
     )
 
 
 def test_every_cell_of_the_kitchen_is_one_command_of_its_own() -> None:
-    cells = kitchen((0, 1, 2))
-    assert len({cell.name for cell in cells}) == len(cells) == 3 * 8
-    command = " ".join(next(c for c in cells if c.task == "mixed-ordered").command())
-    assert command == (
+    cells = TABLES["kitchen"].cells((0, 1, 2))
+    assert len({cell.name for cell in cells}) == len(cells) == 3 * 10
+    cell = next(cell for cell in cells if cell.task.name == "mixed-ordered")
+    assert cell.name == "mixed-ordered-spirl-cl-seed0"
+    assert " ".join(cell.command()) == (
         "train spirl-cl --world skillgym/Kitchen-v0 --env tasks=mixed ordered=true "
         "--seed 0 --steps 500000 --final-episodes 50"
     )
 
 
-def test_the_cells_of_skild_are_methods_that_exist() -> None:
-    cells = skild((0, 1))
-    assert len({cell.name for cell in cells}) == len(cells) == 2 * 3 * 9
-    for cell in cells:
-        preset = find_preset(cell.method)
-        assert preset.world == cell.world
-        assert bool(cell.agent) == (preset.skill_model is None or preset.skill_model[:2] == "bc")
+@pytest.mark.parametrize("name", TABLES)
+def test_cells_are_presets_that_exist_in_their_world(name: str) -> None:
+    for cell in TABLES[name].cells((0,)):
+        preset = find_preset(cell.preset)
+        assert preset.world == cell.task.world
+        flat = preset.skill_model is None or preset.skill_model.startswith(("bc", "flat"))
+        off_policy = flat and preset.algorithm != "PPO"
+        assert ("--agent" in cell.command()) == off_policy, cell.name
+        several = cell.task.num_envs > 1 and not off_policy
+        assert ("--num-envs" in cell.command()) == several, cell.name
+
+
+def test_the_suite_has_every_table_and_no_name_twice() -> None:
+    assert set(SUITES["papers"]) == set(TABLES)
+    names = [cell.name for table in TABLES.values() for cell in table.cells((0, 1))]
+    assert len(set(names)) == len(names)
+    tasks = [task.name for table in TABLES.values() for task in table.tasks]
+    assert len(set(tasks)) == len(tasks)
+
+
+def test_any_cell_of_the_suite_is_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "--suite", "papers", "--dry-run", "--seeds", "1", "--only"]
+    assert cli.main([*arguments, "maze-skimo-spirl-seed1"]) == 0
+    assert capsys.readouterr().out == (
+        "skillgym train spirl-maze --world skillgym/Maze-v0 --env variant=skimo "
+        "--seed 1 --steps 2000000 --final-episodes 50\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["kichen"], "unknown table 'kichen'; did you mean 'kitchen'"),
+        (["--suite", "paper"], "unknown suite 'paper'; did you mean 'papers'"),
+        (["--only", "nothing"], "part of no cell's name"),
+    ],
+)
+def test_wrong_names(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["bench", *arguments]) == 1
+    assert sentence in capsys.readouterr().err
 
 
 def test_results_hold_the_complete_cells_only(tmp_path: Path) -> None:
-    cells = [Cell(method="spirl-cl", task="mixed", seed=seed) for seed in range(3)]
-    complete(tmp_path / "runs", cells[0], 2.0)
-    complete(tmp_path / "runs", cells[1], 3.0)
-    bench.write_results("kitchen", cells, tmp_path / "runs", tmp_path / "results")
+    complete(tmp_path / "runs", CELLS[0], 2.0)
+    complete(tmp_path / "runs", CELLS[1], 3.0)
+    bench.write_results("kitchen", (0, 1, 2), tmp_path / "runs", tmp_path / "results")
     with (tmp_path / "results" / "kitchen.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["seed"], row["subtasks"]) for row in rows] == [("0", "2.0"), ("1", "3.0")]
     assert rows[0]["mujoco"] == "3.11.0" and rows[0]["commit"] == "abc"
     assert rows[0]["command"].startswith("skillgym train spirl-cl")
     table = (tmp_path / "results" / "kitchen.md").read_text()
-    assert "| mixed | spirl-cl | 2.50 |" in table and "| 2 |" in table
+    assert "| mixed | spirl-cl | subtasks of 4 | 2.50 | 2.00 to 3.00 | 500,000 | 2 | 2 |" in table
     with (tmp_path / "results" / "kitchen_curves.csv").open() as file:
         assert [float(row["step"]) for row in csv.DictReader(file)] == [1000, 2000] * 2
     assert (tmp_path / "results" / "kitchen_mixed.png").exists()
 
 
 def test_results_of_other_sittings_stay_and_new_ones_replace_old(tmp_path: Path) -> None:
-    cells = [Cell(method="spirl-cl", task="mixed", seed=seed) for seed in range(3)]
     for sitting, seed, subtasks in (("one", 2, 1.0), ("two", 0, 2.0), ("three", 2, 4.0)):
-        complete(tmp_path / sitting, cells[seed], subtasks)
-        bench.write_results("kitchen", cells, tmp_path / sitting, tmp_path / "results")
+        complete(tmp_path / sitting, CELLS[seed], subtasks)
+        # A sitting that is about one seed leaves those of others alone.
+        bench.write_results("kitchen", (seed,), tmp_path / sitting, tmp_path / "results")
     with (tmp_path / "results" / "kitchen.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["seed"], row["subtasks"]) for row in rows] == [("0", "2.0"), ("2", "4.0")]
     with (tmp_path / "results" / "kitchen_curves.csv").open() as file:
         assert [row["seed"] for row in csv.DictReader(file)] == ["0", "0", "2", "2"]
     table = (tmp_path / "results" / "kitchen.md").read_text()
-    assert "| mixed | spirl-cl | 3.00 |" in table and "mujoco: 3.11.0" in table
+    assert "| mixed | spirl-cl | subtasks of 4 | 3.00 |" in table and "mujoco: 3.11.0" in table
 
 
-def test_the_table_gives_an_interval_only_for_several_seeds() -> None:
-    rows = [("mixed", "a", 0, 3.0), ("mixed", "a", 1, 3.5), ("mixed", "b", 0, 1.0)]
-    names = "task", "method", "seed", "subtasks"
-    text = markdown([dict(zip(names, row, strict=True)) for row in rows])
-    assert "| mixed | a | 3.25 | 3.00 to 3.50 | 2 |" in text
-    assert "| mixed | b | 1.00 |  | 1 |" in text
+def test_a_row_tells_the_budget_of_its_run_whatever_is_asked_for(tmp_path: Path) -> None:
+    short = replace(CELLS[0], steps=1000)
+    complete(tmp_path, short, 1.0)
+    assert benchmark.is_complete(short, tmp_path)
+    assert not benchmark.is_complete(CELLS[0], tmp_path)
+    (row,) = benchmark.rows([CELLS[0]], tmp_path)
+    assert row["budget"] == 1000 and row["steps"] == 1003
+    assert "--steps 1000 " in row["command"]
 
 
 def test_complete_cells_are_not_run_and_failures_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = Cell(method="spirl-cl", task="mixed", seed=0)
-    broken = Cell(method="no-such-method", task="mixed", seed=0, steps=10)
+    task = Task(name="mixed", methods=("spirl-cl", "sac"), options=("tasks=mixd",), steps=10)
+    monkeypatch.setitem(TABLES, "two", Table(title="Two cells", tasks=(task,)))
+    done, broken = TABLES["two"].cells((0,))
     complete(tmp_path, done, 2.0)
-    monkeypatch.setattr("skillgym.evaluation.tables.TABLES", {"two": lambda *_: [done, broken]})
-    arguments = ["bench", "two", "--folder", str(tmp_path), "--results", str(tmp_path / "out")]
-    assert cli.main(arguments) == 1
+    arguments = ["bench", "two", "--seeds", "0", "--folder", str(tmp_path)]
+    assert cli.main([*arguments, "--results", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
     assert f"{broken.name}/log.txt" in error and done.name not in error
-    assert "no-such-method" in (tmp_path / broken.name / "log.txt").read_text()
+    assert "did you mean 'mixed'" in (tmp_path / broken.name / "log.txt").read_text()
     assert not (tmp_path / done.name / "log.txt").exists()
 
 
+def test_cells_without_a_skill_model_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no runs of skillgym pretrain here
+    monkeypatch.setattr("skillgym.hub.list_skills", lambda: ["spirl-kitchen"])
+    cells = TABLES["kitchen"].cells((0, 1))
+    ready = bench.with_models(cells, tmp_path)
+    assert {cell.method for cell in ready} == {"spirl-cl", "sac"}
+    out = capsys.readouterr().out
+    assert "12 cells wait" in out and "ptgm-kitchen (4 cells)" in out
+
+
 def test_a_spent_time_budget_leaves_cells_for_the_next_sitting(tmp_path: Path) -> None:
-    cell = Cell(method="spirl-cl", task="mixed", seed=0)
-    assert benchmark.run_cells([cell], tmp_path, workers=1, minutes=0) == []
-    assert not (tmp_path / cell.name).exists()
+    assert benchmark.run_cells(CELLS[:1], tmp_path, workers=1, minutes=0) == []
+    assert not (tmp_path / CELLS[0].name).exists()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from skillgym.errors import ResumeMismatch
-from skillgym.evaluation.benchmark import learning_curve
+from skillgym.evaluation.benchmark import evaluations
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.rl.errors import UnknownPreset
@@ -53,12 +53,26 @@ def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -
     assert {"mujoco", "torch", "stable-baselines3"} <= set(versions)
     assert 900 <= result["steps"] < 900 + 2 * 10
     assert result["subtasks"] == result["subtasks_of_episodes"][0]
-    assert learning_curve(tmp_path)[0] == [300, 600, 900]
+    assert [step for step, *_ in evaluations(tmp_path)] == [300, 600, 900]
 
 
 def test_a_complete_run_is_not_repeated(tmp_path: Path, config: dict[str, Any]) -> None:
     (tmp_path / "result.json").write_text('{"subtasks": 3.0}')
     assert Experiment(ExperimentConfig(**config), tmp_path).run() == {"subtasks": 3.0}
+
+
+def test_a_larger_budget_goes_on_with_a_complete_run(
+    tmp_path: Path, config: dict[str, Any]
+) -> None:
+    config |= {"steps": 300}
+    first = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    longer = ExperimentConfig(**config | {"steps": 600})
+    second = Experiment(longer, tmp_path).run(progress=False)
+    assert 300 <= first["steps"] < 600 <= second["steps"]
+    assert [step for step, *_ in evaluations(tmp_path)] == [300, 600]
+    assert json.loads((tmp_path / "config.json").read_text())["steps"] == 600
+    # A smaller budget is reached already.
+    assert Experiment(ExperimentConfig(**config), tmp_path).run(progress=False) == second
 
 
 def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]) -> None:

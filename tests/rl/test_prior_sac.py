@@ -220,6 +220,30 @@ def narrow(prior: nn.Module) -> nn.Module:
     return prior
 
 
+def test_normalised_critics_bound_what_they_expect(tmp_path: Path) -> None:
+    agent = make_agent(policy_kwargs={**TINY_CRITIC, "critic_layer_norm": True})
+    observation = torch.randn(5, 3)
+    assert all((q == 0.0).all() for q in agent.critic(observation, torch.randn(5, 2)))
+    agent.learn(20)
+    near, far = torch.randn(5, 2), 1e6 * torch.randn(5, 2)
+    for critic in (agent.critic, agent.critic_target):
+        for network in critic.q_networks:
+            assert [type(layer).__name__ for layer in network] == [
+                *("Linear", "LayerNorm", "LeakyReLU") * 2,
+                "Linear",
+            ]
+            # |Q| <= |w| sqrt(width) |gain| + |bias|, wherever the skill is.
+            head, norm = network[-1], network[-3]
+            bound = head.weight.norm() * (4 * norm.weight.abs().max() + norm.bias.norm())
+            for skill in (near, far):
+                value = network(torch.cat([observation, skill], 1))
+                assert (value.abs() <= bound + head.bias.abs()).all()
+    assert not torch.equal(agent.critic.qf0[1].weight, torch.ones(16)), "gains are trained"
+    agent.save(tmp_path / "agent")
+    loaded = PriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
+    torch.testing.assert_close(weights(loaded.critic), weights(agent.critic), rtol=0, atol=0)
+
+
 def test_other_policies_and_priors() -> None:
     model = StubSkills(max_steps=5)
     model.prior = MixtureMLP(3, 2, 16, 1)

@@ -31,10 +31,10 @@ from skillgym.rl.discrete_prior_sac.policies import (
     check_discrete_prior,
 )
 from skillgym.rl.prior_sac import losses
-from skillgym.rl.prior_sac.priors import frozen_prior
+from skillgym.rl.prior_sac.priors import PriorAlgorithm
 
 
-class DiscretePriorSAC(OffPolicyAlgorithm):
+class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
     """Chooses codes of a skill model and stays close to its prior: the kitchen algorithm of PTGM.
 
     The actor maximises the expected value minus alpha times the KL divergence from the prior, which
@@ -151,14 +151,7 @@ class DiscretePriorSAC(OffPolicyAlgorithm):
 
     def _setup_prior(self) -> None:
         space: Any = self.action_space
-        prior, self.prior_reference = frozen_prior(
-            self.prior_source,
-            self.env,
-            self.prior_reference,
-            self.device,
-            self._vec_normalize_env,
-        )
-        self.prior = UniformPrior(int(space.n)) if prior is None else prior
+        self.prior = self._frozen_prior() or UniformPrior(int(space.n))
         check_discrete_prior(self.prior, self.observation_space, space)
 
     def _setup_alpha(self) -> None:

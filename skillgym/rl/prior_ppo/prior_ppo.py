@@ -21,10 +21,10 @@ from skillgym.nn.priors import UniformPrior
 from skillgym.rl.discrete_prior_sac.losses import DIRECTIONS, Direction, divergence
 from skillgym.rl.discrete_prior_sac.policies import check_discrete_prior
 from skillgym.rl.prior_ppo.policies import SkillPriorActorCritic
-from skillgym.rl.prior_sac.priors import frozen_prior
+from skillgym.rl.prior_sac.priors import PriorAlgorithm
 
 
-class PriorPPO(PPO):
+class PriorPPO(PriorAlgorithm, PPO):
     """SB3's PPO over discrete skills, with -kl_coef * KL added to the reward: PTGM in Minecraft.
 
     The divergence is that of the policy that chose the skill, in the state where it did. It is a
@@ -85,14 +85,7 @@ class PriorPPO(PPO):
         space = self.action_space
         if not isinstance(space, spaces.Discrete):
             raise UnsupportedSpace("skill", space, "Discrete", "use PriorSAC for a Box of skills")
-        prior, self.prior_reference = frozen_prior(
-            self.prior_source,
-            self.env,
-            self.prior_reference,
-            self.device,
-            self._vec_normalize_env,
-        )
-        self.prior = UniformPrior(int(space.n)) if prior is None else prior
+        self.prior = self._frozen_prior() or UniformPrior(int(space.n))
         check_discrete_prior(self.prior, self.observation_space, space)
         policy_kwargs = self.policy_kwargs
         if issubclass(self.policy_class, SkillPriorActorCritic):

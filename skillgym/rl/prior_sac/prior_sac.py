@@ -13,18 +13,16 @@ from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
-from skillgym.nn.digest import sha256
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import TanhPrior
-from skillgym.rl.errors import ForeignPrior, NormalizedObservations
 from skillgym.rl.prior_sac import losses
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
-from skillgym.rl.prior_sac.priors import SOURCES, find_prior, frozen_copy
+from skillgym.rl.prior_sac.priors import SOURCES, PriorAlgorithm
 
 KLS = ("sampled", "analytic", None)
 
 
-class PriorSAC(SAC):
+class PriorSAC(PriorAlgorithm, SAC):
     """SB3's SAC, regularised towards a skill prior: the algorithm of SPiRL.
 
     The actor maximises Q minus alpha times the KL divergence from the prior, which is also part of
@@ -115,29 +113,16 @@ class PriorSAC(SAC):
         self.policy_kwargs = policy_kwargs
 
     def _setup_prior(self) -> None:
-        """Find the prior, freeze a copy, and check that the agent was trained with this one."""
-        source, name = find_prior(self.prior_source, self.env, self.prior_reference)
-        if source is None:
-            return
-        self.prior = self._frozen(source)
-        self._check_reference(name, sha256(self.prior))
+        """Find what is frozen, and check that the agent was trained with it."""
+        self.prior = self._frozen_prior()
 
     def _frozen(self, source: nn.Module) -> nn.Module:
         """A frozen copy of a distribution over skills, as one over latents before the tanh."""
-        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
-            raise NormalizedObservations
-        tanh_prior = TanhPrior(source, self.action_space, self.latent_scale)  # type: ignore[arg-type]
-        copy = frozen_copy(tanh_prior, self.device)
+        space: Any = self.action_space
+        copy = super()._frozen(TanhPrior(source, space, self.latent_scale))
         if self.kl == "analytic":
-            check_prior(copy, self.observation_space, self.action_space)
+            check_prior(copy, self.observation_space, space)
         return copy
-
-    def _check_reference(self, name: str | None, digest: str) -> None:
-        """Remember the skill model's digest, or compare it with that of the saved agent."""
-        if self.prior_reference is None:
-            self.prior_reference = {"skill_model": name, "sha256": digest}
-        elif digest != self.prior_reference["sha256"]:
-            raise ForeignPrior(name, digest, self.prior_reference["sha256"])
 
     def _initial_policy(self) -> nn.Module | None:
         """The network that `SkillPriorPolicy` starts as."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Literal
 
 import torch
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.nn.digest import sha256
@@ -17,45 +17,46 @@ SOURCES = {"auto": "prior", "posterior": "posterior"}
 """Words for a distribution of the skill model, and the attribute that holds it."""
 
 
-def frozen_prior(
-    source: Literal["auto"] | nn.Module | None,
-    env: VecEnv | None,
-    reference: dict[str, Any] | None,
-    device: torch.device,
-    normalizer: VecNormalize | None,
-    transform: Callable[[nn.Module], nn.Module] = lambda prior: prior,
-) -> tuple[nn.Module | None, dict[str, Any] | None]:
-    """A frozen copy of the prior that an agent asks for, and what its saved form refers to it by.
+class PriorAlgorithm(BaseAlgorithm):
+    """What agents with a prior share: they freeze a copy of it and know it again when loaded.
 
-    Args:
-        source: `"auto"`, a network, or None for no prior.
-        env: The agent's environment, if it has one.
-        reference: For a loaded agent, that of the prior it was trained with.
-        device: Where the copy goes.
-        normalizer: What normalises the agent's observations, if anything.
-        transform: What the agent makes of a prior.
-
-    Returns:
-        Prior and reference; two times None for no prior.
-
-    Raises:
-        NoPrior: If there is no skill model to take it from.
-        NormalizedObservations: If observations are normalised, which the prior would not
-            understand.
-        ForeignPrior: If it is not the prior that the agent was trained with.
+    Attributes:
+        prior_source: What the user gave: `"auto"`, `"posterior"`, a network, or None for no prior.
+        prior_reference: Name and digest of what the agent was trained with; saved with the agent.
     """
-    found, name = find_prior(source, env, reference)
-    if found is None:
-        return None, None
-    if normalizer is not None and normalizer.norm_obs:
-        raise NormalizedObservations
-    prior = frozen_copy(transform(found), device)
-    digest = sha256(prior)
-    if reference is None:
-        reference = {"skill_model": name, "sha256": digest}
-    elif digest != reference["sha256"]:
-        raise ForeignPrior(name, digest, reference["sha256"])
-    return prior, reference
+
+    prior_source: Literal["auto", "posterior"] | nn.Module | None
+    prior_reference: dict[str, Any] | None
+
+    def _frozen_prior(self) -> nn.Module | None:
+        """A frozen copy of the prior that the agent asks for; None for no prior.
+
+        Raises:
+            NoPrior: If there is no skill model to take it from.
+            NormalizedObservations: If observations are normalised, which the prior would not
+                understand.
+            ForeignPrior: If it is not the prior that the agent was trained with.
+        """
+        source, name = find_prior(self.prior_source, self.env, self.prior_reference)
+        if source is None:
+            return None
+        prior = self._frozen(source)
+        self._check_reference(name, prior)
+        return prior
+
+    def _frozen(self, source: nn.Module) -> nn.Module:
+        """A frozen copy of a distribution over skills."""
+        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
+            raise NormalizedObservations
+        return frozen_copy(source, self.device)
+
+    def _check_reference(self, name: str | None, *networks: nn.Module) -> None:
+        """Remember the digest of frozen networks, or compare it with that of the saved agent."""
+        digest = sha256(*networks)
+        if self.prior_reference is None:
+            self.prior_reference = {"skill_model": name, "sha256": digest}
+        elif digest != self.prior_reference["sha256"]:
+            raise ForeignPrior(name, digest, self.prior_reference["sha256"])
 
 
 def find_prior(

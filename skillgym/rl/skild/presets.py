@@ -30,7 +30,8 @@ class DemonstrationTask:
         spirl: Fields of the preset of SPiRL.
         flat: Fields of the presets of methods without skills.
         skild: Keywords of `SkiLD`.
-        discriminator_updates: Of imitation with a fine-tuned discriminator.
+        discriminator_updates: Of imitation with a fine-tuned discriminator; None if the authors do
+            not imitate there.
     """
 
     name: str
@@ -40,7 +41,7 @@ class DemonstrationTask:
     spirl: Mapping[str, Any]
     flat: Mapping[str, Any]
     skild: Mapping[str, Any]
-    discriminator_updates: float
+    discriminator_updates: float | None = None
 
 
 def kitchen(task: str) -> DemonstrationTask:
@@ -54,6 +55,7 @@ def kitchen(task: str) -> DemonstrationTask:
             "skill_model": "spirl-kitchen",
             "target_divergence": SKILL_DIVERGENCE,
             "alpha": SKILL_ALPHA,
+            "critic_layer_norm": True,
         },
         flat={"buffer_size": 100_000},
         skild={"start": "posterior", "alpha": 0.1, "posterior_alpha": 0.1},
@@ -77,7 +79,17 @@ MAZE = DemonstrationTask(
     discriminator_updates=0.2,
 )
 
-TASKS = (kitchen("kbts"), kitchen("misaligned"), MAZE)
+OFFICE = DemonstrationTask(
+    name="office",
+    world="skillgym/Office-v0",
+    demonstrations="skillgym/office/demos-v0",
+    spirl={"skill_model": "spirl-office", "target_divergence": 1.0, "alpha": SKILL_ALPHA},
+    flat={"buffer_size": 100_000},
+    skild={"start": "posterior", "alpha": 5.0, "posterior_alpha": 5.0},
+)
+"""The authors' code of SPiRL configures a divergence of 1 here, and then runs plain SAC."""
+
+TASKS = (kitchen("kbts"), kitchen("misaligned"), MAZE, OFFICE)
 
 
 def presets_of(task: DemonstrationTask) -> dict[str, AgentPreset]:
@@ -103,24 +115,10 @@ def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
         "batch_size": 128,
     }
     skild: dict[str, Any] = {**common, "algorithm": "SkiLD"}
-    tuned = {
-        "discriminator_updates": task.discriminator_updates,
-        "demonstrations": task.demonstrations,
-    }
-    return {
+    guided = {
         "skild": AgentPreset(
             title=f"{task.name}: skills, guided by demonstrations",
             agent={**task.skild, **MIXED},
-            **skild,
-        ),
-        "skild-imitation": AgentPreset(
-            title=f"{task.name}: the same without the environment's reward",
-            agent={**task.skild, **IMITATION},
-            **skild,
-        ),
-        "skild-imitation-tuned": AgentPreset(
-            title=f"{task.name}: the same, and the discriminator is fine-tuned",
-            agent={**task.skild, **IMITATION, **tuned},
             **skild,
         ),
         "skill-bc-rl": AgentPreset(
@@ -128,6 +126,27 @@ def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
             start="posterior",
             objective="entropy",
             **common,
+        ),
+    }
+    return guided if task.discriminator_updates is None else guided | imitation(task, skild)
+
+
+def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, AgentPreset]:
+    """SkiLD without the environment's reward."""
+    tuned = {
+        "discriminator_updates": task.discriminator_updates,
+        "demonstrations": task.demonstrations,
+    }
+    return {
+        "skild-imitation": AgentPreset(
+            title=f"{task.name}: skills, guided by demonstrations, without the world's reward",
+            agent={**task.skild, **IMITATION},
+            **skild,
+        ),
+        "skild-imitation-tuned": AgentPreset(
+            title=f"{task.name}: the same, and the discriminator is fine-tuned",
+            agent={**task.skild, **IMITATION, **tuned},
+            **skild,
         ),
     }
 

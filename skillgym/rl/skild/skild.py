@@ -10,7 +10,6 @@ from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
-from skillgym.nn.digest import sha256
 from skillgym.nn.distributions import Gaussian
 from skillgym.rl.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.prior_sac import PriorSAC
@@ -148,7 +147,7 @@ class SkiLD(PriorSAC):
         discriminator = distribution_of(model, "discriminator")
         self.prior, self.posterior = self._frozen(model.prior), self._frozen(posterior)
         self.discriminator = cast(Discriminator, frozen_copy(discriminator, self.device))
-        self._check_reference(name, sha256(self.prior, self.posterior, self.discriminator))
+        self._check_reference(name, self.prior, self.posterior, self.discriminator)
 
     def _initial_policy(self) -> nn.Module | None:
         return self.posterior if self.start == "posterior" else self.prior

@@ -1,0 +1,28 @@
+"""`skillgym report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def main(
+    *,
+    suite: str = "papers",
+    results: Path = Path("benchmarks/results"),
+    output: Path | None = None,
+) -> None:
+    """Draw all results of a suite: a page with tables, intervals and curves, and a CSV file.
+
+    It reads what `skillgym bench` wrote, however much of it there is.
+
+    Args:
+        suite: Name of the suite: papers.
+        results: Folder with the results of `skillgym bench`.
+        output: The page, with the CSV file beside it; SUITE.html in the folder of the results by
+            default.
+    """
+    from skillgym.cli.report_page import write_report
+
+    output = output or results / f"{suite}.html"
+    print(write_report(suite, results, output))
+    print(f"Written: {output} and {output.with_suffix('.csv')}")

@@ -1,0 +1,174 @@
+"""What `skillgym report` writes: rows of results become summaries, summaries a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skillgym.cli.bench import check_tables
+from skillgym.cli.errors import NoResults
+from skillgym.evaluation.summary import (
+    ORIGIN,
+    Row,
+    Summary,
+    across_tasks,
+    by_task,
+    markdown,
+    named_by_budget,
+)
+from skillgym.evaluation.tables import TABLES, Table, Task
+from skillgym.files import read_csv, write_csv
+from skillgym.viz import plots
+from skillgym.viz.suite_report import Block, Line, Section, SuiteReport
+
+SEEDS = 3
+"""Seeds of a whole table."""
+
+NOTES = (
+    "Score: mean over the episodes of the final evaluation. IQM: interquartile mean over runs, "
+    "which is the mean if there are fewer than four.",
+    "Interval: 95 % bootstrap over seeds, stratified by task (Agarwal et al. 2021, "
+    "arXiv:2108.13264). A single seed has none.",
+    "Only rows with the same control steps of training can be compared; runs of different length "
+    "are rows of their own.",
+    "Curves: mean over seeds of the evaluations during training, and a band from the lowest to the "
+    "highest seed.",
+)
+RUN = (
+    *("task", "method", "seed", "subtasks", "return", "steps", "episodes"),
+    *("minutes", "commit", "command"),
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results of a table.
+
+    Attributes:
+        name: Name of the table.
+        table: The table.
+        runs: Its runs.
+        points: Evaluations during training.
+    """
+
+    name: str
+    table: Table
+    runs: Sequence[Row]
+    points: Sequence[Row]
+
+    @classmethod
+    def read(cls, name: str, folder: Path) -> Results:
+        """What `skillgym bench` wrote into a folder; may be nothing."""
+        runs, points = (read_csv(folder / f"{name}{end}.csv") for end in ("", "_curves"))
+        return cls(name, TABLES[name], runs, named_by_budget(points, runs))
+
+    def summaries(self) -> list[Summary]:
+        """Across tasks, then of each task."""
+        return [*across_tasks(self.table, self.runs), *by_task(self.table, self.runs)]
+
+
+def write_report(suite: str, folder: Path, output: Path) -> str:
+    """Write page and CSV file.
+
+    Args:
+        suite: Name of the suite.
+        folder: Folder of the results.
+        output: Path of the page.
+
+    Returns:
+        The results of each task as a Markdown table.
+
+    Raises:
+        UnknownName: If there is no such suite.
+        NoResults: If the folder holds no results.
+    """
+    names = check_tables((), suite)
+    results = [Results.read(name, folder) for name in names]
+    if not any(result.runs for result in results):
+        raise NoResults(folder, names)
+    records = [
+        {"table": result.name, **summary.record()}
+        for result in results
+        for summary in result.summaries()
+    ]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(output.with_suffix(".csv"), records, list(records[0]))
+    page(suite, results).write(output)
+    return markdown([s for result in results for s in by_task(result.table, result.runs)])
+
+
+def page(suite: str, results: Sequence[Results]) -> SuiteReport:
+    """The page of a suite."""
+    runs = [run for result in results for run in result.runs]
+    planned = sum(len(result.table.cells(range(SEEDS))) for result in results)
+    return SuiteReport(
+        title=f"skillgym: results of the suite “{suite}”",
+        lead=f"{len(runs)} runs are measured; the whole suite with {SEEDS} seeds has {planned}.",
+        notes=NOTES,
+        sections=[section(result) for result in results],
+        runs=[{name: run.get(name, "") for name in RUN} for run in runs],
+        origins=origins(runs),
+        commands=[
+            f"skillgym bench --suite {suite}                 # what is missing",
+            f"skillgym report --suite {suite}                # this page",
+            f"skillgym bench --suite {suite} --only NAME     # cells whose name has NAME in it",
+        ],
+    )
+
+
+def section(result: Results) -> Section:
+    """A results table: first across tasks, then one block per task."""
+    planned = len(result.table.cells(range(SEEDS)))
+    text = f"{len(result.runs)} of {planned} runs are measured."
+    blocks = []
+    if together := across_tasks(result.table, result.runs):
+        blocks.append(
+            Block(
+                title="Several tasks together",
+                text="Scores as shares of each task's best. Only rows with the same tasks can be "
+                "compared.",
+                lines=[line(summary, ("score",)) for summary in together],
+            )
+        )
+    separate = by_task(result.table, result.runs)
+    for task in result.table.tasks:
+        if found := [summary for summary in separate if summary.tasks == (task.name,)]:
+            blocks.append(task_block(task, found, result.points))
+    return Section(title=result.table.title, text=text, blocks=blocks)
+
+
+def task_block(task: Task, summaries: Sequence[Summary], points: Sequence[Row]) -> Block:
+    """Table and learning curves of a task."""
+    curves = plots.group_curves(points, task.name, task.score)
+    label = plots.score_label(task.score, task.best)
+    figure = plots.learning_curves(curves, label, limit=task.best)
+    return Block(
+        title=task.name,
+        text=f"{' '.join((task.world, *task.options))}; score: {label}.",
+        lines=[line(summary, ("task", "score")) for summary in summaries],
+        plot=plots.to_svg(figure, f"{task.name}-") if curves else "",
+    )
+
+
+def line(summary: Summary, without: tuple[str, ...]) -> Line:
+    """A line of a table, without some of its columns."""
+    ends, best = summary.interval, summary.best
+    cells = {name: text for name, text in summary.cells().items() if name not in without}
+    first = {"method": cells.pop("method")}
+    return Line(
+        cells=first | cells,
+        estimate=summary.result.estimate / best,
+        low=ends.low / best if ends else None,
+        high=ends.high / best if ends else None,
+    )
+
+
+def origins(runs: Sequence[Row]) -> list[dict[str, Any]]:
+    """Machines, commits and versions, with the number of runs that each of them made."""
+    counts: dict[tuple[str, ...], int] = {}
+    for run in runs:
+        key = tuple(run.get(name, "") for name in ORIGIN)
+        counts[key] = counts.get(key, 0) + 1
+    return [{"runs": count, **dict(zip(ORIGIN, key, strict=True))} for key, count in counts.items()]

@@ -1,0 +1,204 @@
+"""What the rows of a results table say: interquartile means over seeds, and over seeds and tasks.
+
+Paper: Agarwal et al. 2021, arXiv:2108.13264.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skillgym.evaluation.statistics import Interval, stratified_bootstrap
+from skillgym.evaluation.tables import Table, Task
+from skillgym.runs import PACKAGES
+
+Row = Mapping[str, Any]
+"""A run, as in the CSV file of a table."""
+
+ORIGIN = ("machine", "commit", "python", "skillgym", *PACKAGES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What several runs of a method have in common.
+
+    Attributes:
+        tasks: The tasks.
+        method: The method.
+        score: What counts; `share of the best` where there are several tasks.
+        best: The largest score.
+        seeds: Seeds; each was run on every task.
+        budgets: Control steps of training, different ones in ascending order.
+        episodes: Episodes of the final evaluations, likewise.
+        result: Interquartile mean over all runs, with its 95 % bootstrap interval.
+    """
+
+    tasks: tuple[str, ...]
+    method: str
+    score: str
+    best: float
+    seeds: tuple[int, ...]
+    budgets: tuple[int, ...]
+    episodes: tuple[int, ...]
+    result: Interval
+
+    @property
+    def interval(self) -> Interval | None:
+        """The result, or None if there is but one seed, which says nothing about others."""
+        return self.result if len(self.seeds) > 1 else None
+
+    def cells(self) -> dict[str, str]:
+        """The row of a table for people; `number` turns it back into one of a CSV file."""
+        ends = self.interval
+        return {
+            "task": ", ".join(self.tasks),
+            "method": self.method,
+            "score": f"{self.score} of {self.best:g}" if len(self.tasks) == 1 else self.score,
+            "IQM": f"{self.result.estimate:.2f}",
+            "95 % interval": f"{ends.low:.2f} to {ends.high:.2f}" if ends else "one seed",
+            "control steps": ", ".join(f"{steps:,}" for steps in self.budgets),
+            "seeds": str(len(self.seeds)),
+            "episodes": ", ".join(map(str, self.episodes)),
+        }
+
+    def record(self) -> dict[str, Any]:
+        """The row of a CSV file."""
+        ends = self.interval
+        return {
+            "tasks": "; ".join(self.tasks),
+            "method": self.method,
+            "score": self.score,
+            "best": f"{self.best:g}",
+            "iqm": f"{self.result.estimate:.4f}",
+            "low": f"{ends.low:.4f}" if ends else "",
+            "high": f"{ends.high:.4f}" if ends else "",
+            "seeds": "; ".join(map(str, self.seeds)),
+            "budgets": "; ".join(map(str, self.budgets)),
+            "episodes": "; ".join(map(str, self.episodes)),
+        }
+
+
+def by_task(table: Table, rows: Iterable[Row]) -> list[Summary]:
+    """A summary of each task, method and budget: runs of different length are never mixed.
+
+    Args:
+        table: The table.
+        rows: Its runs.
+
+    Returns:
+        In the order of the tasks, best first within a task.
+    """
+    tasks = {task.name: task for task in table.tasks}
+    order = list(tasks)
+    summaries = [
+        summarise(method, {tasks[task]: runs})
+        for (task, method, _), runs in _groups(rows).items()
+        if task in tasks
+    ]
+    return sorted(summaries, key=lambda s: (order.index(s.tasks[0]), -s.result.estimate))
+
+
+def across_tasks(table: Table, rows: Iterable[Row]) -> list[Summary]:
+    """A summary of each method that was measured on several tasks, from its longest runs.
+
+    Only seeds that were run on all of its tasks count, so that every task weighs the same.
+
+    Args:
+        table: The table.
+        rows: Its runs.
+
+    Returns:
+        Methods on the most tasks first, then best first.
+    """
+    tasks = {task.name: task for task in table.tasks}
+    longest: dict[str, dict[Task, dict[int, Row]]] = {}
+    for (task, method, _), runs in sorted(_groups(rows).items(), key=lambda item: item[0][2]):
+        if task in tasks:
+            longest.setdefault(method, {})[tasks[task]] = runs
+    found = []
+    for method, runs_of in longest.items():
+        seeds = set.intersection(*(set(runs) for runs in runs_of.values()))
+        if len(runs_of) > 1 and seeds:
+            ordered = {task: runs_of[task] for task in table.tasks if task in runs_of}
+            common = {task: {s: runs[s] for s in seeds} for task, runs in ordered.items()}
+            found.append(summarise(method, common))
+    return sorted(found, key=lambda s: (-len(s.tasks), s.tasks, -s.result.estimate))
+
+
+def summarise(method: str, runs_of: Mapping[Task, Mapping[int, Row]]) -> Summary:
+    """The summary of one method.
+
+    Args:
+        method: Its name.
+        runs_of: Runs on each task by seed, the same seeds everywhere.
+    """
+    (first, *others), seeds = runs_of, sorted(next(iter(runs_of.values())))
+    scores = [[float(runs[seed][t.score]) for t, runs in runs_of.items()] for seed in seeds]
+    if others:  # tasks count differently; shares of the best can be compared
+        scores = (np.array(scores) / [task.best for task in runs_of]).tolist()
+    every = [row for runs in runs_of.values() for row in runs.values()]
+    return Summary(
+        tasks=tuple(task.name for task in runs_of),
+        method=method,
+        score="share of the best" if others else first.score,
+        best=1.0 if others else first.best,
+        seeds=tuple(seeds),
+        budgets=tuple(sorted({_budget(row) for row in every})),
+        episodes=tuple(sorted({int(row["episodes"]) for row in every})),
+        result=stratified_bootstrap(scores, np.random.default_rng(0)),
+    )
+
+
+def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Points of learning curves, where a method with runs of several budgets has several names.
+
+    Args:
+        points: Evaluations during training.
+        rows: The runs that they belong to.
+    """
+    budgets: dict[tuple[str, str], dict[str, int]] = {}
+    for row in rows:
+        budgets.setdefault((row["task"], row["method"]), {})[str(row["seed"])] = _budget(row)
+    named = []
+    for point in points:
+        of_seed = budgets.get((point["task"], point["method"]), {})
+        name = point["method"]
+        if len(set(of_seed.values())) > 1:
+            name += f", {of_seed[str(point['seed'])]:,} steps"
+        named.append({**point, "method": name})
+    return named
+
+
+def markdown(summaries: Sequence[Summary]) -> str:
+    """Summaries as a Markdown table."""
+    header = list(summaries[0].cells())
+    lines = [header, ["---"] * len(header), *(list(s.cells().values()) for s in summaries)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def provenance(rows: Iterable[Row]) -> dict[str, str]:
+    """What the runs were made with; different values are all named.
+
+    Args:
+        rows: Runs.
+    """
+    rows = list(rows)
+    values = {
+        name: dict.fromkeys(str(row[name]) for row in rows if row.get(name)) for name in ORIGIN
+    }
+    return {name: ", ".join(found) for name, found in values.items() if found}
+
+
+def _groups(rows: Iterable[Row]) -> dict[tuple[str, str, int], dict[int, Row]]:
+    """Runs of each task, method and budget by seed."""
+    groups: dict[tuple[str, str, int], dict[int, Row]] = {}
+    for row in rows:
+        groups.setdefault((row["task"], row["method"], _budget(row)), {})[int(row["seed"])] = row
+    return groups
+
+
+def _budget(row: Row) -> int:
+    return int(row.get("budget") or row["steps"])

@@ -1,0 +1,90 @@
+"""The report of a suite: all results tables with their learning curves on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skillgym.viz.pages import write_page
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of a table: a method.
+
+    Attributes:
+        cells: Texts by column.
+        estimate: The score as a share of the best.
+        low: Lower end of its interval as a share of the best; None if there is none.
+        high: Upper end.
+    """
+
+    cells: Mapping[str, str]
+    estimate: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A table of methods on one task, or across tasks, with a plot.
+
+    Attributes:
+        title: Title.
+        text: What is compared.
+        lines: The methods.
+        plot: SVG element of the learning curves.
+    """
+
+    title: str
+    text: str
+    lines: Sequence[Line]
+    plot: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A results table.
+
+    Attributes:
+        title: Title.
+        text: What of it is measured.
+        blocks: Its parts; none if nothing is measured.
+    """
+
+    title: str
+    text: str
+    blocks: Sequence[Block] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteReport:
+    """Content of the page.
+
+    Attributes:
+        title: Title.
+        lead: What was done.
+        notes: How to read it.
+        sections: The results tables.
+        runs: Every run: texts by column.
+        origins: What the runs were made with: texts by column.
+        commands: Commands that repeat it.
+    """
+
+    title: str
+    lead: str
+    notes: Sequence[str]
+    sections: Sequence[Section]
+    runs: Sequence[Mapping[str, Any]]
+    origins: Sequence[Mapping[str, Any]]
+    commands: Sequence[str]
+
+    def write(self, path: Path) -> None:
+        """Write the page.
+
+        Args:
+            path: The file.
+        """
+        write_page(path, "suite.html", report=self)

@@ -1,0 +1,102 @@
+"""Summaries of results tables: what is put together, and what must not be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from skillgym.evaluation.summary import (
+    across_tasks,
+    by_task,
+    markdown,
+    named_by_budget,
+    provenance,
+)
+from skillgym.evaluation.tables import Table, Task
+
+METHODS = ("good", "bad", "other")
+TABLE = Table(
+    title="Two tasks",
+    tasks=(
+        Task(name="four", methods=METHODS),
+        Task(name="points", methods=METHODS, score="return", best=50.0),
+    ),
+)
+
+
+def run(task: str, method: str, seed: int, score: float, budget: int = 1000) -> dict[str, Any]:
+    """A row as it comes from a CSV file: of text."""
+    row = {"task": task, "method": method, "seed": seed, "budget": budget, "steps": budget + 3}
+    row |= {"subtasks": score, "return": score, "episodes": 50, "machine": "this, that"}
+    return {name: str(value) for name, value in row.items()}
+
+
+def test_seeds_are_summarised_by_task_best_first() -> None:
+    rows = [run("points", "good", 0, 25.0), run("four", "bad", 0, 1.0)]
+    rows += [run("four", "good", seed, 3.0 + 0.5 * seed) for seed in (1, 0)]
+    found = by_task(TABLE, rows)
+    assert [(s.tasks, s.method) for s in found] == [
+        (("four",), "good"), (("four",), "bad"), (("points",), "good")
+    ]  # fmt: skip
+    assert found[0].seeds == (0, 1) and found[0].result == (3.25, 3.0, 3.5)
+    assert "| four | good | subtasks of 4 | 3.25 | 3.00 to 3.50 | 1,000 | 2 | 50 |" in (
+        markdown(found)
+    )
+
+
+def test_a_single_seed_has_no_interval() -> None:
+    (found,) = by_task(TABLE, [run("points", "good", 0, 25.0)])
+    assert found.interval is None
+    assert found.cells()["95 % interval"] == "one seed"
+    assert found.record()["low"] == found.record()["high"] == ""
+    assert "| points | good | return of 50 | 25.00 | one seed | 1,000 | 1 | 50 |" in (
+        markdown([found])
+    )
+
+
+def test_runs_of_different_budgets_are_never_mixed() -> None:
+    rows = [run("four", "good", 0, 1.0), run("four", "good", 1, 3.0, budget=9000)]
+    found = by_task(TABLE, rows)
+    assert [(s.budgets, s.seeds, s.result.estimate) for s in found] == [
+        ((9000,), (1,), 3.0), ((1000,), (0,), 1.0)
+    ]  # fmt: skip
+
+
+def test_curves_of_different_budgets_have_names_of_their_own() -> None:
+    rows = [run("four", "good", 0, 1.0), run("four", "good", 1, 3.0, budget=9000)]
+    rows += [run("four", "bad", seed, 1.0) for seed in (0, 1)]
+    named = named_by_budget(rows, rows)
+    assert [point["method"] for point in named] == [
+        "good, 1,000 steps", "good, 9,000 steps", "bad", "bad"
+    ]  # fmt: skip
+
+
+def test_tasks_are_put_together_as_shares_of_their_best() -> None:
+    rows = [run("four", "good", seed, 2.0 + seed) for seed in (0, 1, 2)]
+    rows += [run("points", "good", seed, 50.0, budget=2000) for seed in (0, 1)]
+    rows += [run("four", "bad", 0, 1.0)]  # one task only: nothing to put together
+    (found,) = across_tasks(TABLE, rows)
+    assert found.tasks == ("four", "points") and found.method == "good"
+    assert found.seeds == (0, 1)  # those that both tasks have
+    assert found.budgets == (1000, 2000)
+    # Shares 0.5, 0.75, 1, 1; the middle half of four numbers is two of them.
+    assert found.result.estimate == pytest.approx(0.875)
+    assert found.result.low == pytest.approx(0.75) and found.result.high == pytest.approx(0.875)
+    assert found.cells()["control steps"] == "1,000, 2,000"
+
+
+def test_methods_without_a_common_seed_are_not_put_together() -> None:
+    assert across_tasks(TABLE, [run("four", "good", 0, 1.0), run("points", "good", 1, 1.0)]) == []
+
+
+def test_the_longest_runs_of_each_task_are_put_together() -> None:
+    rows = [run("four", "good", 0, 4.0, budget=budget) for budget in (9000, 1000)]
+    rows[1]["subtasks"] = "0"
+    (found,) = across_tasks(TABLE, [*rows, run("points", "good", 0, 50.0)])
+    assert found.result.estimate == 1.0
+
+
+def test_different_origins_are_all_named() -> None:
+    rows = [run("four", "good", 0, 1.0) | {"commit": commit} for commit in ("a", "b", "a")]
+    assert provenance(rows) == {"machine": "this, that", "commit": "a, b"}
