@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -131,6 +132,13 @@ class WorldBatch:
             completed_step=outcome.completed_step & fine[:, None],
             completed=_select(fine, outcome.completed, self.outcome.completed),
         )
+
+    def dressed(self, row: int) -> mujoco.MjData:
+        """State of an environment, with all that a picture shows."""
+        data = self.simulator.data[row]
+        if self._memory:  # else it was never reset
+            self.world.dress(data, {name: value[row] for name, value in self._memory.items()})
+        return data
 
     def names(self, completed: NDArray[np.bool_]) -> NDArray[np.object_]:
         """Names of completed subtasks: tuples, shape (N,), from flags of shape (N, K)."""

@@ -119,7 +119,7 @@ class WorldEnv(gym.Env[Any, Any]):
     def render(self) -> NDArray[np.uint8] | None:
         """Draw the state: a frame (height, width, 3) for `rgb_array`, the window for `human`."""
         self._check_open()
-        return self._renderer.render(self.data)
+        return self._renderer.render(self._batch.dressed(0))
 
     def close(self) -> None:
         """Release the renderer. Closing twice is fine."""

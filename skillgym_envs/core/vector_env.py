@@ -158,7 +158,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         """Draw every environment: N frames (height, width, 3), or None without a render mode."""
         if self.closed:
             raise EnvironmentClosed
-        frames = [self._renderer.render(data) for data in self._simulator.data]
+        frames = [self._renderer.render(self._batch.dressed(i)) for i in range(self.num_envs)]
         return None if self.render_mode is None else tuple(f for f in frames if f is not None)
 
     def close_extras(self, **kwargs: Any) -> None:

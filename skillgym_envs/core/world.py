@@ -181,3 +181,11 @@ class World(ABC):
     @abstractmethod
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Judge the control step that led to this observation (N, O)."""
+
+    def dress(self, data: mujoco.MjData, memory: Memory) -> None:  # noqa: B027  (optional)
+        """Put what only pictures show into a state that is about to be drawn.
+
+        Args:
+            data: State of one environment; mocap bodies may be moved.
+            memory: Its memory, without the axis of environments.
+        """

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import mujoco
 import numpy as np
 from gymnasium import spaces
 
@@ -54,7 +55,7 @@ _TCP_AXES = slice(91, 94), slice(94, 97), slice(97, 100)
 CONTACTS = slice(100, 100 + 3 * len(TOUCHABLE))
 """What the blocks touch, in `sensordata`: for each block a number of contacts per `TOUCHABLE`."""
 _ROBOT_CONTACTS = slice(CONTACTS.stop, CONTACTS.stop + 1)
-_SCALE, _HIDDEN = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3), np.array(HIDDEN)
+_SCALE = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3)
 # Control of the two fingers and of the button, which needs none; the gripper action as observed.
 _OPEN, _CLOSE = np.array([FINGER_OPEN, FINGER_OPEN, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, -1.0])
 
@@ -137,7 +138,6 @@ class TabletopWorld(World):
         self.layout = observation_layout(observation, self.scene)
         # Red, blue, pink to the order of the scene state.
         self._colours = [COLOURS.index(colour) for colour in self.scene.order]
-        self._rise = glow_positions(self.scene) - _HIDDEN
         self._order = np.arange(float(len(self.subtasks)))
         # Tasks of furniture and lights do without snapshots of the blocks.
         self._parts_alone = set(self.subtasks) <= set(CHANGES)
@@ -152,7 +152,7 @@ class TabletopWorld(World):
         scene = given_state(options, "scene_state", 24, count)
         qpos = np.zeros((count, self.model.nq))
         qpos[:, ARM], qpos[:, FINGERS] = HOME, FINGER_OPEN
-        grip, lights = np.tile(_OPEN, (count, 1)), np.zeros((count, 2))
+        grip, led = np.tile(_OPEN, (count, 1)), np.zeros((count, 1), bool)
         if robot is not None:
             qpos[:, ARM], qpos[:, FINGERS] = robot[:, 7:14], robot[:, 6:7] / 2.0
             grip = np.where(robot[:, 14:] < 0.0, _CLOSE, _OPEN)
@@ -160,19 +160,18 @@ class TabletopWorld(World):
             blocks = np.stack([random_blocks(rng, self.scene) for rng in rngs])
         else:
             blocks = blocks_of(scene, self.scene)
-            qpos[:, FURNITURE], lights = scene[:, :4], np.where(scene[:, 4:6] > 0.5, 1.0, 0.0)
+            qpos[:, FURNITURE], led = scene[:, :4], scene[:, 5:6] > 0.5
         qpos[:, BLOCKS] = blocks.reshape(count, 21)
         memory = {
             "grip": grip,
-            "led": lights[:, 1:] > 0.5,
+            "led": led,
             "pressed": qpos[:, BUTTON] > BUTTON_PRESSED,
             "waited": np.zeros(count, np.int64),
             "count": np.zeros((count, 1)),
         }
         ctrl = np.zeros((count, self.model.nu))
         ctrl[:, :9] = qpos[:, :9]
-        glows = self._shown(lights)
-        return PhysicsState(qpos, np.zeros((count, self.model.nv)), ctrl, glows, None), memory
+        return PhysicsState(qpos, np.zeros((count, self.model.nv)), ctrl), memory
 
     def control(self, action: Array, memory: Memory) -> Control:
         """Move the target pose, and send the arm there."""
@@ -185,8 +184,7 @@ class TabletopWorld(World):
         joints = joint_targets(memory["joints"], jacobian, pos, quat, target)
         grip = xp.where(action[:, 6:] < 0.0, like(_CLOSE, action), like(_OPEN, action))
         ctrl = xp.concat([joints, grip[:, :3]], axis=1)
-        glows = self._shown(memory["parts"][:, 4:])
-        return Control(ctrl, glows, memory={"target": target, "grip": grip})
+        return Control(ctrl, memory={"target": target, "grip": grip})
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
         """Read robot, furniture, lights and blocks; switch the lights."""
@@ -231,6 +229,12 @@ class TabletopWorld(World):
             kept["start"] = xp.where(hits[:, None] > 0.0, now, memory["start"])
         return Outcome(hits, terminated, completed_step, completed), memory | kept
 
+    def dress(self, data: mujoco.MjData, memory: Memory) -> None:
+        """Show the glows of the bulb and the LED that are on, and hide the others."""
+        on = memory["parts"][4:, None] > 0.5
+        data.mocap_pos[:] = np.where(on, glow_positions(self.scene), HIDDEN)
+        mujoco.mj_kinematics(data.model, data)
+
     def _done(self, memory: Memory) -> Array:
         """Which tasks are done, whether it is their turn or not, shape (N, K)."""
         if self._parts_alone:
@@ -261,10 +265,6 @@ class TabletopWorld(World):
         poses = physics.qpos[:, BLOCKS].reshape(count, 3, 7)[:, self._colours]
         turned = euler_of_quat(poses[..., 3:])
         return xp.concat([poses[..., :3], turned], axis=-1).reshape(count, 18)
-
-    def _shown(self, lights: Array) -> Array:
-        """Where the glows of bulb and LED are, shape (N, 2, 3)."""
-        return like(_HIDDEN, lights) + lights[..., None] * like(self._rise, lights)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the compiled model behind; every process has its own."""

@@ -140,6 +140,16 @@ def test_led_changes_when_the_button_goes_down():
     assert seen == [0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
 
 
+def test_pictures_show_lights_at_once_and_change_nothing():
+    drawn, plain = make(), make()
+    for env in (drawn, plain):
+        set_furniture(env, switch=0.08)
+        data = env._batch.dressed(0) if env is drawn else env.data
+        assert (data.body("bulb glow").xpos[2] > 0.0) == (env is drawn)
+        assert data.body("led glow").xpos[2] < 0.0
+    np.testing.assert_array_equal(act(drawn, 3, 0), act(plain, 3, 0))
+
+
 def test_four_subtasks_of_skimo_in_their_order():
     """A later one counts when its turn comes, at most one in a control step."""
     env = make()
