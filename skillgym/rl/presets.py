@@ -12,7 +12,9 @@ Model-based Reinforcement Learning", arXiv:2207.07560 (`spirl-tabletop`, a basel
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild.presets import TASKS, presets_of
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorSkillActions
+from skillgym_envs.core.errors import UnknownKeyword
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
 
@@ -160,8 +163,12 @@ def make_agent(
         env: Its environment or environments, for example of `make_env`.
         seed: Seed of the agent and of the environments.
         overrides: Keywords of the agent in place of the preset's.
+
+    Raises:
+        UnknownKeyword: If the agent does not have one of them.
     """
     preset = find_preset(preset)
+    _check_keywords(ALGORITHMS[preset.algorithm], overrides)
     if preset.algorithm == "PriorPPO":  # no replay, no critics of skills
         return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
     policy = "SkillPriorPolicy"
@@ -197,6 +204,20 @@ def load_agent(
         env: Its environments; without, it can only predict.
     """
     return ALGORITHMS[find_preset(preset).algorithm].load(path, env=env)
+
+
+def _check_keywords(agent: type[BaseAlgorithm], keywords: Iterable[str]) -> None:
+    """Refuse keywords that neither the agent nor, through `kwargs`, a class above it takes."""
+    known: set[str] = set()
+    for owner in agent.__mro__:
+        if "__init__" in vars(owner):
+            parameters = signature(vars(owner)["__init__"]).parameters
+            known |= set(parameters) - {"self", "kwargs"}
+            if "kwargs" not in parameters:
+                break
+    for name in keywords:
+        if name not in known:
+            raise UnknownKeyword(agent.__name__, name, known)
 
 
 def _objective(preset: AgentPreset) -> dict[str, Any]:
