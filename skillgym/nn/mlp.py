@@ -6,6 +6,7 @@ Shapes: `...` any leading axes (flattened for normalisation), `I` input, `O` out
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -74,7 +75,7 @@ class MLP(nn.Sequential):
 
 
 class FoldedMLP:
-    """A frozen NumPy copy of an `MLP` in evaluation mode, for control at batch size 1 to 64.
+    """A frozen NumPy copy of a network in evaluation mode, for control at batch size 1 to 64.
 
     BatchNorm's running statistics are folded into the linear layers, and small float32 products in
     NumPy cost about half of the same torch calls. `refresh` copies again only when a tensor of the
@@ -82,18 +83,21 @@ class FoldedMLP:
     one environment of many acts as it would alone.
 
     Args:
-        source: The network to follow.
+        source: The network to follow: linear layers, all but the last followed by LeakyReLUs of one
+            slope, and between the two perhaps by BatchNorm.
     """
 
-    def __init__(self, source: MLP) -> None:
+    def __init__(self, source: nn.Sequential) -> None:
         self._source = source
+        slopes = [layer.negative_slope for layer in source if isinstance(layer, nn.LeakyReLU)]
+        self._slope = slopes[0] if slopes else 1.0
         self._tensors = [*source.parameters(), *source.buffers()]
         self._version = -1
         self._layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
 
     def refresh(self) -> None:
         """Fold the current weights, if they changed since the last call."""
-        version = sum(tensor._version for tensor in self._tensors)
+        version = weights_version(self._tensors)
         if version != self._version:
             self._layers = fold_layers(self._source)
             self._version = version
@@ -106,21 +110,29 @@ class FoldedMLP:
         for weight, bias in self._layers[:-1]:
             x = x @ weight
             x += bias
-            np.maximum(x, LEAKY_SLOPE * x, out=x)
+            np.maximum(x, self._slope * x, out=x)
         weight, bias = self._layers[-1]
         out: NDArray[np.float32] = x @ weight + bias
         return out[:, 0]
 
 
+def weights_version(tensors: Iterable[Tensor]) -> int:
+    """A number that changes when one of the tensors is written to."""
+    return sum(tensor._version for tensor in tensors)
+
+
 @torch.no_grad()
-def fold_layers(mlp: MLP) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Weights (I, O) and biases (O,) of an equal network without BatchNorm, as float32 copies."""
+def fold_layers(network: nn.Sequential) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Weights (I, O) and biases (O,) of an equal network without BatchNorm, as float32 copies.
+
+    Of a convolution, I runs over input channels, rows and columns of its kernel.
+    """
     folded: list[list[Tensor]] = []
-    for layer in mlp:
-        if isinstance(layer, nn.Linear):
+    for layer in network:
+        if isinstance(layer, nn.Linear | nn.Conv2d):
             bias = layer.bias.double().cpu() if layer.bias is not None else torch.zeros(1)
-            folded.append([layer.weight.t().double().cpu(), bias])
-        elif isinstance(layer, nn.BatchNorm1d):
+            folded.append([layer.weight.flatten(1).t().double().cpu(), bias])
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             mean, var = _running_statistics(layer)
             scale = layer.weight.double().cpu() / torch.sqrt(var + layer.eps)
             weight, bias = folded[-1]
@@ -128,7 +140,7 @@ def fold_layers(mlp: MLP) -> list[tuple[NDArray[np.float32], NDArray[np.float32]
     return [(_float32(weight), _float32(bias)) for weight, bias in folded]
 
 
-def _running_statistics(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+def _running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Running mean and variance in double precision."""
     mean, var = norm.running_mean, norm.running_var
     if mean is None or var is None:  # pragma: no cover - MLP always tracks them

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
@@ -188,11 +188,12 @@ class OfflineTrainer:
         share = self.step / self.config.steps
         factor = 0.5 * (1 + math.cos(math.pi * share)) if self.config.schedule == "cosine" else 1.0
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
+            group["lr"] = rate * factor * group.get("decay", 1.0) ** self.step
         batch = self._to_device(self._train(self._rng, self.config.batch_size))
         total, scalars = self.model.loss(batch, self._generator)
         self._optimizer.zero_grad()
         total.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self._optimizer.step()
         self.step += 1
         for name, value in scalars.items():

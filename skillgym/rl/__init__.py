@@ -1,10 +1,15 @@
 """Algorithms in the grammar of Stable-Baselines3."""
 
-from skillgym.rl.buffers import DemonstrationReplayBuffer, SkillReplayBuffer
+from skillgym.rl.buffers import (
+    DemonstrationReplayBuffer,
+    PictureReplayBuffer,
+    SkillReplayBuffer,
+)
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.gail import GAIL
 from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC, SkillPriorPolicy
+from skillgym.rl.reskill import ReSkill, ReskillPPO
 from skillgym.rl.skild import SkiLD
 from skillgym.rl.vec_env import GymnasiumVecEnv
 
@@ -13,8 +18,11 @@ __all__ = [
     "DemonstrationReplayBuffer",
     "DiscretePriorSAC",
     "GymnasiumVecEnv",
+    "PictureReplayBuffer",
     "PriorPPO",
     "PriorSAC",
+    "ReSkill",
+    "ReskillPPO",
     "SkiLD",
     "SkillPriorPolicy",
     "SkillReplayBuffer",

@@ -1,8 +1,8 @@
 """The methods of the papers as presets of the same parts: environments and agents.
 
-Here are those of SPiRL and PTGM, with the numbers of the authors' kitchen configurations, and those
-of SPiRL in the tabletop, with the numbers of SkiMo's authors; those of SkiLD are in
-`skillgym.rl.skild.presets`.
+Here are those of SPiRL and PTGM, with the numbers of the authors' configurations (SPiRL in the
+tabletop: those of SkiMo's authors); those of SkiLD and ReSkill are in `skillgym.rl.skild.presets`
+and `skillgym.rl.reskill.presets`.
 
 Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
 Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
@@ -14,30 +14,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
+from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.nn.mlp import LEAKY_SLOPE
 from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
+from skillgym.rl.buffers import PictureReplayBuffer
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.gail import GAIL
 from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC
+from skillgym.rl.reskill import ReSkill, ReskillPPO
+from skillgym.rl.reskill import presets as reskill
 from skillgym.rl.skild import SkiLD
-from skillgym.rl.skild.presets import TASKS, presets_of
+from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
-from skillgym.wrappers import VectorSkillActions
+from skillgym.wrappers import VectorResidualActions, VectorSkillActions
 from skillgym_envs.core.errors import UnknownKeyword
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
+
+# The authors have room for a million skills in the open-loop maze.
+_PICTURES: dict[str, Any] = {
+    "world": "skillgym/Maze-v0",
+    "options": {"variant": "spirl", "observation": "image"},
+    "target_divergence": 1.0,
+    "critic_arch": SHALLOW,
+    "critic_inputs": 4,
+    "buffer_size": 200_000,
+    "agent": {"replay_buffer_class": PictureReplayBuffer},
+}
 
 PRESETS: dict[str, AgentPreset] = {
     "spirl-cl": AgentPreset(
@@ -79,6 +94,16 @@ PRESETS: dict[str, AgentPreset] = {
         objective="entropy",
         **_FLAT,  # type: ignore[arg-type]
     ),
+    "spirl-maze-image": AgentPreset(
+        title="maze with pictures: closed-loop skills, prior-regularised",
+        skill_model="spirl-maze-image",
+        **_PICTURES,
+    ),
+    "spirl-maze-image-open": AgentPreset(
+        title="maze with pictures: open-loop skills, prior-regularised",
+        skill_model="spirl-maze-image-open",
+        **_PICTURES,
+    ),
     "spirl-tabletop": AgentPreset(
         title="tabletop: closed-loop skills, prior-regularised",
         skill_model="spirl-tabletop",
@@ -95,10 +120,13 @@ PRESETS: dict[str, AgentPreset] = {
         title="goal codes, PPO with the divergence in the reward",
         skill_model="ptgm-kitchen",
         algorithm="PriorPPO",
+        policy="SkillPriorPolicy",
     ),
 }
-for _task in TASKS:
-    PRESETS |= presets_of(_task)
+for _demonstrated in skild.TASKS:
+    PRESETS |= skild.presets_of(_demonstrated)
+for _task in reskill.TASKS:
+    PRESETS |= reskill.presets_of(_task)
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "PriorSAC": PriorSAC,
@@ -106,7 +134,14 @@ ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "PriorPPO": PriorPPO,
     "SkiLD": SkiLD,
     "GAIL": GAIL,
+    "ReSkill": ReSkill,
+    "ReskillPPO": ReskillPPO,
+    "PPO": PPO,
+    "SAC": SAC,
 }
+
+WITHOUT_PRIOR_OPTIONS = ("PriorPPO", "ReSkill", "ReskillPPO", "PPO", "SAC")
+"""Algorithms that take only `policy` and `agent` of a preset."""
 
 
 def find_preset(preset: str | AgentPreset) -> AgentPreset:
@@ -141,11 +176,12 @@ def make_env(
     preset = find_preset(preset)
     if world is None or world == preset.world:
         world, options = preset.world, {**preset.options, **options}
-    if preset.skill_model is None:
+    model: Any = skill_model or preset.skill_model
+    if preset.skill_model is None or preset.actions == "residuals":  # one step is a control step
         env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
-        return GymnasiumVecEnv(env)
+        residuals = preset.skill_model is not None
+        return GymnasiumVecEnv(VectorResidualActions(env, model) if residuals else env)
     env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
-    model = skill_model or preset.skill_model
     skills = VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP)
     return GymnasiumVecEnv(skills)
 
@@ -168,11 +204,15 @@ def make_agent(
         UnknownKeyword: If the agent does not have one of them.
     """
     preset = find_preset(preset)
-    _check_keywords(ALGORITHMS[preset.algorithm], overrides)
-    if preset.algorithm == "PriorPPO":  # no replay, no critics of skills
-        return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
+    algorithm: Any = ALGORITHMS[preset.algorithm]
+    _check_keywords(algorithm, overrides)
+    if preset.algorithm in WITHOUT_PRIOR_OPTIONS:
+        common = {"policy": preset.policy, "env": env, "seed": seed}
+        return algorithm(**{**common, **preset.agent, **overrides})
     policy = "SkillPriorPolicy"
     policy_kwargs: dict[str, Any] = {"critic_arch": preset.critic_arch}
+    if preset.critic_inputs is not None:
+        policy_kwargs["critic_inputs"] = preset.critic_inputs
     if preset.critic_layer_norm:
         policy_kwargs["critic_layer_norm"] = True
     if preset.start == "random":
@@ -189,8 +229,7 @@ def make_agent(
         **_objective(preset),
         **preset.agent,
     }
-    agent: Any = ALGORITHMS[preset.algorithm]
-    return agent(policy, env, seed=seed, **{**keywords, **overrides})
+    return algorithm(policy, env, seed=seed, **{**keywords, **overrides})
 
 
 def load_agent(
@@ -211,9 +250,10 @@ def _check_keywords(agent: type[BaseAlgorithm], keywords: Iterable[str]) -> None
     known: set[str] = set()
     for owner in agent.__mro__:
         if "__init__" in vars(owner):
-            parameters = signature(vars(owner)["__init__"]).parameters
-            known |= set(parameters) - {"self", "kwargs"}
-            if "kwargs" not in parameters:
+            parameters = signature(vars(owner)["__init__"]).parameters.values()
+            passed_on = {each.name for each in parameters if each.kind == Parameter.VAR_KEYWORD}
+            known |= {each.name for each in parameters} - {"self"} - passed_on
+            if not passed_on:
                 break
     for name in keywords:
         if name not in known:
