@@ -29,7 +29,7 @@ class Pretraining:
         name: Name of the model, and of the run folder.
         dataset: Minari id or folder, or a D4RL .hdf5 file; [:N] at the end takes N episodes.
         world: World that the data is from.
-        env: Keywords of the world for the roll-outs, for example tasks=kbts.
+        env: Keywords of the world, for example tasks=kbts.
         folder: Run folder; runs/NAME-seedK by default.
         resume: Go on with the run in the folder, if there is one.
         evaluation_episodes: Episodes of the roll-outs of the prior, or of SkiLD's posterior; 0 for
