@@ -29,6 +29,7 @@ def test_python_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     code = "\n".join(blocks(page, "python"))
     # PPO collects whole roll-outs before it looks at its budget.
     code = code.replace('PPO("MlpPolicy", env)', 'PPO("MlpPolicy", env, n_steps=4, batch_size=4)')
+    code = code.replace('ReSkill("MlpPolicy", env)', 'ReSkill("MlpPolicy", env, rollout_steps=20)')
     exec(compile(re.sub(r"learn\([\d_]+", "learn(12", code), str(page), "exec"), {})
 
 

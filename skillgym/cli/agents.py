@@ -9,7 +9,7 @@ from typing import Any
 
 from skillgym.cli.errors import NoRun
 from skillgym.cli.options import world_id
-from skillgym.evaluation.experiment import stochastic_policy
+from skillgym.evaluation.experiment import policy_of
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import Policy
 from skillgym.hub import load_skill
@@ -48,7 +48,8 @@ def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> 
     config = read_config(folder)
     if config is None:
         model = load_skill(what)
-        env = make_env("spirl-cl", world_id(model.world), num_envs, skill_model=model, **options)
+        world = world_id(model.world, model.observation_space.shape[0])
+        env = make_env("spirl-cl", world, num_envs, skill_model=model, **options)
         return Acting(what, prior_policy(model, seed), env)
     checkpoint = folder / "checkpoints" / "last"
     if not checkpoint.exists():
@@ -61,7 +62,7 @@ def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> 
         **{**config["options"], **options},
     )
     agent = load_agent(config["method"], checkpoint / "agent.zip", env)
-    return Acting(config["method"], stochastic_policy(agent), env)
+    return Acting(config["method"], policy_of(agent, config["method"]), env)
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

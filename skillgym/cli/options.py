@@ -87,11 +87,18 @@ def find_model(name: str) -> str:
     return str(folder)
 
 
-def world_id(world: str | None) -> str:
+FETCH_WORLDS = {25: "skillgym/FetchPlace-v0", 43: "skillgym/FetchHook-v0"}
+"""The Fetch worlds that data come from, by the size of their observations."""
+
+
+def world_id(world: str | None, observation_size: int = 0) -> str:
     """Id of the world of a skill model.
 
     Args:
         world: The world's name, for example maze; the kitchen if None or unknown.
+        observation_size: Tells the Fetch worlds apart.
     """
+    if world == "fetch" and observation_size in FETCH_WORLDS:
+        return FETCH_WORLDS[observation_size]
     ids = {name.lower(): name for name in registered_ids()}
     return ids.get(f"skillgym/{world}-v0", "skillgym/Kitchen-v0")

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import VecEnv
@@ -71,7 +72,7 @@ def load_checkpoint(
 
 
 def buffer_arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
-    """The filled rows of every array of a replay buffer, and its position.
+    """The filled rows of every array of a replay buffer, also in dictionaries, and its position.
 
     Args:
         buffer: Replay buffer of SB3 or a subclass that stores one row per transition.
@@ -92,13 +93,21 @@ def restore_buffer(buffer: ReplayBuffer, arrays: dict[str, NDArray[Any]]) -> Non
         value[: len(arrays[name])] = arrays[name]
     position, full = arrays["_pos"].tolist()
     buffer.pos, buffer.full = position, bool(full)
+    if isinstance(buffer, HerReplayBuffer):  # new episodes; unfinished ones stay without a length
+        buffer._current_ep_start[:] = buffer.pos
 
 
 def _per_transition(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
+    parts: dict[str, Any] = {}
+    for name, value in vars(buffer).items():
+        inside = value.items() if isinstance(value, dict) else ()
+        parts |= {name: value, **{f"{name}/{key}": part for key, part in inside}}
     return {
         name: value
-        for name, value in vars(buffer).items()
-        if isinstance(value, np.ndarray) and value.shape[:1] == (buffer.buffer_size,)
+        for name, value in parts.items()
+        if isinstance(value, np.ndarray)
+        and value.dtype != object
+        and value.shape[:1] == (buffer.buffer_size,)
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,11 +133,12 @@ class Experiment:
         env = self._make_env(config.num_envs)
         evaluation_env = self._make_env(min(config.eval_episodes, 10))
         try:
-            agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **config.agent)
+            keywords = deepcopy(config.agent)  # SB3 writes into policy_kwargs
+            agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **keywords)
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt
-            policy = stochastic_policy(agent)
+            policy = policy_of(agent, config.method)
             episodes = self._evaluate(policy, evaluation_env, config.final_episodes, progress)
         finally:
             env.close()
@@ -205,7 +207,7 @@ class Experiment:
         )
 
     def _evaluation(self, monitor: TrainingMonitor, env: Any) -> None:
-        policy = stochastic_policy(monitor.model)
+        policy = policy_of(monitor.model, self.config.method)
         episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
         for name, value in episodes.metrics().items():
             monitor.logger.record(name, value)
@@ -256,6 +258,12 @@ class Experiment:
                 raise ResumeMismatch(name, value, old[name])
 
 
-def stochastic_policy(agent: BaseAlgorithm) -> Policy:
-    """The agent's policy with its own randomness, as the papers evaluate it."""
-    return lambda observations: agent.predict(observations, deterministic=False)[0]
+def policy_of(agent: BaseAlgorithm, method: str) -> Policy:
+    """How an agent acts in evaluations.
+
+    Args:
+        agent: The agent.
+        method: Its preset, which says whether it samples its actions, as most papers evaluate it.
+    """
+    deterministic = find_preset(method).deterministic
+    return lambda observations: agent.predict(observations, deterministic=deterministic)[0]

@@ -10,7 +10,11 @@ ONE_UPDATE_PER_SKILL_LENGTH = ("train_freq=10", "gradient_steps=1")
 """Gives methods without skills as many updates as methods with skills, where the authors give them
 ten times as many: the table takes a day on two cores instead of a week."""
 
-WITHOUT_SKILLS = ("flat-prior", "bc-sac", "sac", "bc-rl", "demo-replay", "gail", "gail-rl")
+WITHOUT_SKILLS = (
+    *("flat-prior", "bc-sac", "sac", "sac-her"),
+    *("bc-rl", "demo-replay", "gail", "gail-rl"),
+)
+"""Off-policy methods of primitive actions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,8 @@ class Task:
         score: What counts.
         best: The largest score; scores of several tasks are compared as shares of it.
         final_episodes: Episodes of the final evaluation.
+        num_envs: Training environments of methods that collect roll-outs; off-policy methods of
+            primitive actions have one.
     """
 
     name: str
@@ -38,6 +44,7 @@ class Task:
     score: Literal["subtasks", "return"] = "subtasks"
     best: float = 4.0
     final_episodes: int = 50
+    num_envs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +75,14 @@ class Cell:
 
     def command(self) -> list[str]:
         """Arguments of `skillgym` that run this cell, without the run folder."""
-        agent = ONE_UPDATE_PER_SKILL_LENGTH if self.method in WITHOUT_SKILLS else ()
+        flat = self.method in WITHOUT_SKILLS
+        agent = ONE_UPDATE_PER_SKILL_LENGTH if flat else ()
+        num_envs = 1 if flat else self.task.num_envs
         return [
             *("train", self.preset, "--world", self.task.world),
             *(("--env", *self.task.options) if self.task.options else ()),
             *(("--agent", *agent) if agent else ()),
+            *(("--num-envs", str(num_envs)) if num_envs > 1 else ()),
             *("--seed", str(self.seed), "--steps", str(self.steps)),
             *("--final-episodes", str(self.task.final_episodes)),
         ]
@@ -169,7 +179,37 @@ WORLDS_TABLE = Table(
     ),
 )
 
-TABLES = {"kitchen": KITCHEN_TABLE, "skild": SKILD_TABLE, "worlds": WORLDS_TABLE}
+RESKILL = ("reskill", "reskill-no-residual", "reskill-gaussian", "reskill-unit", "ppo")
+
+RESKILL_TABLE = Table(
+    title="ReSkill and baselines in the Fetch tasks",
+    tasks=tuple(
+        Task(
+            name=name,
+            suffix=f"-{name}",
+            world=f"skillgym/Fetch{world}-v0",
+            methods=(*RESKILL, sac),
+            steps=2_000_000,
+            score="return",
+            best=best,
+            final_episodes=100,
+            num_envs=15,
+        )
+        for name, world, sac, best in (
+            ("slippery-push", "SlipperyPush", "sac-her", 50.0),
+            ("clean-up", "CleanUp", "sac", 50.0),
+            ("pyramid-stack", "PyramidStack", "sac", 50.0),
+            ("complex-hook", "ComplexHook", "sac-her", 100.0),
+        )
+    ),
+)
+
+TABLES = {
+    "kitchen": KITCHEN_TABLE,
+    "skild": SKILD_TABLE,
+    "reskill": RESKILL_TABLE,
+    "worlds": WORLDS_TABLE,
+}
 
 SUITES = {"papers": tuple(TABLES)}
 """Names of the tables that belong together."""

@@ -19,6 +19,7 @@ _ENTRY_POINTS = {
     "skild": "skillgym.skills.skild:SkildModel",
     "flat_prior": "skillgym.skills.spirl:FlatPrior",
     "ptgm": "skillgym.skills.ptgm:Ptgm",
+    "reskill": "skillgym.skills.reskill:ReskillModel",
 }
 
 

@@ -67,7 +67,11 @@ class Gaussian:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One reparameterised sample (..., Z): gradients flow to mean and log-std."""
-        return self.mean + self.std * normal_like(self.mean, generator)
+        return self.transform(normal_like(self.mean, generator))
+
+    def transform(self, noise: Tensor) -> Tensor:
+        """What standard-normal noise (..., Z) becomes: mean + std noise, (..., Z)."""
+        return self.mean + self.std * noise
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density of x (..., Z), summed over Z: (...)."""

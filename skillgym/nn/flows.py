@@ -1,4 +1,4 @@
-"""A conditional RealNVP normalizing flow.
+"""Conditional RealNVP normalizing flows.
 
 Shapes: `...` batch axes, `Z` event size (even), `C` context size.
 """
@@ -6,12 +6,25 @@ Shapes: `...` batch axes, `Z` event size (even), `C` context size.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Gaussian
+
+
+class Flow(Protocol):
+    """An invertible map between noise and x, given a context."""
+
+    def __call__(self, noise: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """From noise (..., Z) to x (..., Z), and the log-determinant of dx / dnoise (...)."""
+        ...
+
+    def inverse(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """From x (..., Z) to noise (..., Z), and the log-determinant of dnoise / dx (...)."""
+        ...
 
 
 class Conditioner(nn.Module):
@@ -22,13 +35,41 @@ class Conditioner(nn.Module):
 
     def __init__(self, half: int, context_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.log_scale = _tanh_network(half + context_size, hidden_size, half)
-        self.shift = _tanh_network(half + context_size, hidden_size, half)
+        sizes = half + context_size, hidden_size, half
+        self.log_scale, self.shift = self.network(*sizes), self.network(*sizes)
+
+    @staticmethod
+    def network(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
+        """Three linear layers with tanh between them; the last one starts at zero."""
+        head = nn.Linear(hidden_size, output_size)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        first, second = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+        return nn.Sequential(first, nn.Tanh(), second, nn.Tanh(), head)
 
     def forward(self, half: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Log-scale and shift, each (..., Z / 2)."""
         joined = torch.cat([half, context], dim=-1)
         return self.log_scale(joined), self.shift(joined)
+
+
+class BoundedConditioner(Conditioner):
+    """A conditioner with log-scales between -1 and 1, LeakyReLUs, and torch's initialisation.
+
+    Paper: Rana et al. 2022, "Residual Skill Policies", arXiv:2211.02231 (the authors' code).
+    """
+
+    @staticmethod
+    def network(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
+        """Three linear layers with LeakyReLU(0.01) between them."""
+        head = nn.Linear(hidden_size, output_size)
+        first, second = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+        return nn.Sequential(first, nn.LeakyReLU(), second, nn.LeakyReLU(), head)
+
+    def forward(self, half: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-scale and shift, each (..., Z / 2)."""
+        log_scale, shift = super().forward(half, context)
+        return torch.tanh(log_scale), shift
 
 
 class RealNVP(nn.Module):
@@ -39,22 +80,28 @@ class RealNVP(nn.Module):
     Args:
         size: Z, even.
         context_size: C.
-        num_layers: Number of coupling layers (each with four small tanh networks).
+        num_layers: Number of pairs of coupling layers, each with four networks.
         hidden_size: Width of these networks.
+        conditioner: Kind of these networks.
 
     Raises:
         InvalidConfig: If `size` is odd.
     """
 
     def __init__(
-        self, size: int, context_size: int, num_layers: int = 6, hidden_size: int = 32
+        self,
+        size: int,
+        context_size: int,
+        num_layers: int = 6,
+        hidden_size: int = 32,
+        conditioner: type[Conditioner] = Conditioner,
     ) -> None:
         super().__init__()
         if size % 2:
             raise InvalidConfig("size", size, "an even number for a flow")
         sizes = size // 2, context_size, hidden_size
-        self.lower = nn.ModuleList(Conditioner(*sizes) for _ in range(num_layers))
-        self.upper = nn.ModuleList(Conditioner(*sizes) for _ in range(num_layers))
+        self.lower = nn.ModuleList(conditioner(*sizes) for _ in range(num_layers))
+        self.upper = nn.ModuleList(conditioner(*sizes) for _ in range(num_layers))
 
     def forward(self, noise: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """From noise (..., Z) to x (..., Z), and the log-determinant of dx / dnoise (...)."""
@@ -83,6 +130,27 @@ class RealNVP(nn.Module):
         return torch.cat([lower, upper], dim=-1), log_det
 
 
+class InverseFlow(nn.Module):
+    """A flow with its two directions exchanged.
+
+    Args:
+        flow: What becomes the map from x to noise.
+    """
+
+    def __init__(self, flow: RealNVP) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, noise: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """From noise (..., Z) to x (..., Z), and the log-determinant of dx / dnoise (...)."""
+        return self.flow.inverse(noise, context)
+
+    def inverse(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """From x (..., Z) to noise (..., Z), and the log-determinant of dnoise / dx (...)."""
+        noise, log_det = self.flow(x, context)
+        return noise, log_det
+
+
 @dataclass(frozen=True)
 class FlowDistribution:
     """A unit Gaussian pushed through a conditional flow.
@@ -93,13 +161,17 @@ class FlowDistribution:
         size: Z.
     """
 
-    flow: RealNVP
+    flow: Flow
     context: Tensor
     size: int
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One reparameterised sample (..., Z)."""
-        return self._push(self._base().sample(generator))
+        return self.transform(self._base().sample(generator))
+
+    def transform(self, noise: Tensor) -> Tensor:
+        """What standard-normal noise (..., Z) becomes, (..., Z)."""
+        return self.flow(noise, self.context)[0]
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density of x (..., Z): (...)."""
@@ -109,21 +181,8 @@ class FlowDistribution:
 
     def mode(self) -> Tensor:
         """The image (..., Z) of the base's mode, which approximates the mode."""
-        return self._push(self._base().mean)
+        return self.transform(self._base().mean)
 
     def _base(self) -> Gaussian:
         zeros = self.context.new_zeros(*self.context.shape[:-1], self.size)
         return Gaussian(zeros, zeros)
-
-    def _push(self, noise: Tensor) -> Tensor:
-        x: Tensor = self.flow(noise, self.context)[0]
-        return x
-
-
-def _tanh_network(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
-    """Three linear layers with tanh between them; the last one starts at zero."""
-    head = nn.Linear(hidden_size, output_size)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    first, second = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
-    return nn.Sequential(first, nn.Tanh(), second, nn.Tanh(), head)

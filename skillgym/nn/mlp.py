@@ -75,7 +75,7 @@ class MLP(nn.Sequential):
 
 
 class FoldedMLP:
-    """A frozen NumPy copy of an `MLP` in evaluation mode, for control at batch size 1 to 64.
+    """A frozen NumPy copy of a network in evaluation mode, for control at batch size 1 to 64.
 
     BatchNorm's running statistics are folded into the linear layers, and small float32 products in
     NumPy cost about half of the same torch calls. `refresh` copies again only when a tensor of the
@@ -83,11 +83,14 @@ class FoldedMLP:
     one environment of many acts as it would alone.
 
     Args:
-        source: The network to follow.
+        source: The network to follow: linear layers, all but the last followed by LeakyReLUs of one
+            slope, and between the two perhaps by BatchNorm.
     """
 
-    def __init__(self, source: MLP) -> None:
+    def __init__(self, source: nn.Sequential) -> None:
         self._source = source
+        slopes = [layer.negative_slope for layer in source if isinstance(layer, nn.LeakyReLU)]
+        self._slope = slopes[0] if slopes else 1.0
         self._tensors = [*source.parameters(), *source.buffers()]
         self._version = -1
         self._layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
@@ -107,7 +110,7 @@ class FoldedMLP:
         for weight, bias in self._layers[:-1]:
             x = x @ weight
             x += bias
-            np.maximum(x, LEAKY_SLOPE * x, out=x)
+            np.maximum(x, self._slope * x, out=x)
         weight, bias = self._layers[-1]
         out: NDArray[np.float32] = x @ weight + bias
         return out[:, 0]

@@ -127,6 +127,22 @@ class CategoricalMLP(nn.Module):
         return Categorical.from_logits(self.net(seen))
 
 
+class UnitGaussian(nn.Module):
+    """The unit Gaussian, whatever the observation.
+
+    Args:
+        size: Z.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, obs: Tensor) -> Gaussian:
+        """Gaussian over (..., Z) for observations (..., O)."""
+        return Gaussian.standard_like(obs.new_zeros(*obs.shape[:-1], self.size))
+
+
 class UniformPrior(nn.Module):
     """The uniform distribution over the indices 0 ... K - 1, whatever the observation.
 
@@ -196,4 +212,5 @@ __all__ = [
     "MixtureMLP",
     "TanhPrior",
     "UniformPrior",
+    "UnitGaussian",
 ]

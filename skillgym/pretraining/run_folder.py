@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class CsvWriter(KVWriter):
         step: int = 0,
     ) -> None:
         """Append one row."""
-        row = {key: value for key, value in key_values.items() if isinstance(value, (int, float))}
+        row = {key: value for key, value in key_values.items() if isinstance(value, Real)}
         self._rows.append(row)
         new = sorted(row.keys() - set(self._columns))
         self._columns += new

@@ -188,7 +188,7 @@ class OfflineTrainer:
         share = self.step / self.config.steps
         factor = 0.5 * (1 + math.cos(math.pi * share)) if self.config.schedule == "cosine" else 1.0
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
+            group["lr"] = rate * factor * group.get("decay", 1.0) ** self.step
         batch = self._to_device(self._train(self._rng, self.config.batch_size))
         total, scalars = self.model.loss(batch, self._generator)
         self._optimizer.zero_grad()

@@ -9,6 +9,7 @@ from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.gail import GAIL
 from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC, SkillPriorPolicy
+from skillgym.rl.reskill import ReSkill, ReskillPPO
 from skillgym.rl.skild import SkiLD
 from skillgym.rl.vec_env import GymnasiumVecEnv
 
@@ -20,6 +21,8 @@ __all__ = [
     "PictureReplayBuffer",
     "PriorPPO",
     "PriorSAC",
+    "ReSkill",
+    "ReskillPPO",
     "SkiLD",
     "SkillPriorPolicy",
     "SkillReplayBuffer",

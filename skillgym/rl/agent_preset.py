@@ -19,6 +19,19 @@ prior of the scripted data is sharper: from 4 nats on, the critics mislead the p
 the kitchen fall from 3 subtasks to 1."""
 
 
+Algorithm = Literal[
+    "PriorSAC",
+    "DiscretePriorSAC",
+    "PriorPPO",
+    "SkiLD",
+    "GAIL",
+    "ReSkill",
+    "ReskillPPO",
+    "PPO",
+    "SAC",
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgentPreset:
     """A method: which actions an agent has, where its policy starts, what it is regularised by.
@@ -29,8 +42,11 @@ class AgentPreset:
             Single-step models make primitive actions skills.
         world: Id of the world it is meant for.
         options: Keywords of that world.
-        algorithm: Class of the agent. `PriorPPO` has neither replay nor critics of skills: of the
-            fields it takes the skill model only.
+        actions: `"skills"` (`SkillActions`), or `"residuals"` on top of them (`ResidualActions`).
+        algorithm: Class of the agent. `PriorPPO`, `ReSkill`, `ReskillPPO`, and PPO and SAC of SB3
+            take only `policy` and `agent` of the fields below.
+        policy: Their policy.
+        deterministic: Whether evaluations take the most likely actions, not samples.
         start: The policy starts as the `"prior"` of the skill model or as its `"posterior"` (the
             skills of demonstrations), or as a `"random"` network.
         objective: `"prior"`: stay close to the prior. `"entropy"`: that of SAC.
@@ -55,7 +71,10 @@ class AgentPreset:
     skill_model: str | None
     world: str = "skillgym/Kitchen-v0"
     options: Mapping[str, Any] = field(default_factory=dict)
-    algorithm: Literal["PriorSAC", "DiscretePriorSAC", "PriorPPO", "SkiLD", "GAIL"] = "PriorSAC"
+    actions: Literal["skills", "residuals"] = "skills"
+    algorithm: Algorithm = "PriorSAC"
+    policy: str = "MlpPolicy"
+    deterministic: bool = False
     start: Literal["prior", "posterior", "random"] = "prior"
     objective: Literal["prior", "entropy"] = "prior"
     target_divergence: float = 5.0

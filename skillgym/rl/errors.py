@@ -48,6 +48,16 @@ class ForeignPrior(SkillgymError, ValueError):
         )
 
 
+class NoResiduals(SkillgymError, ValueError):
+    """An environment takes no residuals."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Got an environment without residuals, expected one whose actions are a skill and a "
+            "residual; wrap the world with ResidualActions (several with VectorResidualActions)."
+        )
+
+
 class NormalizedObservations(SkillgymError, ValueError):
     """Observations are normalised, which a prior does not understand."""
 

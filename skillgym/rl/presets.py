@@ -1,7 +1,8 @@
 """The methods of the papers as presets of the same parts: environments and agents.
 
 Here are those of SPiRL and PTGM, with the numbers of the authors' configurations (SPiRL in the
-tabletop: those of SkiMo's authors); those of SkiLD are in `skillgym.rl.skild.presets`.
+tabletop: those of SkiMo's authors); those of SkiLD and ReSkill are in `skillgym.rl.skild.presets`
+and `skillgym.rl.reskill.presets`.
 
 Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
 Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
@@ -17,6 +18,7 @@ from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
+from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
@@ -29,10 +31,12 @@ from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.gail import GAIL
 from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC
+from skillgym.rl.reskill import ReSkill, ReskillPPO
+from skillgym.rl.reskill import presets as reskill
 from skillgym.rl.skild import SkiLD
-from skillgym.rl.skild.presets import TASKS, presets_of
+from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
-from skillgym.wrappers import VectorSkillActions
+from skillgym.wrappers import VectorResidualActions, VectorSkillActions
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
 
@@ -113,10 +117,13 @@ PRESETS: dict[str, AgentPreset] = {
         title="goal codes, PPO with the divergence in the reward",
         skill_model="ptgm-kitchen",
         algorithm="PriorPPO",
+        policy="SkillPriorPolicy",
     ),
 }
-for _task in TASKS:
-    PRESETS |= presets_of(_task)
+for _demonstrated in skild.TASKS:
+    PRESETS |= skild.presets_of(_demonstrated)
+for _task in reskill.TASKS:
+    PRESETS |= reskill.presets_of(_task)
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "PriorSAC": PriorSAC,
@@ -124,7 +131,14 @@ ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "PriorPPO": PriorPPO,
     "SkiLD": SkiLD,
     "GAIL": GAIL,
+    "ReSkill": ReSkill,
+    "ReskillPPO": ReskillPPO,
+    "PPO": PPO,
+    "SAC": SAC,
 }
+
+WITHOUT_PRIOR_OPTIONS = ("PriorPPO", "ReSkill", "ReskillPPO", "PPO", "SAC")
+"""Algorithms that take only `policy` and `agent` of a preset."""
 
 
 def find_preset(preset: str | AgentPreset) -> AgentPreset:
@@ -159,11 +173,12 @@ def make_env(
     preset = find_preset(preset)
     if world is None or world == preset.world:
         world, options = preset.world, {**preset.options, **options}
-    if preset.skill_model is None:
+    model: Any = skill_model or preset.skill_model
+    if preset.skill_model is None or preset.actions == "residuals":  # one step is a control step
         env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
-        return GymnasiumVecEnv(env)
+        residuals = preset.skill_model is not None
+        return GymnasiumVecEnv(VectorResidualActions(env, model) if residuals else env)
     env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
-    model = skill_model or preset.skill_model
     skills = VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP)
     return GymnasiumVecEnv(skills)
 
@@ -183,8 +198,10 @@ def make_agent(
         overrides: Keywords of the agent in place of the preset's.
     """
     preset = find_preset(preset)
-    if preset.algorithm == "PriorPPO":  # no replay, no critics of skills
-        return PriorPPO(**{"policy": "SkillPriorPolicy", "env": env, "seed": seed, **overrides})
+    algorithm: Any = ALGORITHMS[preset.algorithm]
+    if preset.algorithm in WITHOUT_PRIOR_OPTIONS:
+        common = {"policy": preset.policy, "env": env, "seed": seed}
+        return algorithm(**{**common, **preset.agent, **overrides})
     policy = "SkillPriorPolicy"
     policy_kwargs: dict[str, Any] = {"critic_arch": preset.critic_arch}
     if preset.critic_inputs is not None:
@@ -205,8 +222,7 @@ def make_agent(
         **_objective(preset),
         **preset.agent,
     }
-    agent: Any = ALGORITHMS[preset.algorithm]
-    return agent(policy, env, seed=seed, **{**keywords, **overrides})
+    return algorithm(policy, env, seed=seed, **{**keywords, **overrides})
 
 
 def load_agent(

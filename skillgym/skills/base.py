@@ -119,7 +119,10 @@ class SkillModule(nn.Module, ABC):
         """Scalars that judge the model, set to evaluation mode, on data it has not seen."""
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """Groups for the optimiser; a subclass may give some parameters another learning rate."""
+        """Groups for the optimiser; a subclass may give some parameters another learning rate.
+
+        A group's `decay` is the factor of its learning rate after every step, beside the schedule.
+        """
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
 
     @abstractmethod

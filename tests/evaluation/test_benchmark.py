@@ -52,8 +52,11 @@ def test_cells_are_presets_that_exist_in_their_world(name: str) -> None:
     for cell in TABLES[name].cells((0,)):
         preset = find_preset(cell.preset)
         assert preset.world == cell.task.world
-        trained = preset.skill_model is None or preset.skill_model.startswith(("bc", "flat"))
-        assert ("--agent" in cell.command()) == trained, cell.name
+        flat = preset.skill_model is None or preset.skill_model.startswith(("bc", "flat"))
+        off_policy = flat and preset.algorithm != "PPO"
+        assert ("--agent" in cell.command()) == off_policy, cell.name
+        several = cell.task.num_envs > 1 and not off_policy
+        assert ("--num-envs" in cell.command()) == several, cell.name
 
 
 def test_the_suite_has_every_table_and_no_name_twice() -> None:

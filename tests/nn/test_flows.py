@@ -8,18 +8,26 @@ from torch.autograd.functional import jacobian
 
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Gaussian
-from skillgym.nn.flows import FlowDistribution, RealNVP
+from skillgym.nn.flows import (
+    BoundedConditioner,
+    Conditioner,
+    FlowDistribution,
+    InverseFlow,
+    RealNVP,
+)
 
 SIZE, CONTEXT = 4, 3
+KINDS = pytest.mark.parametrize("kind", ["papers", "reskill"])
 
 
-def random_flow(seed: int = 0) -> RealNVP:
-    """A flow far from the identity."""
+def random_flow(kind: str = "papers", seed: int = 0) -> RealNVP | InverseFlow:
+    """A flow far from the identity, of either form."""
     generator = torch.Generator().manual_seed(seed)
-    flow = RealNVP(SIZE, CONTEXT, num_layers=3, hidden_size=8).double()
+    conditioner = Conditioner if kind == "papers" else BoundedConditioner
+    flow = RealNVP(SIZE, CONTEXT, num_layers=3, hidden_size=8, conditioner=conditioner).double()
     for parameter in flow.parameters():
         parameter.data = 0.4 * torch.randn(parameter.shape, generator=generator, dtype=torch.double)
-    return flow
+    return flow if kind == "papers" else InverseFlow(flow)
 
 
 @pytest.fixture
@@ -29,9 +37,10 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor]:
     return noise, torch.randn(6, CONTEXT, generator=generator, dtype=torch.double)
 
 
-def test_inverse(inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
+@KINDS
+def test_inverse(kind: str, inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
     noise, context = inputs
-    flow = random_flow()
+    flow = random_flow(kind)
     x, log_det = flow(noise, context)
     back, inverse_log_det = flow.inverse(x, context)
     assert not torch.allclose(x, noise, atol=0.1)
@@ -39,13 +48,26 @@ def test_inverse(inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
     torch.testing.assert_close(inverse_log_det, -log_det)
 
 
-def test_log_determinant_equals_autograd(inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
+@KINDS
+def test_log_determinant_equals_autograd(
+    kind: str, inputs: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     noise, context = inputs
-    flow = random_flow()
-    _, log_det = flow(noise, context)
-    for i in range(len(noise)):
-        matrix = jacobian(lambda e, c=context[i]: flow(e, c)[0], noise[i])
-        torch.testing.assert_close(log_det[i], torch.linalg.slogdet(matrix).logabsdet)
+    flow = random_flow(kind)
+    for direction in (flow, flow.inverse):
+        _, log_det = direction(noise, context)
+        for i in range(len(noise)):
+            matrix = jacobian(lambda e, c=context[i], f=direction: f(e, c)[0], noise[i])
+            torch.testing.assert_close(log_det[i], torch.linalg.slogdet(matrix).logabsdet)
+
+
+def test_bounded_log_scales_bound_the_scaling() -> None:
+    """Each of the two transformations of a half scales by at most e."""
+    flow = RealNVP(2, 1, num_layers=2, hidden_size=8, conditioner=BoundedConditioner).double()
+    for conditioner in (*flow.lower, *flow.upper):
+        conditioner.log_scale[-1].bias.data.fill_(100.0)
+    _, log_det = flow(torch.ones(3, 2, dtype=torch.double), torch.zeros(3, 1).double())
+    assert log_det.tolist() == [4.0, 4.0, 4.0]
 
 
 def test_fresh_flow_is_the_identity(inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -67,10 +89,11 @@ def test_density_integrates_to_one() -> None:
     assert mass.item() == pytest.approx(1.0, abs=1e-3)
 
 
-def test_samples_fit_the_density(inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
+@KINDS
+def test_samples_fit_the_density(kind: str, inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
     """E[log p(x)] over samples equals the base's negative entropy minus E[log det]."""
     context = inputs[1][:1].expand(20_000, -1)
-    flow = random_flow()
+    flow = random_flow(kind)
     distribution = FlowDistribution(flow, context, SIZE)
     generator = torch.Generator().manual_seed(4)
     x = distribution.sample(generator)

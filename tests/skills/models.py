@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skillgym.data import Demonstrations, WindowDataset
 from skillgym.skills.base import Batch, SkillModule
 from skillgym.skills.ptgm import Ptgm, PtgmConfig
+from skillgym.skills.reskill import ReskillConfig, ReskillModel
 from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import (
     ClosedLoopSpirl,
@@ -29,6 +30,7 @@ MODELS: tuple[type[SkillModule], ...] = (
     FlatPrior,
     SkildModel,
     Ptgm,
+    ReskillModel,
 )
 
 
@@ -54,6 +56,12 @@ def small_ptgm(**options: Any) -> Ptgm:
     return model
 
 
+def small_reskill(**options: Any) -> ReskillModel:
+    small = {"skill_horizon": 4, "latent_size": 2, "encoder_size": 16, "layer_sizes": (16, 8)}
+    config = ReskillConfig(**{**small, "flow_layers": 2, "flow_size": 16, **options})
+    return ReskillModel.create(*spaces(OBSERVATION_SIZE, ACTION_SIZE), config)
+
+
 def random_skills(model: SkillModule, rng: np.random.Generator, count: int) -> NDArray[Any]:
     """Skills (count, ...) inside the space, or at least near it."""
     space = model.skill_space
@@ -65,6 +73,9 @@ def random_skills(model: SkillModule, rng: np.random.Generator, count: int) -> N
 def small_model(cls: type[SkillModule], **options: object) -> SkillModule:
     if cls is Ptgm:
         return small_ptgm()
+    if cls is ReskillModel:
+        unit = {"prior": "unit"} if options.get("prior") == "mixture" else {}
+        return small_reskill(**{**options, **unit})
     if cls is SkildModel:
         return SkildModel.from_embedding(small_model(ClosedLoopSpirl, **options))
     config = (

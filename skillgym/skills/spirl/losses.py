@@ -12,9 +12,14 @@ Shapes: `B` batch, `H` skill horizon, `A` action, `Z` latent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 from skillgym.nn.distributions import HALF_LOG_TWO_PI, Distribution, Gaussian
+
+VALIDATION_DRAWS = 100
 
 
 def reconstruction_loss(predicted: Tensor, actions: Tensor) -> Tensor:
@@ -89,3 +94,19 @@ def beta_loss(log_beta: Tensor, kl: Tensor, target_kl: float) -> Tensor:
         Scalar: exp(log_beta) (target_kl - kl).
     """
     return log_beta.exp() * (target_kl - kl.detach())
+
+
+def best_mse(decode: Callable[[], Tensor], actions: Tensor) -> Tensor:
+    """How well the best of 100 drawn skills fits each window; a measure for validation.
+
+    Args:
+        decode: Actions (B, H, A) of one newly drawn skill per window.
+        actions: Recorded actions (B, H, A).
+
+    Returns:
+        Scalar: mean over the windows of the smallest mean squared error.
+    """
+    best = actions.new_full((len(actions),), float("inf"))
+    for _ in range(VALIDATION_DRAWS):
+        best = torch.minimum(best, (decode() - actions).square().mean((1, 2)))
+    return best.mean()

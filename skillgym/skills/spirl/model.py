@@ -23,6 +23,7 @@ from skillgym.nn.priors import PRIORS
 from skillgym.skills.base import Batch, Scalars, SkillModule
 from skillgym.skills.spirl.config import SpirlConfig
 from skillgym.skills.spirl.losses import (
+    best_mse,
     beta_loss,
     posterior_kl,
     prior_kl,
@@ -30,8 +31,6 @@ from skillgym.skills.spirl.losses import (
     reconstruction_loss,
 )
 from skillgym.types import FloatArray, SkillState
-
-VALIDATION_DRAWS = 100
 
 
 class SkillEncoder(nn.Module):
@@ -161,13 +160,9 @@ class SpirlModel(SkillModule):
         return self.log_beta.detach().exp()
 
     def _best_mse(self, batch: Batch, draw: Callable[[], Tensor]) -> Tensor:
-        """Mean over the windows of the smallest MSE over draws of z."""
+        """Mean over the windows of the smallest MSE over 100 draws of z."""
         features, actions = self.features(batch[0])[:, :-1], batch[1][:, -self.max_steps :]
-        best = actions.new_full((len(actions),), float("inf"))
-        for _ in range(VALIDATION_DRAWS):
-            error = (self.decode(features, draw()) - actions).square()
-            best = torch.minimum(best, error.mean((1, 2)))
-        return best.mean()
+        return best_mse(lambda: self.decode(features, draw()), actions)
 
 
 class ClosedLoopSpirl(SpirlModel):

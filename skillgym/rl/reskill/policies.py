@@ -1,0 +1,218 @@
+"""The networks of ReSkill: an actor-critic per level, and both as one policy.
+
+Shapes: `N` environments, `O` observation, `A` action, `Z` latent, `S` skill.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.distributions import Distribution
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor
+
+from skillgym.types import SkillModel
+from skillgym.wrappers.residual_control import ResidualLayout
+from skillgym.wrappers.running_skills import begin_skills
+
+
+class ReskillActorCritic(ActorCriticPolicy):
+    """SB3's actor-critic with bounded standard deviations and a faster critic.
+
+    Paper: Rana et al. 2022, arXiv:2211.02231; the values of the authors' code.
+
+    Args:
+        observation_space: Observations (O,).
+        action_space: Actions, a Box (A,).
+        lr_schedule: Learning rate of the actor as a function of the remaining progress.
+        critic_rate: Learning rate of the critic in multiples of the actor's.
+        std_bounds: Smallest and largest standard deviation; outside there is no gradient.
+        log_std_init: First logarithm of the standard deviations.
+        ortho_init: Whether weights start orthogonal, as SB3's do.
+        optimizer_kwargs: Keywords of the optimiser; torch's own defaults if None.
+        kwargs: Other keywords of SB3's actor-critic policy.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        critic_rate: float = 10.0,
+        std_bounds: tuple[float, float] = (0.2, 1.0),
+        log_std_init: float = -0.5,
+        ortho_init: bool = False,
+        optimizer_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.critic_rate = critic_rate
+        self.std_bounds = std_bounds
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            log_std_init=log_std_init,
+            ortho_init=ortho_init,
+            optimizer_kwargs=optimizer_kwargs or {},
+            **kwargs,
+        )
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        super()._build(lr_schedule)
+        critic = [*self.mlp_extractor.value_net.parameters(), *self.value_net.parameters()]
+        known = {id(parameter) for parameter in critic}
+        actor = [parameter for parameter in self.parameters() if id(parameter) not in known]
+        rate = lr_schedule(1)
+        self.optimizer = self.optimizer_class(  # type: ignore[call-arg]
+            [
+                {"params": actor, "rate": 1.0},
+                {"params": critic, "rate": self.critic_rate, "lr": rate * self.critic_rate},
+            ],
+            lr=rate,
+            **self.optimizer_kwargs,
+        )
+
+    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> Distribution:
+        low, high = (math.log(bound) for bound in self.std_bounds)
+        distribution: Any = self.action_dist
+        bounded: Distribution = distribution.proba_distribution(
+            self.action_net(latent_pi), self.log_std.clamp(low, high)
+        )
+        return bounded
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        own = {"critic_rate": self.critic_rate, "std_bounds": self.std_bounds}
+        return super()._get_constructor_parameters() | own
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What both levels decide in N environments; of skills, only the rows `due` count.
+
+    Attributes:
+        actions: What the environments execute (N, S + A).
+        due: Where a skill was chosen (N,).
+        skills: Skills before clipping (N, S).
+        skill_values: Values of the states (N, 1).
+        skill_log_probs: Log-probabilities of the skills (N,).
+        inputs: What the residual level saw: state, latent, decoded action (N, O + Z + A).
+        residuals: Residuals before weighting (N, A).
+        residual_values: Their values (N, 1).
+        residual_log_probs: Their log-probabilities (N,).
+    """
+
+    actions: NDArray[np.float32]
+    due: NDArray[np.bool_]
+    skills: NDArray[np.float32]
+    skill_values: Tensor
+    skill_log_probs: Tensor
+    inputs: NDArray[np.float32]
+    residuals: NDArray[np.float32]
+    residual_values: Tensor
+    residual_log_probs: Tensor
+
+
+class ReSkillPolicy(BasePolicy):
+    """Chooses skills where they are due, decodes them, and adds weighted residuals.
+
+    Args:
+        observation_space: Observations of `ResidualActions`.
+        action_space: Its actions.
+        skills: Actor-critic of the upper level.
+        residuals: Actor-critic of the lower level.
+        model: The skill model; it is no part of the policy's tensors.
+        layout: Where things stand in observations and actions.
+    """
+
+    residual_weight: Tensor
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Box,
+        skills: ActorCriticPolicy,
+        residuals: ActorCriticPolicy,
+        model: SkillModel,
+        layout: ResidualLayout,
+    ) -> None:
+        super().__init__(observation_space, action_space)
+        self.skills = skills
+        self.residuals = residuals
+        self.layout = layout
+        self._model = (model,)  # in a tuple, so that it is not a submodule
+        self.register_buffer("residual_weight", torch.zeros(()))
+
+    @torch.no_grad()
+    def decide(self, observation: Tensor, deterministic: bool = False) -> Decision:
+        """Act in observations (N, O + Z + A + 1).
+
+        Args:
+            observation: Observations of `ResidualActions`.
+            deterministic: Whether both levels act with their means.
+        """
+        layout, space = self.layout, self.action_space
+        observation = observation.float()
+        states, inputs = observation[:, layout.state], observation[:, layout.inputs].clone()
+        due = observation[:, layout.due].cpu().numpy() > 0.5
+        actions = np.zeros((len(due), *(space.shape or ())), np.float32)
+        skills, skill_values, skill_log_probs = self._choose(states, due, deterministic)
+        if due.any():
+            low, high = space.low[layout.skill], space.high[layout.skill]  # type: ignore[attr-defined]
+            actions[:, layout.skill] = skills.clip(low, high)
+            inputs[due, layout.latent.start :] = self._decode(
+                states[due].cpu().numpy(), actions[due, layout.skill]
+            ).to(inputs)
+        residuals, values, log_probs = self.residuals(inputs, deterministic)
+        actions[:, layout.residual] = (self.residual_weight * residuals).cpu().numpy()
+        return Decision(
+            actions,
+            due,
+            skills,
+            skill_values,
+            skill_log_probs,
+            inputs.cpu().numpy(),
+            residuals.cpu().numpy(),
+            values,
+            log_probs,
+        )
+
+    def _choose(
+        self, states: Tensor, due: NDArray[np.bool_], deterministic: bool
+    ) -> tuple[NDArray[np.float32], Tensor, Tensor]:
+        """Skills, values and log-probabilities; zero if no skill is due anywhere."""
+        if not due.any():
+            size = self.layout.skill.stop
+            nothing = torch.zeros(len(due))
+            return np.zeros((len(due), size), np.float32), nothing[:, None], nothing
+        skills, values, log_probs = self.skills(states, deterministic)
+        return skills.cpu().numpy(), values, log_probs
+
+    def _decode(self, states: NDArray[Any], skills: NDArray[Any]) -> Tensor:
+        """Latents and first actions (B, Z + A) of skills that begin."""
+        model = self._model[0]
+        state, latents = begin_skills(model, states, skills)
+        decoded = model.act(states, state, 0)
+        return torch.from_numpy(np.concatenate([latents, decoded], axis=1).astype(np.float32))
+
+    @torch.no_grad()
+    def values(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (N,) of both levels, with the skill that runs or ran last.
+
+        Args:
+            observation: Observations of `ResidualActions` (N, O + Z + A + 1).
+        """
+        observation = observation.float()
+        of_skills = self.skills.predict_values(observation[:, self.layout.state])
+        of_residuals = self.residuals.predict_values(observation[:, self.layout.inputs])
+        return of_skills[:, 0], of_residuals[:, 0]
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        actions = self.decide(observation, deterministic).actions  # type: ignore[arg-type]
+        return torch.from_numpy(actions)

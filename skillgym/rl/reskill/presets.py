@@ -1,0 +1,123 @@
+"""ReSkill and the methods it is compared with, for the four tasks of its paper.
+
+Paper: Rana et al. 2022, "Residual Skill Policies: Learning an Adaptable Skill-based Action Space
+for Reinforcement Learning for Robotics", Sec. 5; arXiv:2211.02231. Numbers of ReSkill are those of
+the authors' configurations. There is no code of the baselines; flat methods have the numbers of
+Stable-Baselines3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stable_baselines3 import HerReplayBuffer
+
+from skillgym.rl.agent_preset import AgentPreset
+
+WORKERS, SKILL_LENGTH = 15, 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchTask:
+    """A task of ReSkill.
+
+    Attributes:
+        name: Its name.
+        world: Id of its world.
+        source: Which data its skills come from.
+        relabel: Whether other goals change the reward, so that hindsight can learn from them.
+        skills_per_rollout: Skills of a roll-out, of all workers.
+        weight: Control steps of one worker after which the residual's weight is 1/2 (C), and the
+            steepness of its curve (k).
+    """
+
+    name: str
+    world: str
+    source: str = "block"
+    relabel: bool = False
+    skills_per_rollout: int = 3_000
+    weight: tuple[float, float] = (18_000, 1e-3)
+
+    @property
+    def agent(self) -> Mapping[str, Any]:
+        """Keywords of `ReSkill`, in control steps of all workers."""
+        midpoint, steepness = self.weight
+        return {
+            "rollout_steps": SKILL_LENGTH * self.skills_per_rollout,
+            "weight_midpoint": WORKERS * midpoint,
+            "weight_steepness": steepness / WORKERS,
+        }
+
+
+TASKS = (
+    FetchTask(name="slippery-push", world="skillgym/FetchSlipperyPush-v0", relabel=True),
+    FetchTask(name="clean-up", world="skillgym/FetchCleanUp-v0"),
+    FetchTask(
+        name="pyramid-stack",
+        world="skillgym/FetchPyramidStack-v0",
+        skills_per_rollout=2_000,
+        weight=(45_000, 1.25e-4),
+    ),
+    FetchTask(
+        name="complex-hook", world="skillgym/FetchComplexHook-v0", source="hook", relabel=True
+    ),
+)
+
+PRIORS = {
+    "reskill": ("", "with a flow prior"),
+    "reskill-gaussian": ("-gaussian", "with a Gaussian prior"),
+    "reskill-unit": ("-unit", "without a prior"),
+}
+"""Methods with both levels: end of the skill model's name, and what it says of the prior."""
+
+
+def presets_of(task: FetchTask) -> dict[str, AgentPreset]:
+    """All methods on a task, by `METHOD-TASK`."""
+    methods = {**skill_presets(task), **flat_presets(task)}
+    return {f"{method}-{task.name}": preset for method, preset in methods.items()}
+
+
+def skill_presets(task: FetchTask) -> dict[str, AgentPreset]:
+    """The methods that choose skills."""
+    model = f"reskill-fetch-{task.source}"
+    found = {
+        method: AgentPreset(
+            title=f"{task.name}: skills {prior}, and a residual",
+            skill_model=model + end,
+            world=task.world,
+            actions="residuals",
+            algorithm="ReSkill",
+            deterministic=True,
+            agent=task.agent,
+        )
+        for method, (end, prior) in PRIORS.items()
+    }
+    found["reskill-no-residual"] = AgentPreset(
+        title=f"{task.name}: skills with a flow prior, no residual",
+        skill_model=model,
+        world=task.world,
+        algorithm="ReskillPPO",
+        deterministic=True,
+        agent={"rollout_steps": task.skills_per_rollout},
+    )
+    return found
+
+
+def flat_presets(task: FetchTask) -> dict[str, AgentPreset]:
+    """The methods without skills."""
+    common: dict[str, Any] = {"skill_model": None, "world": task.world, "deterministic": True}
+    ppo = AgentPreset(title=f"{task.name}: PPO of primitive actions", algorithm="PPO", **common)
+    if not task.relabel:
+        title = f"{task.name}: SAC of primitive actions"
+        return {"ppo": ppo, "sac": AgentPreset(title=title, algorithm="SAC", **common)}
+    sac = AgentPreset(
+        title=f"{task.name}: SAC of primitive actions with hindsight experience replay",
+        algorithm="SAC",
+        policy="MultiInputPolicy",
+        options={"goals": True},
+        agent={"replay_buffer_class": HerReplayBuffer, "learning_starts": 1_000},
+        **common,
+    )
+    return {"ppo": ppo, "sac-her": sac}

@@ -1,0 +1,8 @@
+"""ReSkill: skills as latent codes, chosen by the noise of a state-conditioned flow."""
+
+from __future__ import annotations
+
+from skillgym.skills.reskill.config import ReskillConfig
+from skillgym.skills.reskill.model import ReskillModel
+
+__all__ = ["ReskillConfig", "ReskillModel"]

@@ -1,0 +1,97 @@
+"""Skills and residuals as actions of a single environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils import RecordConstructorArgs
+
+from skillgym.types import SkillModel
+from skillgym.wrappers.common import resolve_skill_model
+from skillgym.wrappers.residual_control import ResidualControl
+from skillgym_envs.core.errors import ResetNeeded
+
+
+class ResidualActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """Adds a residual to the actions of skills: two levels of control in one action.
+
+    One `step` is one control step. An action holds a skill and a residual. The skill counts when
+    one is to be chosen, at the start of an episode and whenever the last one is over, and is
+    ignored while it runs. What is executed is clip(decoded action + residual).
+
+    An observation holds, one after the other,
+
+    * the environment's own observation,
+    * the latent of the running skill (the skill itself, if the model has no latents),
+    * the action that the skill decodes to here, to which the residual will be added,
+    * 1 if a skill is to be chosen, else 0. Latent and decoded action are then those of the last
+      skill, or 0 at the start of an episode: who acts knows the skill that it chooses, and can
+      decode it (`skillgym.wrappers.running_skills.begin_skills`), as `skillgym.rl.ReSkill` does.
+
+    A time limit may be inside or outside of this wrapper.
+
+    Paper: Rana et al. 2022, "Residual Skill Policies", Sec. 4.2; arXiv:2211.02231.
+
+    Deviation: the end of an episode ends the skill. The authors' code would go on.
+
+    Args:
+        env: Environment with the primitive actions that the skill model produces.
+        skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
+            With a live model the environment cannot be rebuilt from its `spec`, which is then None.
+
+    Attributes:
+        skill_model: The skill model.
+        skill_name: Its name or path; None for a live model.
+        residual_layout: Where things stand in observations and actions.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], skill_model: str | SkillModel) -> None:
+        RecordConstructorArgs.__init__(self, skill_model=skill_model, _disable_deepcopy=True)
+        gym.Wrapper.__init__(self, env)
+        self.skill_name = skill_model if isinstance(skill_model, str) else None
+        self.skill_model = resolve_skill_model(skill_model, env)
+        spaces = env.observation_space, env.action_space
+        self._control = ResidualControl(self.skill_model, *spaces, num_envs=1)
+        self.residual_layout = self._control.layout
+        self.observation_space = self._control.observation_space
+        self.action_space = self._control.action_space
+        self._observation: Any = None
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        """Specification that rebuilds this environment; None around a live skill model."""
+        by_name = isinstance(self._saved_kwargs["skill_model"], str)
+        return super().spec if by_name else None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode, as the wrapped environment does."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._observation = np.array(observation)[None]
+        self._control.running.stop(np.ones(1, bool))
+        return self._control.start(self._observation)[0], info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Run one control step.
+
+        Args:
+            action: Skill and residual, an element of the action space.
+
+        Returns:
+            What the environment returns; the observation with the skill that ran.
+
+        Raises:
+            InvalidSkill: If the action has the wrong shape.
+        """
+        if self._observation is None:
+            raise ResetNeeded
+        primitive = self._control.act(self._observation, np.asarray(action, np.float32)[None])[0]
+        observation, reward, terminated, truncated, info = self.env.step(primitive)
+        self._observation = np.array(observation)[None]
+        ended = np.array([terminated or truncated])
+        seen = self._control.advance(self._observation, ended)[0]
+        return seen, float(reward), terminated, truncated, info

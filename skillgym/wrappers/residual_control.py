@@ -1,0 +1,146 @@
+"""What `ResidualActions` and its vector twin share: layout, and the two levels of control.
+
+Shapes: `N` environments, `O` observation, `A` action, `Z` latent, `S` skill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from skillgym.errors import UnsupportedSpace
+from skillgym.types import FloatArray, SkillModel
+from skillgym.wrappers.errors import InvalidSkill
+from skillgym.wrappers.running_skills import Flags, RunningSkills, begin_skills
+
+
+@dataclass(frozen=True)
+class ResidualLayout:
+    """Where things stand in observations and actions.
+
+    Attributes:
+        state: The environment's own observation, O numbers.
+        latent: Latent of the running skill, Z numbers.
+        decoded: Action that the skill decodes to in this state, A numbers.
+        inputs: All three.
+        due: Index of the flag that says that a skill is to be chosen; latent and decoded action are
+            then those of the last skill, and zero at the start of an episode.
+        skill: The skill in an action, S numbers.
+        residual: The residual in an action, A numbers.
+    """
+
+    state: slice
+    latent: slice
+    decoded: slice
+    inputs: slice
+    due: int
+    skill: slice
+    residual: slice
+
+    @classmethod
+    def of(cls, model: SkillModel, observation_size: int, action_size: int) -> ResidualLayout:
+        """The layout for a skill model.
+
+        Args:
+            model: The skill model.
+            observation_size: O.
+            action_size: A.
+
+        Raises:
+            UnsupportedSpace: If skills are no one-dimensional Box.
+        """
+        space = model.skill_space
+        if not isinstance(space, Box) or len(space.shape) != 1:
+            raise UnsupportedSpace("skill", space, advice="use SkillActions for discrete skills")
+        blank = np.zeros((1, observation_size), np.float32), np.zeros((1, *space.shape), np.float32)
+        size = begin_skills(model, *blank)[1].shape[1]
+        ends = np.cumsum([observation_size, size, action_size]).tolist()
+        skill_size = space.shape[0]
+        return cls(
+            state=slice(0, ends[0]),
+            latent=slice(ends[0], ends[1]),
+            decoded=slice(ends[1], ends[2]),
+            inputs=slice(0, ends[2]),
+            due=ends[2],
+            skill=slice(0, skill_size),
+            residual=slice(skill_size, skill_size + action_size),
+        )
+
+
+class ResidualControl:
+    """Skills of N environments, whose actions a residual is added to.
+
+    Args:
+        model: The skill model.
+        observation_space: Observations of one environment, Box (O,).
+        action_space: Actions of one environment, Box (A,).
+        num_envs: N.
+
+    Attributes:
+        layout: Where things stand in observations and actions.
+        observation_space: Observations of one environment with the running skill, Box.
+        action_space: Skill and residual of one environment, Box. Residuals reach from any action to
+            any other.
+    """
+
+    def __init__(
+        self, model: SkillModel, observation_space: Any, action_space: Any, num_envs: int
+    ) -> None:
+        for role, space in (("observation", observation_space), ("action", action_space)):
+            if not isinstance(space, Box) or len(space.shape) != 1:
+                raise UnsupportedSpace(role, space)
+        sizes = observation_space.shape[0], action_space.shape[0]
+        self.layout = ResidualLayout.of(model, *sizes)
+        self.running = RunningSkills(model, num_envs)
+        self._bounds = action_space.low, action_space.high
+        low, high = self._bounds
+        skills: Any = model.skill_space
+        self.observation_space = Box(-np.inf, np.inf, (self.layout.due + 1,), np.float32)
+        self.action_space = Box(
+            np.concatenate([skills.low, low - high]).astype(np.float32),
+            np.concatenate([skills.high, high - low]).astype(np.float32),
+        )
+
+    def act(self, observation: NDArray[Any], actions: NDArray[Any]) -> FloatArray:
+        """Primitive actions (N, A) for observations (N, O) and actions (N, S + A).
+
+        Raises:
+            InvalidSkill: If the actions have the wrong shape.
+        """
+        expected = (len(observation), *self.action_space.shape)
+        if actions.shape != expected:
+            raise InvalidSkill(actions.shape, expected)
+        self.running.begin(observation, actions[:, self.layout.skill])
+        primitive = self.running.actions(observation) + actions[:, self.layout.residual]
+        bounded: FloatArray = np.clip(primitive, *self._bounds).astype(np.float32)
+        return bounded
+
+    def advance(self, observation: NDArray[Any], ended: Flags) -> FloatArray:
+        """Count a control step, and describe where it led.
+
+        Args:
+            observation: Observations (N, O) after the control step.
+            ended: Whose episodes (N,) ended.
+
+        Returns:
+            Observations with the skills that ran, (N, O + Z + A + 1).
+        """
+        running, layout = self.running, self.layout
+        running.advance(observation, ended)
+        seen = np.empty((len(observation), layout.due + 1), np.float32)
+        seen[:, layout.state] = observation
+        seen[:, layout.latent] = running.latents
+        seen[:, layout.decoded] = running.actions(observation)
+        seen[:, layout.due] = running.due
+        return seen
+
+    def start(self, observation: NDArray[Any]) -> FloatArray:
+        """Observations (N, O + Z + A + 1) of episodes that start, from observations (N, O)."""
+        seen = np.zeros((len(observation), self.layout.due + 1), np.float32)
+        seen[:, self.layout.state] = observation
+        seen[:, self.layout.due] = 1.0
+        return seen

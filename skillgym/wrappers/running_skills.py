@@ -1,0 +1,110 @@
+"""Skills that several environments run, each begun at its own time.
+
+Shapes: `N` environments, `O` observation, `A` action, `Z` latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym.types import FloatArray, SkillModel, SkillState
+
+Flags = NDArray[np.bool_]
+
+
+def begin_skills(
+    model: SkillModel, observation: NDArray[Any], skills: NDArray[Any]
+) -> tuple[SkillState, NDArray[Any]]:
+    """Start one skill per row, and tell what a policy is to know about it.
+
+    Args:
+        model: The skill model.
+        observation: Observations (N, O).
+        skills: Skills (N, ...).
+
+    Returns:
+        State of the skills, and their latents (N, Z): those of the state if it has any, else the
+        skills themselves.
+    """
+    state = model.begin(observation, skills)
+    return state, state.get("latent", skills)
+
+
+class RunningSkills:
+    """What N environments are executing.
+
+    Args:
+        model: The skill model.
+        num_envs: N.
+
+    Attributes:
+        due: Which environments (N,) need a new skill before their next control step.
+        latents: Latent of the last skill of each environment, (N, Z); empty before the first.
+    """
+
+    def __init__(self, model: SkillModel, num_envs: int) -> None:
+        self._model = model
+        self._state: SkillState = {}
+        self._steps = np.zeros(num_envs, np.int64)
+        self.due = np.ones(num_envs, bool)
+        self.latents: NDArray[Any] = np.zeros((num_envs, 0), np.float32)
+
+    def begin(self, observation: NDArray[Any], skills: NDArray[Any]) -> None:
+        """Start the skills of the environments where one is due; ignore the others'."""
+        rows = self.due
+        if not rows.any():
+            return
+        state, latents = begin_skills(self._model, observation[rows], skills[rows])
+        if not self._state:  # the first time, all are due
+            self._state = {name: np.array(value) for name, value in state.items()}
+            self.latents = np.array(latents, np.float32)
+        for name, value in state.items():
+            self._state[name][rows] = value
+        self.latents[rows] = latents
+        self._steps[rows] = 0
+        self.due = np.zeros_like(rows)
+
+    def actions(self, observation: NDArray[Any]) -> FloatArray:
+        """Actions (N, A) of the skills; of one that is over, what it would do if it went on."""
+        steps = np.minimum(self._steps, self._model.max_steps - 1)
+        found: list[tuple[Any, FloatArray]] = [
+            (rows, self._model.act(observation[rows], state, t))
+            for t, rows, state in self._groups(steps)
+        ]
+        if len(found) == 1:
+            return found[0][1]
+        actions = np.empty((len(steps), found[0][1].shape[1]), np.float32)
+        for rows, value in found:
+            actions[rows] = value
+        return actions
+
+    def advance(self, observation: NDArray[Any], ended: Flags) -> None:
+        """Count a control step; skills are over by themselves or because the episode ended.
+
+        Args:
+            observation: Observations (N, O) after the control step.
+            ended: Whose episodes (N,) ended.
+        """
+        over = ended.copy()
+        for t, rows, state in self._groups(self._steps):
+            over[rows] |= self._model.finished(observation[rows], state, t)
+        self._steps += 1
+        self.due = over
+
+    def stop(self, rows: Flags) -> None:
+        """Give up the skills of some environments (N,)."""
+        self.due = self.due | rows
+
+    def _groups(self, steps: NDArray[np.int64]) -> Iterator[tuple[int, Any, SkillState]]:
+        """Environments by the time since their skills began: time, rows, state of the rows."""
+        times = np.unique(steps).tolist()
+        if len(times) == 1:
+            yield times[0], slice(None), self._state
+            return
+        for t in times:
+            rows = steps == t
+            yield t, rows, {name: value[rows] for name, value in self._state.items()}

@@ -1,0 +1,470 @@
+"""ReSkill: skills as a semi-Markov process, the two levels, their weights, saving and loading."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3 import HerReplayBuffer
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.utils import obs_as_tensor
+
+from skillgym.cli.pretrain import PRESETS as MODELS
+from skillgym.errors import InvalidConfig
+from skillgym.evaluation.checkpoints import (
+    buffer_arrays,
+    load_checkpoint,
+    restore_buffer,
+    save_checkpoint,
+)
+from skillgym.hub import save_skill
+from skillgym.rl import GymnasiumVecEnv, ReSkill, ReskillPPO
+from skillgym.rl.errors import ForeignPrior, NoResiduals
+from skillgym.rl.presets import PRESETS, make_agent, make_env
+from skillgym.rl.reskill import presets
+from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
+from skillgym.rl.reskill.levels import logistic
+from skillgym.skills.reskill import ReskillConfig, ReskillModel
+from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
+from skillgym_envs.core.vector_env import WorldVectorEnv
+from tests.skill_stubs import CountingEnv, StubSkills
+from tests.toy_world import ToyWorld
+
+H, LIMIT = 4, 20
+SMALL = {"rollout_steps": 2 * LIMIT, "n_epochs": 2, "seed": 0, "device": "cpu"}
+RNG = np.random.default_rng(0)
+
+
+class Target(CountingEnv):
+    """The action is to be -0.6; reward 1 minus the distance."""
+
+    def step(self, action: Any) -> Any:
+        observation, _, *rest = super().step(action)
+        return observation, 1.0 - abs(float(action[0]) + 0.6), *rest
+
+    def _observe(self, action: float) -> np.ndarray:
+        return super()._observe(action) * np.array([0.01, 1.0, 0.0], np.float32)
+
+
+def make_model(seed: int = 0) -> ReskillModel:
+    sizes = {"skill_horizon": H, "latent_size": 2, "encoder_size": 8, "layer_sizes": (8,)}
+    config = ReskillConfig(**sizes, flow_layers=2, flow_size=8)
+    spaces = Target.observation_space, Target.action_space
+    return ReskillModel.create(*spaces, config, seed=seed).eval()
+
+
+def residual_env(model: Any = None, limit: int = LIMIT) -> gym.Env[Any, Any]:
+    return ResidualActions(TimeLimit(Target(), limit), model or make_model())
+
+
+def vector_env(model: Any, num_envs: int, limit: int = LIMIT) -> GymnasiumVecEnv:
+    world, mode = ToyWorld(max_episode_steps=limit), AutoresetMode.SAME_STEP
+    inner = WorldVectorEnv(world, num_envs, autoreset_mode=mode, max_episode_steps=limit)
+    return GymnasiumVecEnv(VectorResidualActions(inner, model))
+
+
+def make_agent_(**keywords: Any) -> ReSkill:
+    return ReSkill(
+        "MlpPolicy", keywords.pop("env", None) or residual_env(), **{**SMALL, **keywords}
+    )
+
+
+def weights(module: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([value.detach().flatten().double() for value in module.state_dict().values()])
+
+
+def filled(kind: type[RolloutBuffer], due: np.ndarray | None = None) -> tuple[Any, dict[str, Any]]:
+    """A buffer of random numbers, and these."""
+    size, envs = 30, 3
+    rng = np.random.default_rng(1)
+    spaces = Box(-9, 9, (2,), np.float32), Box(-9, 9, (1,), np.float32)
+    buffer = kind(size, *spaces, device="cpu", gae_lambda=0.9, gamma=0.8, n_envs=envs)
+    starts = rng.random((size + 1, envs)) < 0.15
+    data = {
+        "reward": rng.normal(size=(size, envs)).astype(np.float32),
+        "value": rng.normal(size=(size, envs)).astype(np.float32),
+        "starts": starts,
+        "last": rng.normal(size=envs).astype(np.float32),
+        "due": np.ones((size, envs), bool) if due is None else due | starts[:size],
+    }
+    for t in range(size):
+        row = np.stack([np.arange(envs), np.full(envs, t)], axis=1)
+        value, zeros = torch.from_numpy(data["value"][t]), torch.zeros(envs)
+        extra = {"due": data["due"][t]} if kind is SkillRolloutBuffer else {}
+        buffer.add(row, row[:, :1], data["reward"][t], starts[t], value, zeros, **extra)
+    buffer.compute_returns_and_advantage(torch.from_numpy(data["last"]), starts[size])
+    return buffer, data
+
+
+def transitions(data: dict[str, Any], env: int) -> list[dict[str, Any]]:
+    """Skills of an environment one after the other: value, sum of rewards, what follows."""
+    found: list[dict[str, Any]] = []
+    size = len(data["due"])
+    for t in range(size):
+        if data["due"][t, env]:
+            found.append({"t": t, "value": data["value"][t, env], "reward": 0.0})
+        if found:
+            found[-1]["reward"] += data["reward"][t, env]
+            found[-1]["ended"] = bool(data["starts"][t + 1, env])
+    return found
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_transitions_of_skills_are_those_of_a_semi_markov_process(share: float) -> None:
+    due = np.random.default_rng(2).random((30, 3)) < share
+    buffer, data = filled(SkillRolloutBuffer, due)
+    for env in range(3):
+        value, advantage, to_go = data["last"][env], 0.0, data["last"][env]
+        for skill in reversed(transitions(data, env)):
+            if skill["ended"]:
+                value, advantage, to_go = 0.0, 0.0, 0.0
+            delta = skill["reward"] + 0.8 * value - skill["value"]
+            advantage, to_go = delta + 0.8 * 0.9 * advantage, skill["reward"] + 0.8 * to_go
+            value = skill["value"]
+            assert buffer.advantages[skill["t"], env] == pytest.approx(advantage, abs=1e-4)
+            assert buffer.returns[skill["t"], env] == pytest.approx(to_go, abs=1e-4)
+
+
+def test_where_every_step_is_a_skill_both_buffers_agree() -> None:
+    skills, steps = filled(SkillRolloutBuffer)[0], filled(RewardToGoBuffer)[0]
+    np.testing.assert_allclose(skills.advantages, steps.advantages, atol=1e-5)
+    np.testing.assert_allclose(skills.returns, steps.returns, atol=1e-5)
+    plain = filled(RolloutBuffer)[0]
+    np.testing.assert_array_equal(steps.advantages, plain.advantages)
+    assert np.abs(steps.returns - plain.returns).max() > 0.1
+
+
+def test_batches_hold_every_chosen_skill_once() -> None:
+    due = np.random.default_rng(2).random((30, 3)) < 0.3
+    buffer, data = filled(SkillRolloutBuffer, due)
+    returns = buffer.returns.copy()
+    for _ in range(2):
+        batches = list(buffer.get(7))
+        rows = np.concatenate([batch.observations.numpy() for batch in batches]).astype(int)
+        assert sorted(map(tuple, rows)) == sorted((e, t) for t, e in np.argwhere(data["due"]))
+        found = np.concatenate([batch.returns.numpy() for batch in batches])
+        np.testing.assert_array_equal(found, returns[rows[:, 1], rows[:, 0]])
+    assert len(buffer.values) == data["due"].sum() and len(list(buffer.get())) == 1
+
+
+def test_the_weight_follows_the_papers_curve() -> None:
+    for name, (midpoint, steepness), first in (
+        ("slippery-push", (18_000, 1e-3), 1.5e-8),
+        ("pyramid-stack", (45_000, 1.25e-4), 0.0036),
+    ):
+        preset = PRESETS[f"reskill-{name}"].agent
+        curve = preset["weight_midpoint"], preset["weight_steepness"]
+        for worker_steps in (10, 9_000, midpoint, 30_000):
+            expected = 1 / (1 + np.exp(-steepness * (worker_steps - midpoint)))
+            assert logistic(15 * worker_steps, *curve) == pytest.approx(expected, rel=1e-6)
+        assert logistic(150, *curve) == pytest.approx(first, rel=0.03)
+        assert logistic(15 * midpoint, *curve) == 0.5
+    rise = 15 * 2197
+    assert logistic(15 * 18_000 + rise, 270_000, 1e-3 / 15) == pytest.approx(0.9, abs=1e-3)
+    assert logistic(10**9, 270_000, 1e-3) == 1.0
+
+
+def test_sizes_and_numbers_are_those_of_the_authors() -> None:
+    agent = ReSkill(env=residual_env(), device="cpu")
+    for level, seen, target_kl in (
+        (agent.skill_level, 3, 0.3),
+        (agent.residual_level, 3 + 2 + 1, 0.9),
+    ):
+        policy = level.policy
+        layers = [m for m in policy.modules() if isinstance(m, torch.nn.Linear)]
+        assert {layer.in_features for layer in layers} == {seen, 64}
+        assert [layer.out_features for layer in layers[:4]] == [64] * 4
+        assert policy.activation_fn is torch.nn.Tanh
+        assert (level.gamma, level.gae_lambda, level.clip_range(1.0)) == (0.99, 0.97, 0.3)
+        assert (level.n_epochs, level.target_kl, level.ent_coef) == (180, target_kl, 0.0)
+        assert level.batch_size == 30_000
+        rates = [group["lr"] for group in policy.optimizer.param_groups]
+        assert rates == pytest.approx([1e-4, 1e-3])
+        std = policy.get_distribution(torch.zeros(1, seen)).distribution.stddev
+        torch.testing.assert_close(std, torch.full_like(std, 0.6065), rtol=1e-4, atol=0)
+    assert agent.skill_level.policy.action_space.shape == (2,)
+    assert agent.residual_level.policy.action_space.shape == (1,)
+
+
+def test_standard_deviations_stay_inside_their_bounds() -> None:
+    policy = make_agent_().skill_level.policy
+    for log_std, expected in ((-3.0, 0.2), (2.0, 1.0)):
+        policy.log_std.data.fill_(log_std)
+        _, log_prob, _ = policy.evaluate_actions(torch.zeros(1, 3), torch.ones(1, 2))
+        std = policy.get_distribution(torch.zeros(1, 3)).distribution.stddev
+        torch.testing.assert_close(std.detach(), torch.full((1, 2), expected))
+        policy.zero_grad()
+        log_prob.sum().backward()
+        assert policy.log_std.grad.abs().sum() == 0.0
+
+
+def test_a_chosen_skill_is_decoded_as_the_environment_decodes_it() -> None:
+    model = make_model()
+    env = residual_env(model)
+    agent = make_agent_(env=env)
+    policy, layout = agent.policy, agent.policy.layout
+    policy.residual_weight.fill_(0.25)
+    seen, _ = env.reset(seed=0)
+    for t in range(10):
+        decision = policy.decide(obs_as_tensor(seen[None], "cpu"))
+        assert decision.due.tolist() == [t % H == 0]
+        np.testing.assert_allclose(
+            decision.actions[:, layout.residual], 0.25 * decision.residuals, rtol=1e-6
+        )
+        if not decision.due[0]:
+            np.testing.assert_array_equal(decision.inputs[0], seen[layout.inputs])
+        executed = decision.inputs[0, layout.decoded] + decision.actions[0, layout.residual]
+        seen, *_ = env.step(decision.actions[0])
+        np.testing.assert_allclose(seen[layout.latent], decision.inputs[0, layout.latent])
+        assert seen[1] == pytest.approx(executed.clip(-1, 1)[0], abs=1e-6)
+    first = policy.decide(obs_as_tensor(seen[None], "cpu"), deterministic=True)
+    second = policy.decide(obs_as_tensor(seen[None], "cpu"), deterministic=True)
+    np.testing.assert_array_equal(first.actions, second.actions)
+    np.testing.assert_array_equal(agent.predict(seen, deterministic=True)[0], first.actions[0])
+
+
+class Probe(BaseCallback):
+    """Copies of both buffers at the end of the first roll-out, before the update."""
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        levels = self.model.skill_level, self.model.residual_level
+        self.buffers = [deepcopy(level.rollout_buffer) for level in levels]
+
+
+def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
+    """An episode of 18 steps: four skills of 4 and one of 2, whose value goes on."""
+    limit, probe = 18, Probe()
+    agent = make_agent_(env=residual_env(limit=limit), rollout_steps=limit + 4)
+    agent.learn(4, callback=probe)
+    skills, residuals = probe.buffers
+    assert skills.due[:, 0].nonzero()[0].tolist() == [0, 4, 8, 12, 16, 18]
+    cut = skills.rewards[:, 0] - residuals.rewards[:, 0]
+    assert np.flatnonzero(cut).tolist() == [limit - 1]  # there the two levels add their values
+    assert skills.observations.shape[2] == 3 and residuals.observations.shape[2] == 6
+    data = {
+        "due": skills.due,
+        "value": skills.values,
+        "reward": skills.rewards,
+        "starts": np.concatenate([skills.episode_starts, np.zeros((1, 1))]),
+    }
+    found = transitions(data, 0)
+    assert [skill["ended"] for skill in found] == [False] * 4 + [True, False]
+    for before, after in pairwise(found[:4]):
+        to_go = skills.returns[:, 0]
+        assert to_go[before["t"]] == pytest.approx(
+            before["reward"] + 0.99 * to_go[after["t"]], abs=1e-4
+        )
+    assert skills.returns[16, 0] == pytest.approx(found[4]["reward"], abs=1e-5)
+
+
+def test_the_value_after_a_time_limit_is_that_of_the_last_state() -> None:
+    agent = make_agent_()
+    final = RNG.normal(size=7).astype(np.float32)
+    infos = [{}, {"TimeLimit.truncated": True, "terminal_observation": final}, {}]
+    found = agent._values_of_time_limits(infos, np.array([True, True, False]))
+    tensor = torch.from_numpy(final)[None]
+    expected = (
+        agent.skill_level.policy.predict_values(tensor[:, :3]),
+        agent.residual_level.policy.predict_values(tensor[:, :6]),
+    )
+    for values, value in zip(found, expected, strict=True):
+        np.testing.assert_allclose(values, [0.0, value.item(), 0.0], rtol=1e-6)
+
+
+def test_both_levels_learn_and_the_skills_stay() -> None:
+    model = make_model()
+    agent = make_agent_(env=residual_env(model), n_epochs=3)
+    levels = agent.skill_level, agent.residual_level
+    before = [weights(model), *(weights(level.policy) for level in levels)]
+    agent.learn(80)
+    after = [weights(model), *(weights(level.policy) for level in levels)]
+    assert [torch.equal(*pair) for pair in zip(before, after, strict=True)] == [True, False, False]
+    assert agent._n_updates == 2 * 2 * 3 and agent.residual_steps == 80
+    logged = agent.logger.name_to_value
+    for level in ("skill", "residual"):
+        for name in (
+            "value_loss",
+            "policy_gradient_loss",
+            "approx_kl",
+            "std",
+            "explained_variance",
+        ):
+            assert np.isfinite(logged[f"train/{level}_{name}"])
+    weight = logistic(79, 270_000, 1e-3 / 15)  # at the last control step
+    assert agent.policy.residual_weight.item() == pytest.approx(weight)
+    for level in levels:
+        rates = [group["lr"] for group in level.policy.optimizer.param_groups]
+        assert rates == pytest.approx([1e-4, 1e-3])
+
+
+def test_it_learns() -> None:
+    keywords = {"rollout_steps": 100, "n_epochs": 10, "batch_size": 50, "learning_rate": 1e-2}
+    critics = {"critic_rate": 1.0}
+    agent = make_agent_(
+        weight_midpoint=-1e9, weight_steepness=1.0, policy_kwargs=critics, **keywords
+    )
+    assert score(agent) < 0.2
+    agent.learn(1_000)
+    assert agent.policy.residual_weight == 1.0
+    assert score(agent) > 0.6
+
+
+def score(agent: ReSkill) -> float:
+    """Mean reward of an episode of most likely actions."""
+    env, rewards = residual_env(), []
+    observation, _ = env.reset(seed=7)
+    for _ in range(LIMIT):
+        action, _ = agent.predict(observation, deterministic=True)
+        observation, reward, *_ = env.step(action)
+        rewards.append(reward)
+    return float(np.mean(rewards))
+
+
+def test_several_environments_and_any_skill_model_with_a_box_of_skills() -> None:
+    agent = make_agent_(env=vector_env(StubSkills(max_steps=H), 3), rollout_steps=61)
+    assert agent.n_steps == 20
+    agent.learn(60)
+    due = agent.skill_level.rollout_buffer.due
+    assert due.shape == (20, 3) and due.sum() == 15 and agent.num_timesteps == 60
+
+
+def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
+    agent = make_agent_(n_epochs=3, skill_kwargs={"target_kl": 0.7}).learn(80)
+    agent.save(tmp_path / "agent")
+    loaded = ReSkill.load(tmp_path / "agent", env=residual_env(), device="cpu")
+    assert (loaded.residual_steps, loaded.num_timesteps, loaded._n_updates) == (80, 80, 12)
+    assert loaded.skill_level.target_kl == 0.7 and loaded.residual_level.target_kl == 0.9
+    observation = agent.env.reset()
+    np.testing.assert_array_equal(
+        loaded.predict(observation, deterministic=True)[0],
+        agent.predict(observation, deterministic=True)[0],
+    )
+    for other in (agent, loaded):
+        other.set_logger(configure(None, []))
+        other.env.seed(5)
+        other._last_obs = None
+        torch.manual_seed(3)
+        np.random.seed(3)  # noqa: NPY002  (SB3's stream)
+        other.learn(40, reset_num_timesteps=False)
+    assert torch.equal(weights(agent.policy), weights(loaded.policy))
+    states = [
+        [
+            level.policy.optimizer.state_dict()["state"]
+            for level in (a.skill_level, a.residual_level)
+        ]
+        for a in (agent, loaded)
+    ]
+    for mine, theirs in zip(*states, strict=True):
+        for key, value in mine.items():
+            assert torch.equal(value["exp_avg"], theirs[key]["exp_avg"])
+    assert loaded.residual_steps == 120
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    agent = make_agent_().learn(40)
+    save_checkpoint(tmp_path / "last", agent, {"control_steps": 40})
+    found = load_checkpoint(tmp_path / "last", make_agent_(), residual_env())
+    assert found is not None and found[1] == {"control_steps": 40}
+    assert torch.equal(weights(found[0].policy), weights(agent.policy))
+    assert found[0].residual_steps == 40
+
+
+def test_an_agent_is_not_loaded_with_other_skills(tmp_path: Path) -> None:
+    make_agent_().save(tmp_path / "agent")
+    with pytest.raises(ForeignPrior, match="sha256"):
+        ReSkill.load(tmp_path / "agent", env=residual_env(make_model(seed=1)))
+
+
+def test_without_an_environment_the_model_is_found_by_its_name(tmp_path: Path) -> None:
+    name = str(save_skill(make_model(), tmp_path / "skills"))
+    agent = make_agent_(env=residual_env(name))
+    agent.save(tmp_path / "agent")
+    loaded = ReSkill.load(tmp_path / "agent")
+    observation = agent.env.reset()
+    expected = agent.predict(observation, deterministic=True)[0]
+    np.testing.assert_array_equal(loaded.predict(observation, deterministic=True)[0], expected)
+
+
+def test_what_cannot_work_is_refused() -> None:
+    with pytest.raises(NoResiduals, match="ResidualActions"):
+        ReSkill(env=SkillActions(Target(), make_model()))
+    with pytest.raises(InvalidConfig, match="rollout_steps"):
+        make_agent_(env=vector_env(StubSkills(), 3), rollout_steps=2)
+
+
+def test_the_upper_level_alone_is_ppo_on_skills(tmp_path: Path) -> None:
+    env = SkillActions(TimeLimit(Target(), LIMIT), make_model())
+    agent = ReskillPPO("MlpPolicy", env, rollout_steps=10, n_epochs=2, device="cpu").learn(20)
+    assert isinstance(agent.rollout_buffer, RewardToGoBuffer) and agent._n_updates == 4
+    agent.save(tmp_path / "agent")
+    loaded = ReskillPPO.load(tmp_path / "agent", env=env)
+    assert torch.equal(weights(loaded.policy), weights(agent.policy))
+    assert loaded.rollout_steps == 10
+
+
+def test_every_task_has_its_methods_and_every_method_its_model() -> None:
+    methods = {"reskill", "reskill-gaussian", "reskill-unit", "reskill-no-residual", "ppo"}
+    for task in presets.TASKS:
+        sac = "sac-her" if task.name in ("slippery-push", "complex-hook") else "sac"
+        assert set(presets.presets_of(task)) == {f"{m}-{task.name}" for m in (*methods, sac)}
+    for task, total in (("slippery-push", 30_000), ("pyramid-stack", 20_000)):
+        assert PRESETS[f"reskill-{task}"].agent["rollout_steps"] == total
+        assert PRESETS[f"reskill-no-residual-{task}"].agent["rollout_steps"] == total // 10
+    assert PRESETS["reskill-complex-hook"].skill_model == "reskill-fetch-hook"
+    assert PRESETS["reskill-unit-clean-up"].skill_model == "reskill-fetch-block-unit"
+    assert {f"reskill-fetch-block{end}" for end in ("", "-gaussian", "-unit")} <= set(MODELS)
+
+
+@pytest.mark.parametrize("method", ["reskill", "reskill-no-residual", "sac-her"])
+def test_methods_learn_in_their_world(method: str) -> None:
+    name = f"{method}-slippery-push"
+    world = gym.make("skillgym/FetchSlipperyPush-v0")
+    config = ReskillConfig(encoder_size=8, flow_size=8)
+    model = ReskillModel.create(world.observation_space, world.action_space, config).eval()
+    env = make_env(name, num_envs=2, skill_model=model, num_threads=1)
+    quick = {
+        "reskill": {"rollout_steps": 200, "n_epochs": 1},
+        "reskill-no-residual": {"rollout_steps": 20, "n_epochs": 1},
+        "sac-her": {"learning_starts": 101, "batch_size": 8, "buffer_size": 200},
+    }[method]
+    agent = make_agent(name, env, seed=1, device="cpu", **quick)
+    agent.learn(104 if method == "sac-her" else quick["rollout_steps"])
+    assert agent._n_updates > 0
+    if method == "sac-her":
+        check_her_checkpoint(agent)
+    env.close()
+
+
+def check_her_checkpoint(agent: Any) -> None:
+    """A restored buffer holds the complete episodes, and new ones can follow."""
+    buffer = agent.replay_buffer
+    assert isinstance(buffer, HerReplayBuffer)
+    arrays = buffer_arrays(buffer)
+    assert {"observations/achieved_goal", "next_observations/desired_goal", "ep_length"} <= set(
+        arrays
+    )
+    agent.replay_buffer = None
+    agent._setup_model()
+    fresh = agent.replay_buffer
+    assert not fresh.ep_length.any()
+    restore_buffer(fresh, arrays)
+    np.testing.assert_array_equal(fresh.ep_length, buffer.ep_length)
+    np.testing.assert_array_equal(
+        fresh.observations["achieved_goal"], buffer.observations["achieved_goal"]
+    )
+    assert (fresh._current_ep_start == fresh.pos).all() and fresh.pos == buffer.pos
+    assert fresh.sample(8).rewards.shape == (8, 1)
