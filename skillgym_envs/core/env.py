@@ -47,7 +47,9 @@ class WorldEnv(gym.Env[Any, Any]):
         self.metadata = self.metadata | {"render_fps": round(1.0 / world.control_timestep)}
         self.observation_space = world.layout.space()
         self.action_space = world.action_space
-        self._simulator = SerialSimulator(world.model, 1, world.frame_skip, world.variants)
+        self._simulator = SerialSimulator(
+            world.model, 1, world.frame_skip, world.variants, world.fresh_sensors
+        )
         self._batch = WorldBatch(world, self._simulator)
         self._renderer = EnvRenderer(world, render_mode, width, height, camera)
         self.render_mode = render_mode

@@ -28,6 +28,7 @@ class NoiseBlocks:
         self._at = np.arange(num_envs) * block
         self._ends = self._at + block
         self._left = block  # steps that no environment can run out of numbers in
+        self._none = np.zeros((num_envs, 0)) if size == 0 else None
 
     def start(self, rows: list[int], rngs: list[np.random.Generator]) -> Floats:
         """Begin new blocks in some environments.
@@ -49,6 +50,8 @@ class NoiseBlocks:
 
     def next(self, active: NDArray[np.bool_] | None) -> Floats:
         """Next numbers, shape (N, S); those of environments that are not active do not count."""
+        if self._none is not None:
+            return self._none
         if self._left == 0:
             self._refill(active)
         self._left -= 1

@@ -28,6 +28,7 @@ class SerialSimulator:
         num_envs: Number of copies N.
         frame_skip: Physics steps per control step.
         variants: Models that `PhysicsState.variant` chooses from.
+        fresh_sensors: Whether sensors of positions are read again after the last physics step.
 
     Attributes:
         physics: What the copies show now.
@@ -41,9 +42,11 @@ class SerialSimulator:
         num_envs: int,
         frame_skip: int,
         variants: Sequence[mujoco.MjModel] = (),
+        fresh_sensors: bool = False,
     ) -> None:
         self.num_envs = num_envs
         self.frame_skip = frame_skip
+        self.fresh_sensors = fresh_sensors
         self.diverged: set[int] = set()
         self._variant = [-1] * num_envs  # of each copy; -1 stands for `model`
         self._allocate(model, variants)
@@ -116,7 +119,11 @@ class SerialSimulator:
             if control.mocap_quat is not None:
                 data.mocap_quat[:] = control.mocap_quat[index]
             nstep = self.frame_skip if control.steps is None else int(control.steps[index])
-            mujoco.mj_step(self._models[index], data, nstep=nstep)
+            model = self._models[index]
+            mujoco.mj_step(model, data, nstep=nstep)
+            if self.fresh_sensors:
+                mujoco.mj_kinematics(model, data)
+                mujoco.mj_sensorPos(model, data)
             self._read(index)
 
     def _read(self, index: int) -> None:
@@ -161,6 +168,7 @@ class ThreadedSimulator(SerialSimulator):
         frame_skip: Physics steps per control step.
         num_threads: Number of threads; the number of usable cores if None.
         variants: Models that `PhysicsState.variant` chooses from.
+        fresh_sensors: Whether sensors of positions are read again after the last physics step.
     """
 
     def __init__(
@@ -170,8 +178,9 @@ class ThreadedSimulator(SerialSimulator):
         frame_skip: int,
         num_threads: int | None = None,
         variants: Sequence[mujoco.MjModel] = (),
+        fresh_sensors: bool = False,
     ) -> None:
-        super().__init__(model, num_envs, frame_skip, variants)
+        super().__init__(model, num_envs, frame_skip, variants, fresh_sensors)
         self.num_threads = max(1, min(num_threads or usable_cores(), num_envs))
         self._workers: Workers | None = None
 

@@ -74,7 +74,12 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._simulator = ThreadedSimulator(
-            world.model, num_envs, world.frame_skip, num_threads, world.variants
+            world.model,
+            num_envs,
+            world.frame_skip,
+            num_threads,
+            world.variants,
+            world.fresh_sensors,
         )
         self._batch = WorldBatch(world, self._simulator)
         self._renderer = EnvRenderer(world, render_mode, width, height, camera)

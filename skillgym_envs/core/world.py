@@ -126,6 +126,8 @@ class World(ABC):
             [m].
         variants: Models that episodes may have instead of `model`, with the same joints, actuators,
             mocap bodies and sensors; compiled when they are needed, if the sequence likes to.
+        fresh_sensors: Whether sensors of positions are read again after the last physics step, so
+            that they belong to the state that is observed; else they are one physics step older.
     """
 
     name: str
@@ -138,6 +140,7 @@ class World(ABC):
     max_episode_steps: int
     camera: Mapping[str, Any]
     variants: Sequence[mujoco.MjModel] = ()
+    fresh_sensors: bool = False
 
     @property
     def control_timestep(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skillgym_envs.tabletop.furniture import DOOR_WIDTH
 from skillgym_envs.tabletop.furniture_plans import Plan
 from skillgym_envs.tabletop.phases import (
     CLOSED,
@@ -26,10 +27,13 @@ from skillgym_envs.tabletop.scenes import (
     Scene,
 )
 
-_CABINET_TILT = 0.35  # so that the wrist stays in front of the cabinet's top [rad]
+_LIFT_TILT, _PLACE_TILT = 0.6, 0.5  # so that the hand stays in front of the cabinet [rad]
+_HAND_ROOM = 0.08  # between a block in the opened hand and the sides of the cabinet's opening [m]
+_DOWN = np.array([0.0, 0.0, -0.12])
 _FORWARD = np.pi / 2
 _QUARTER = 1.62  # [rad]
 _DRAG = 0.13  # [m]
+_PAST_BUTTON = -0.055  # y, so that the fingers pass behind the button's ring [m]
 _DRAWER_FLOOR = 0.34
 _EDGE = -0.18  # y of the table's edge
 
@@ -45,7 +49,9 @@ class _Hand:
 
     def __init__(self, manner: Manner, yaw: float, tilt: float = 0.0) -> None:
         self.manner, self.euler = manner, hand(yaw, tilt)
-        self.back = np.array([0.0, -np.sin(tilt), np.cos(tilt)])  # away from what it points at
+        # Away from what it points at.
+        level = -np.sin(tilt) * np.array([np.cos(yaw), np.sin(yaw)])
+        self.back = np.array([*level, np.cos(tilt)])
 
     def phase(
         self,
@@ -101,8 +107,10 @@ class _Hand:
 
 def _lift(colour: str, surface: str) -> Plan:
     def plan(manner: Manner, scene: Scene, view: View) -> list[Phase]:
-        tilt = _CABINET_TILT if surface == "slider" else 0.0
-        grip = _Hand(manner, _aligned(view, scene, colour, _FORWARD), tilt)
+        yaw, tilt = _aligned(view, scene, colour, _FORWARD), 0.0
+        if surface == "slider":  # the wide hand keeps off the sides; the fingers turn the block
+            yaw, tilt = np.clip(yaw, _FORWARD - 0.15, _FORWARD + 0.15), _LIFT_TILT
+        grip = _Hand(manner, yaw, tilt)
         return [*grip.grasp(colour), grip.raised(colour, view, 0.13)]
 
     return plan
@@ -131,6 +139,8 @@ def _drag(colour: str, sign: float) -> Plan:
         grip = _Hand(manner, _aligned(view, scene, colour, _FORWARD))
         start = view.block(colour) + np.array([0.0, 0.0, 0.005])
         aside = start + np.array([sign * _DRAG, 0.0, 0.002])
+        if abs(aside[0] - scene.button) < 0.13:
+            aside[1] = max(aside[1], _PAST_BUTTON)
         return [
             *grip.grasp(colour),
             grip.phase("drag", fixed(*aside), CLOSED, speed=0.6),
@@ -140,25 +150,38 @@ def _drag(colour: str, sign: float) -> Plan:
     return plan
 
 
-def _put(manner: Manner, spot: Place, tilt: float, view: View) -> list[Phase]:
-    """Carry the held block to a place and leave it there."""
+def _put(
+    manner: Manner, scene: Scene, spot: Place, view: View, tilt: float = 0.0, way: Array = _DOWN
+) -> list[Phase]:
+    """Carry the held block to a place and leave it there.
+
+    Args:
+        manner: Variation.
+        scene: The scene.
+        spot: Where the middle of an upright block should be.
+        view: What is seen now.
+        tilt: Tilt of the hand, and so of the block, at the place [rad].
+        way: The last piece of the way to the place (3,) [m].
+    """
     grip, colour = _Hand(manner, _FORWARD, tilt), held_block(view)
-    offset = view.tcp - view.block(colour)
-    offset[:2] = 0.0
+    length = BLOCK_LENGTHS[scene.sizes[colour]]
+    # A tilted block comes to stand on its edge, and falls over when it is left.
+    edge = np.zeros(3)
+    edge[2] = 0.5 * (length * np.sin(tilt) + BLOCK_WIDTH * (np.cos(tilt) - 1.0))
 
     def at(v: View) -> Array:
-        return spot(v) + offset
+        return spot(v) + edge + v.tcp - v.block(colour)
 
-    def above(v: View) -> Array:
-        return at(v) + 0.12 * grip.back
+    def before(v: View) -> Array:
+        return at(v) - way
 
     arrived = near(at, 0.006)
 
-    def down(v: View) -> bool:  # it may have slipped in the hand, and be there earlier
-        return arrived(v) or bool(v.block(colour)[2] < spot(v)[2])
+    def down(v: View) -> bool:
+        return arrived(v) or bool(v.block(colour)[2] < (spot(v) + edge)[2])
 
     return [
-        grip.phase("carry", above, CLOSED, near(above, 0.012), patience=90),
+        grip.phase("carry", before, CLOSED, near(before, 0.012), patience=90),
         grip.phase("put down", at, CLOSED, down, 0.6),
         *grip.release(),
     ]
@@ -166,23 +189,26 @@ def _put(manner: Manner, spot: Place, tilt: float, view: View) -> list[Phase]:
 
 def place_in_slider(manner: Manner, scene: Scene, view: View) -> list[Phase]:
     """Put the held block into the open half of the cabinet, apart from other blocks there."""
-    door_at_left = view.joint("slide") > scene.door_range / 2
-    low, high = scene.slider_right if door_at_left else scene.slider_left
-    spots = np.linspace(low + 0.02, high - 0.02, 9)
+    left = scene.door - view.joint("slide")  # of the door
+    at_right = left > sum(scene.opening) / 2 - DOOR_WIDTH / 2
+    low, high = (scene.opening[0], left) if at_right else (left + DOOR_WIDTH, scene.opening[1])
+    spots = np.linspace(low + _HAND_ROOM, high - _HAND_ROOM, 9)
     mine = held_block(view)
     others = [view.block(c)[0] for c in COLOURS if c != mine and view.block(c)[1] > 0.0]
     room = [min([abs(x - other) for other in others], default=1.0) for x in spots]
     good = [x for x, free in zip(spots, room, strict=True) if free > min(0.1, max(room) - 1e-9)]
-    x = good[len(good) // 2] + 2.0 * manner.contact[0]
-    spot = fixed(x, 0.085, BLOCK_HEIGHT + 0.003)
-    return _put(manner, spot, _CABINET_TILT, view)
+    x = good[len(good) // 2] + manner.contact[0]
+    # Far in front: the hand keeps out of the door's way, and reaches in from the front so that it
+    # pushes a neighbour back rather than coming down on it.
+    spot = fixed(x, 0.048, BLOCK_HEIGHT + 0.003)
+    return _put(manner, scene, spot, view, _PLACE_TILT, np.array([0.0, 0.08, -0.08]))
 
 
 def place_in_drawer(manner: Manner, scene: Scene, view: View) -> list[Phase]:
     """Put the held block into the open drawer."""
     x, y = scene.drawer + 10.0 * manner.contact[0], -0.05 - view.joint("drawer")
     spot = fixed(x, y, _DRAWER_FLOOR + BLOCK_WIDTH / 2 + 0.004)
-    return _put(manner, spot, 0.0, view)
+    return _put(manner, scene, spot, view)
 
 
 def stack_block(manner: Manner, scene: Scene, view: View) -> list[Phase]:
@@ -192,7 +218,7 @@ def stack_block(manner: Manner, scene: Scene, view: View) -> list[Phase]:
     below = below or [c for c in COLOURS if c != mine]
     base = min(below, key=lambda c: float(np.linalg.norm(view.block(c) - view.tcp)))
     height = np.array([0.0, 0.0, BLOCK_WIDTH + 0.003])
-    return _put(manner, lambda v: v.block(base) + height, 0.0, view)
+    return _put(manner, scene, lambda v: v.block(base) + height, view)
 
 
 def unstack_block(manner: Manner, scene: Scene, view: View) -> list[Phase]:

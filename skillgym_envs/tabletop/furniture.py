@@ -24,6 +24,7 @@ GLOWS = ("bulb glow", "led glow")
 """Mocap bodies that show the lights: in their place when on, below the floor when off."""
 
 HIDDEN = (0.0, 0.0, -1.0)
+DOOR_WIDTH = 0.28
 
 # Axes of the sloped front: x, up the slope, and outward. The incline is 60 degrees.
 _TILT = (np.cos(np.pi / 6), np.sin(np.pi / 6), 0.0, 0.0)  # quaternion of 60 degrees about x
@@ -119,7 +120,7 @@ def _add_hutch(spec: mujoco.MjSpec, base: mujoco.MjsBody, scene: Scene, rgba: Rg
 def _add_door(spec: mujoco.MjSpec, scene: Scene, rgba: Rgba) -> None:
     door = spec.worldbody.add_body(name="door", pos=[scene.door, 0.075, 0.53526], quat=_TILT)
     _add_slide(door, "base__slide", (-1.0, 0.0, 0.0), scene.door_range)
-    _box(door, (0.0, 0.28), (-0.11, 0.11), (0.0, 0.02), rgba)
+    _box(door, (0.0, DOOR_WIDTH), (-0.11, 0.11), (0.0, 0.02), rgba)
     for y in ((-0.08, -0.06), (0.06, 0.08)):
         _box(door, (0.12, 0.16), y, (0.02, 0.06), _GREY)
     _box(door, (0.12, 0.16), (-0.08, 0.08), (0.06, 0.08), _GREY)

@@ -44,9 +44,10 @@ def tabletop_model(name: str) -> mujoco.MjModel:
     """Compiled scene, built once per process.
 
     `qpos` is the arm (7), the fingers (2), door, drawer, button, lever, and the poses of the red,
-    blue and pink block. Sensors come in this order: origins and axes of the arm's joints, position
-    and orientation of the tool centre point, for each block the number of contacts with each of
-    `TOUCHABLE`, and the number of all contacts of the robot.
+    blue and pink block. Sensors come in this order: for each link of the arm its three axes and the
+    place of the tool centre point in its frame; position, quaternion and the three axes of the tool
+    centre point; for each block the number of contacts with each of `TOUCHABLE`; and the number of
+    all contacts of the robot.
     """
     scene = SCENES[name]
     spec = mujoco.MjSpec()
@@ -127,17 +128,26 @@ def _add_blocks(spec: mujoco.MjSpec, scene: Scene) -> None:
 
 
 def _add_sensors(spec: mujoco.MjSpec) -> None:
-    for kind in (_SENSOR.mjSENS_FRAMEPOS, _SENSOR.mjSENS_FRAMEZAXIS):
-        for index in range(1, 8):
-            link = f"arm:link{index}"
-            spec.add_sensor(
-                name=f"{kind.name}:{link}", type=kind, objtype=_OBJECT.mjOBJ_XBODY, objname=link
-            )
+    axes = _SENSOR.mjSENS_FRAMEXAXIS, _SENSOR.mjSENS_FRAMEYAXIS, _SENSOR.mjSENS_FRAMEZAXIS
+    body, site = _OBJECT.mjOBJ_XBODY, _OBJECT.mjOBJ_SITE
+    for index in range(1, 8):
+        link = f"arm:link{index}"
+        for axis, kind in zip("xyz", axes, strict=True):
+            spec.add_sensor(name=f"{link} {axis}", type=kind, objtype=body, objname=link)
+        spec.add_sensor(
+            name=f"tcp from {link}",
+            type=_SENSOR.mjSENS_FRAMEPOS,
+            objtype=site,
+            objname=TCP_SITE,
+            reftype=body,
+            refname=link,
+        )
     for name, kind in (
         ("tcp_pos", _SENSOR.mjSENS_FRAMEPOS),
         ("tcp_quat", _SENSOR.mjSENS_FRAMEQUAT),
+        *((f"tcp {axis}", kind) for axis, kind in zip("xyz", axes, strict=True)),
     ):
-        spec.add_sensor(name=name, type=kind, objtype=_OBJECT.mjOBJ_SITE, objname=TCP_SITE)
+        spec.add_sensor(name=name, type=kind, objtype=site, objname=TCP_SITE)
     for colour in COLOURS:
         for other in TOUCHABLE:
             kind, name = _OBJECT.mjOBJ_BODY, other

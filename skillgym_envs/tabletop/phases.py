@@ -83,12 +83,13 @@ def hand(yaw: float = np.pi / 2, tilt: float = 0.0) -> Array:
 
     Args:
         yaw: Turn about the vertical [rad]; at pi / 2 the fingers open along x.
-        tilt: Then a turn about x that lets the fingers point away from the robot [rad].
+        tilt: Turn about the axis that the fingers open along, which stays level; at yaw pi / 2 it
+            lets the fingers point away from the robot [rad].
     """
     down = np.array([np.cos(_ROLL / 2), np.sin(_ROLL / 2), 0.0, 0.0])
     turn = np.array([np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])
-    lean = np.array([np.cos(tilt / 2), np.sin(tilt / 2), 0.0, 0.0])
-    euler: Array = euler_of_quat(quat_product(lean, quat_product(turn, down)))
+    lean = np.array([np.cos(tilt / 2), 0.0, -np.sin(tilt / 2), 0.0])
+    euler: Array = euler_of_quat(quat_product(turn, quat_product(lean, down)))
     return euler
 
 

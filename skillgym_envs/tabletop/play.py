@@ -9,6 +9,7 @@ import numpy as np
 
 from skillgym_envs.tabletop.block_plans import on_table
 from skillgym_envs.tabletop.expert import TabletopExpert
+from skillgym_envs.tabletop.furniture import DOOR_WIDTH
 from skillgym_envs.tabletop.phases import View
 from skillgym_envs.tabletop.scenes import COLOURS, DRAWER_RANGE, SWITCH_RANGE, Scene
 from skillgym_envs.tabletop.tasks import TASK_SETS
@@ -98,7 +99,7 @@ def in_reach_in_cabinet(view: View, colour: str, scene: Scene) -> bool:
     """Whether a block lies upright in the open half of the cabinet, and turned to be grasped."""
     x, y, z = view.block(colour)
     door = scene.door - view.joint("slide")
-    uncovered = x < door - 0.06 or x > door + 0.28 + 0.06
+    uncovered = x < door - 0.06 or x > door + DOOR_WIDTH + 0.06
     turned = abs(np.sin(view.yaw(colour))) > 0.85
     return bool(y > 0.04 and abs(z - 0.46) < 0.01 and uncovered and turned)
 

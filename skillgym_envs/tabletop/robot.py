@@ -42,16 +42,16 @@ _LINKS = (  # position, quaternion, mass [kg], limits of the joint [rad]
     ((0.088, 0.0, 0.0), (_QUARTER, _QUARTER, 0.0, 0.0), 0.2, (-2.9671, 2.9671)),
 )
 # Servos ask for the velocity rate * (target - position), as Bullet's motors do; rates [1/s] and
-# damping [N m s/rad] are chosen for the step responses of the reference. More damping of light
-# joints would saturate the force in free motion, and overshoot.
-_ARM_RATES = (*[19.5] * 4, *[22.5] * 3)
-_ARM_DAMPING = (400.0, 400.0, 200.0, 200.0, 20.0, 20.0, 20.0)
+# damping [N m s/rad] are chosen for the step responses of the reference. With more damping the
+# force would saturate in free motion, and the hand would shake what it holds loose.
+_ARM_RATES = (*[18.7] * 4, *[22.5] * 3)
+_ARM_DAMPING = (200.0, 200.0, 100.0, 100.0, 20.0, 20.0, 20.0)
 _ARM_FORCE = 200.0  # [N m]
-_FINGER_RATE, _FINGER_DAMPING = 24.0, 200.0  # [1/s, N s/m]
+_FINGER_RATE, _FINGER_DAMPING = 24.0, 420.0  # [1/s, N s/m]: on a block of 4 cm they press fully
 # The reference's fingers weigh 0.1 kg and open with 2 N. Contacts of so light a body are soft where
 # its servo is stiff, so these have the inertia of a drive, and the force for the same acceleration.
-_FINGER_ARMATURE = 0.6  # [kg]
-_CLOSING_FORCE, _OPENING_FORCE = 200.0, 14.0  # [N]
+_FINGER_ARMATURE = 1.5  # [kg]
+_CLOSING_FORCE, _OPENING_FORCE = 200.0, 32.0  # [N]
 _CAMERA_X, _CAMERA_Y = (-0.000796, 1.0, 0.0), (0.963558, 0.000767, -0.267499)
 _WHITE, _GREY, _DARK = (0.93, 0.93, 0.92, 1.0), (0.35, 0.36, 0.38, 1.0), (0.16, 0.16, 0.17, 1.0)
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
@@ -77,7 +77,8 @@ def add_robot(spec: mujoco.MjSpec) -> None:
         name = ARM_JOINTS[index - 1]
         body.add_joint(name=name, axis=[0.0, 0.0, 1.0], limited=True, range=limits, armature=0.05)
         servo = _ARM_RATES[index - 1], _ARM_DAMPING[index - 1]
-        _add_servo(spec, name, *servo, (-_ARM_FORCE, _ARM_FORCE))
+        limits = LOWER[index - 1], UPPER[index - 1]
+        _add_servo(spec, name, *servo, (-_ARM_FORCE, _ARM_FORCE), limits)
         _add_link(spec, body, f"link{index}", mass, _WHITE)
     _add_hand(spec, body)
 
@@ -146,7 +147,7 @@ def _add_finger(spec: mujoco.MjSpec, hand: mujoco.MjsBody, name: str, side: floa
         armature=_FINGER_ARMATURE,
     )
     force = -_CLOSING_FORCE, _OPENING_FORCE
-    _add_servo(spec, name, _FINGER_RATE, _FINGER_DAMPING, force)
+    _add_servo(spec, name, _FINGER_RATE, _FINGER_DAMPING, force, (0.0, FINGER_OPEN))
     boxes = (
         ([0.0, side * 0.01545, 0.0483], [0.0105, 0.01155, 0.0481], 0.08, _GREY),
         ([0.0, side * 0.002, 0.0816], [0.00925, 0.002, 0.0125], 0.02, _DARK),
@@ -166,14 +167,21 @@ def _add_finger(spec: mujoco.MjSpec, hand: mujoco.MjsBody, name: str, side: floa
                 priority=2,
                 condim=4,
                 friction=[friction, 0.005, 0.0001],
-                solref=[0.01, 1.0],
-                solimp=[0.995, 0.999, 0.001, 0.5, 2.0],  # what is held slips little
+                # The servo's damping, integrated implicitly, takes half of a contact's; without
+                # more of it the fingers bounce, and what they hold slips.
+                solref=[0.01, 2.0],
+                solimp=[0.995, 0.999, 0.001, 0.5, 2.0],
                 group=2,
             )
 
 
 def _add_servo(
-    spec: mujoco.MjSpec, joint: str, rate: float, damping: float, force: tuple[float, float]
+    spec: mujoco.MjSpec,
+    joint: str,
+    rate: float,
+    damping: float,
+    force: tuple[float, float],
+    limits: tuple[float, float],
 ) -> None:
     stiffness = rate * damping
     spec.add_actuator(
@@ -186,6 +194,8 @@ def _add_servo(
         biasprm=[0.0, -stiffness, -damping] + [0.0] * 7,
         forcelimited=True,
         forcerange=force,
+        ctrllimited=True,
+        ctrlrange=limits,
     )
 
 

@@ -40,23 +40,48 @@ def rotated(quat: Array, vector: Array) -> Array:
     return quat_product(quat_product(quat, pure), conjugate(quat))[..., 1:]
 
 
-# Rows: products of cos and sin (c, s) of half the angles: ccc, ccs, csc, css, scc, scs, ssc, sss.
-_OF_EULER = np.zeros((8, 4))
-_OF_EULER[[0, 7], 0] = 1.0, 1.0
-_OF_EULER[[4, 3], 1] = 1.0, -1.0
-_OF_EULER[[2, 5], 2] = 1.0, 1.0
-_OF_EULER[[1, 6], 3] = 1.0, -1.0
+# The products of cosines and sines in a quaternion, as sums of cosines of sums of the half angles:
+# (roll +- pitch +- yaw) / 2, and the same less a quarter turn.
+_SUMS = 0.5 * np.tile([[1, 1, 1], [1, 1, -1], [1, -1, 1], [1, -1, -1]], (2, 1))
+_PHASES = np.repeat([[0.0], [-0.5 * np.pi]], 4, axis=0)
+_OF_WAVES = 0.25 * np.array(
+    [
+        [1, 1, 1, 1, -1, 1, 1, -1],
+        [1, -1, -1, 1, 1, 1, 1, 1],
+        [-1, 1, -1, 1, 1, 1, -1, -1],
+        [1, 1, -1, -1, 1, -1, 1, -1],
+    ]
+)
 
 
 def quat_of_euler(euler: Array) -> Array:
     """Quaternions (..., 4) of Euler angles (..., 3)."""
-    xp, shape = namespace(euler), euler.shape[:-1]
-    half = 0.5 * euler
-    pairs = xp.stack([xp.cos(half), xp.sin(half)], axis=-1)  # (..., 3, 2)
-    roll, pitch, yaw = pairs[..., 0, :], pairs[..., 1, :], pairs[..., 2, :]
-    products = (roll[..., :, None] * pitch[..., None, :]).reshape(*shape, 4)
-    products = (products[..., :, None] * yaw[..., None, :]).reshape(*shape, 1, 8)
-    return (products @ like(_OF_EULER, euler))[..., 0, :]
+    return (like(_OF_WAVES, euler) @ _waves(euler))[..., 0]
+
+
+def _waves(euler: Array) -> Array:
+    """Cosines (..., 8, 1): columns, so that each environment has a product of its own."""
+    phases = like(_SUMS, euler) @ euler[..., None] + like(_PHASES, euler)
+    return namespace(euler).cos(phases)
+
+
+# From the products of waves and numbers of a quaternion to the product of the quaternion that the
+# waves make and the inverse of the other, its vector part doubled.
+_TURN = np.einsum(
+    "ia,kij,k,j->jak", _OF_WAVES, _PRODUCT.reshape(4, 4, 4), [1, -1, -1, -1], [1, 2, 2, 2]
+).reshape(4, 32)
+_ONE = np.ones(1)
+
+
+def turn_towards(euler: Array, quat: Array) -> Array:
+    """Turn (N, 3, 1) from quaternions (N, 4) to Euler angles (N, 3), the shorter way round.
+
+    A vector along the axis, twice the sine of half the angle long: less than 1 % shorter than the
+    rotation vector [rad] up to 28 degrees, 36 % at half a turn.
+    """
+    products = (_waves(euler) * quat[:, None, :]).reshape(-1, 32, 1)
+    turn = like(_TURN, quat) @ products
+    return turn[:, 1:] * namespace(quat).copysign(like(_ONE, quat), turn[:, :1])
 
 
 # Columns: numerators and denominators of the tangents of roll and yaw, the sine of the pitch.
@@ -78,12 +103,9 @@ def euler_of_quat(quat: Array) -> Array:
     return xp.concat([turns[..., :1], pitch, turns[..., 1:]], axis=-1)
 
 
-def rotation_vector(quat: Array) -> Array:
-    """Axis times angle (..., 3) [rad] of unit quaternions (..., 4), the shorter way round."""
-    xp = namespace(quat)
-    w, vector = quat[..., :1], quat[..., 1:]
-    sine = xp.sqrt((vector * vector).sum(axis=-1))[..., None]
-    angle = 2.0 * xp.atan2(sine, xp.abs(w))
-    # The limit of angle / sine at no rotation is 2.
-    scale = xp.where(sine > 1e-9, angle / (sine + (sine <= 1e-9)), 2.0)
-    return xp.where(w < 0.0, -vector, vector) * scale
+def euler_of_axes(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+    """Roll, pitch and yaw, each (N, 1), of frames with these axes, each (N, 3)."""
+    xp = namespace(x)
+    sine, cosine = y[:, 2:], z[:, 2:]  # of roll, times the cosine of pitch
+    pitch = xp.atan2(-x[:, 2:], xp.hypot(sine, cosine))
+    return xp.atan2(sine, cosine), pitch, xp.atan2(x[:, 1:2], x[:, :1])

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from skillgym_envs.core.errors import InvalidTask, UnknownTask
-from skillgym_envs.core.world import Array, namespace
+from skillgym_envs.core.world import Array, like, namespace
 from skillgym_envs.tabletop.model import TOUCHABLE
 from skillgym_envs.tabletop.rotations import conjugate, euler_of_quat, quat_product, rotated
 from skillgym_envs.tabletop.scenes import COLOURS
@@ -22,8 +22,6 @@ from skillgym_envs.tabletop.scenes import COLOURS
 _NUM = len(TOUCHABLE)
 _ROBOT, _OTHERS = TOUCHABLE.index("robot"), slice(1, _NUM)
 _BLOCKS, _THINGS = slice(_NUM - 3, _NUM), slice(1, _NUM - 3)
-_DOOR, _DRAWER = 0, 1
-_BULB, _LED = 0, 1
 _SLOW = 1.0  # [m/s, rad/s]
 
 
@@ -49,6 +47,11 @@ class Snapshot:
     velocity: Array
     contact: Array
     occupied: Array
+
+    @property
+    def parts(self) -> Array:
+        """Furniture and lights, shape (N, 6)."""
+        return namespace(self.lights).concat([self.furniture, self.lights], axis=1)
 
     def pack(self) -> Array:
         """One array, shape (N, `SIZE`)."""
@@ -97,12 +100,6 @@ def push(block: int, sign: int, start: Snapshot, end: Snapshot) -> Array:
     return moved & before.any(axis=1) & (after | ~before).all(axis=1)
 
 
-def move(joint: int, change: float, start: Snapshot, end: Snapshot) -> Array:
-    """A joint of the furniture has moved by more than `change` [m], which has a sign."""
-    moved = end.furniture[:, joint] - start.furniture[:, joint]
-    return moved > change if change > 0.0 else moved < change
-
-
 def lift(block: int, surface: str, height: float, start: Snapshot, end: Snapshot) -> Array:
     """The block was on a surface, and is now higher and held by the robot alone."""
     raised = end.position[:, block, 2] - start.position[:, block, 2] > height
@@ -133,10 +130,42 @@ def unstack(start: Snapshot, end: Snapshot) -> Array:
     return (_rests_on_blocks(start) & ~_touches_block(end)).any(axis=1)
 
 
-def turn(light: int, on: bool, start: Snapshot, end: Snapshot) -> Array:
-    """A light has been turned on, or off."""
-    before, after = start.lights[:, light] > 0.5, end.lights[:, light] > 0.5
-    return after & ~before if on else before & ~after
+CHANGES: dict[str, tuple[int, float]] = {
+    "move_slider_left": (0, 0.15),
+    "move_slider_right": (0, -0.15),
+    "open_drawer": (1, 0.12),
+    "close_drawer": (1, -0.12),
+    "turn_on_lightbulb": (4, 0.5),
+    "turn_off_lightbulb": (4, -0.5),
+    "turn_on_led": (5, 0.5),
+    "turn_off_led": (5, -0.5),
+}
+"""Tasks of furniture and lights: which of the six numbers changes, by more than what, signed."""
+
+
+class Changes:
+    """Conditions of some of `CHANGES`, all at once.
+
+    Args:
+        names: K names of `CHANGES`.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._signs = np.zeros((6, len(names)))
+        self._amounts = np.zeros(len(names))
+        for column, name in enumerate(names):
+            index, change = CHANGES[name]
+            self._signs[index, column] = np.sign(change)
+            self._amounts[column] = abs(change)
+
+    def __call__(self, start: Array, end: Array) -> Array:
+        """Whether each is done, shape (N, K), from furniture and lights (N, 6) at start and end."""
+        return (end - start) @ like(self._signs, end) > like(self._amounts, end)
+
+
+def change(changes: Changes, start: Snapshot, end: Snapshot) -> Array:
+    """A part of the furniture has moved far enough, or a light has changed."""
+    return changes(start.parts, end.parts)[:, 0]
 
 
 def _on(snapshot: Snapshot, surface: str) -> Array:
@@ -169,10 +198,8 @@ def _conditions() -> dict[str, Condition]:
         for index, colour in enumerate(COLOURS):
             for side, sign in (("right", right), ("left", -right)):
                 tasks[f"{name}_{colour}_block_{side}"] = partial(rule, index, sign)
-    tasks["move_slider_left"] = partial(move, _DOOR, 0.15)
-    tasks["move_slider_right"] = partial(move, _DOOR, -0.15)
-    tasks["open_drawer"] = partial(move, _DRAWER, 0.12)
-    tasks["close_drawer"] = partial(move, _DRAWER, -0.12)
+    changes = {name: partial(change, Changes([name])) for name in CHANGES}
+    tasks |= {name: changes[name] for name in CHANGES if not name.startswith("turn")}
     for index, colour in enumerate(COLOURS):
         for place_name, surface, height in (
             ("table", "base", 0.05),
@@ -184,9 +211,7 @@ def _conditions() -> dict[str, Condition]:
     tasks["place_in_drawer"] = partial(place, "drawer")
     tasks["stack_block"] = stack
     tasks["unstack_block"] = unstack
-    for name, light in (("lightbulb", _BULB), ("led", _LED)):
-        for state, on in (("on", True), ("off", False)):
-            tasks[f"turn_{state}_{name}"] = partial(turn, light, on)
+    tasks |= {name: changes[name] for name in CHANGES if name.startswith("turn")}
     tasks["push_into_drawer"] = push_into_drawer
     return tasks
 

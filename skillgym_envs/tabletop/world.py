@@ -26,24 +26,37 @@ from skillgym_envs.core.world import (
     like,
     namespace,
 )
-from skillgym_envs.tabletop.control import MAX_MOVE, MAX_TURN, joint_targets, site_jacobian
+from skillgym_envs.tabletop.control import MAX_MOVE, MAX_TURN, joint_targets, tcp_jacobian
 from skillgym_envs.tabletop.furniture import HIDDEN, glow_positions
-from skillgym_envs.tabletop.model import TIMESTEP, TOUCHABLE, tabletop_model
+from skillgym_envs.tabletop.model import TOUCHABLE, tabletop_model
 from skillgym_envs.tabletop.observation import OBSERVATIONS, observation_layout
 from skillgym_envs.tabletop.placement import blocks_of, given_state, random_blocks
 from skillgym_envs.tabletop.robot import FINGER_OPEN, HOME
-from skillgym_envs.tabletop.rotations import euler_of_quat, quat_product
+from skillgym_envs.tabletop.rotations import euler_of_axes, euler_of_quat
 from skillgym_envs.tabletop.scenes import BUTTON_PRESSED, COLOURS, SCENES, SWITCH_ON, UnknownScene
-from skillgym_envs.tabletop.tasks import TASKS, Snapshot, TaskSet, resolve_tasks
+from skillgym_envs.tabletop.tasks import (
+    CHANGES,
+    TASKS,
+    Changes,
+    Snapshot,
+    TaskSet,
+    resolve_tasks,
+)
 
 ARM, FINGERS, FURNITURE, BLOCKS = slice(0, 7), slice(7, 9), slice(9, 13), slice(13, 34)
+_LEFT, _RIGHT, BUTTON, SWITCH = slice(7, 8), slice(8, 9), slice(11, 12), slice(12, 13)
 """Parts of `qpos`."""
 BLOCK_SPEEDS = slice(13, 31)
 """Velocities of the blocks in `qvel`."""
-_ANCHORS, _AXES, _TCP_POS, _TCP_QUAT = slice(0, 21), slice(21, 42), slice(42, 45), slice(45, 49)
-_CONTACTS = slice(49, 49 + 3 * len(TOUCHABLE))
-_ROBOT_CONTACTS = slice(_CONTACTS.stop, _CONTACTS.stop + 1)
-_BUTTON, _SWITCH = 2, 3
+_LINKS, _TCP_POS, _TCP_QUAT = slice(0, 84), slice(84, 87), slice(87, 91)
+_ARM_SENSORS = slice(0, 91)
+_TCP_AXES = slice(91, 94), slice(94, 97), slice(97, 100)
+CONTACTS = slice(100, 100 + 3 * len(TOUCHABLE))
+"""What the blocks touch, in `sensordata`: for each block a number of contacts per `TOUCHABLE`."""
+_ROBOT_CONTACTS = slice(CONTACTS.stop, CONTACTS.stop + 1)
+_SCALE, _HIDDEN = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3), np.array(HIDDEN)
+# Control of the two fingers and of the button, which needs none; the gripper action as observed.
+_OPEN, _CLOSE = np.array([FINGER_OPEN, FINGER_OPEN, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, -1.0])
 
 
 class UnknownChoice(SkillgymError, ValueError):
@@ -92,6 +105,7 @@ class TabletopWorld(World):
     frame_skip = 8
     max_episode_steps = 360
     noise_size = 0
+    fresh_sensors = True
     camera: Mapping[str, Any] = {
         "distance": 1.55,
         "azimuth": 125.0,
@@ -122,8 +136,12 @@ class TabletopWorld(World):
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
         self.layout = observation_layout(observation, self.scene)
         # Red, blue, pink to the order of the scene state.
-        self._order = [COLOURS.index(colour) for colour in self.scene.order]
-        self._glows = glow_positions(self.scene)
+        self._colours = [COLOURS.index(colour) for colour in self.scene.order]
+        self._rise = glow_positions(self.scene) - _HIDDEN
+        self._order = np.arange(float(len(self.subtasks)))
+        # Tasks of furniture and lights do without snapshots of the blocks.
+        self._parts_alone = set(self.subtasks) <= set(CHANGES)
+        self._changes = Changes([name for name in self.subtasks if name in CHANGES])
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
@@ -134,10 +152,10 @@ class TabletopWorld(World):
         scene = given_state(options, "scene_state", 24, count)
         qpos = np.zeros((count, self.model.nq))
         qpos[:, ARM], qpos[:, FINGERS] = HOME, FINGER_OPEN
-        command, lights = np.ones((count, 1)), np.zeros((count, 2))
+        grip, lights = np.tile(_OPEN, (count, 1)), np.zeros((count, 2))
         if robot is not None:
             qpos[:, ARM], qpos[:, FINGERS] = robot[:, 7:14], robot[:, 6:7] / 2.0
-            command = np.where(robot[:, 14:] >= 0.0, 1.0, -1.0)
+            grip = np.where(robot[:, 14:] < 0.0, _CLOSE, _OPEN)
         if scene is None:
             blocks = np.stack([random_blocks(rng, self.scene) for rng in rngs])
         else:
@@ -145,11 +163,11 @@ class TabletopWorld(World):
             qpos[:, FURNITURE], lights = scene[:, :4], np.where(scene[:, 4:6] > 0.5, 1.0, 0.0)
         qpos[:, BLOCKS] = blocks.reshape(count, 21)
         memory = {
-            "command": command,
-            "lights": lights,
-            "pressed": qpos[:, FURNITURE][:, _BUTTON] > BUTTON_PRESSED,
+            "grip": grip,
+            "led": lights[:, 1:] > 0.5,
+            "pressed": qpos[:, BUTTON] > BUTTON_PRESSED,
             "waited": np.zeros(count, np.int64),
-            "completed": np.zeros((count, len(self.subtasks)), bool),
+            "count": np.zeros((count, 1)),
         }
         ctrl = np.zeros((count, self.model.nu))
         ctrl[:, :9] = qpos[:, :9]
@@ -160,97 +178,79 @@ class TabletopWorld(World):
         """Move the target pose, and send the arm there."""
         xp = namespace(action)
         action = action.clip(-1.0, 1.0)
-        target = memory["target_pos"] + MAX_MOVE * action[:, :3]
-        euler = memory["target_euler"] + MAX_TURN * action[:, 3:6]
-        command = xp.where(action[:, 6:] >= 0.0, 1.0, -1.0)
-        hand = memory["tcp_pos"], memory["tcp_quat"]
-        joints = joint_targets(memory["joints"], memory["jacobian"], *hand, target, euler)
-        finger = 0.5 * FINGER_OPEN * (command + 1.0)
-        ctrl = xp.concat([joints, finger, finger, xp.zeros_like(finger)], axis=1)
-        kept = {"target_pos": target, "target_euler": euler, "command": command}
-        return Control(ctrl, self._shown(memory["lights"]), memory=kept)
+        target = memory["target"] + like(_SCALE, action) * action[:, :6]
+        sensors = memory["arm"]
+        jacobian = tcp_jacobian(sensors[:, _LINKS].reshape(-1, 7, 12))
+        pos, quat = sensors[:, _TCP_POS], sensors[:, _TCP_QUAT]
+        joints = joint_targets(memory["joints"], jacobian, pos, quat, target)
+        grip = xp.where(action[:, 6:] < 0.0, like(_CLOSE, action), like(_OPEN, action))
+        ctrl = xp.concat([joints, grip[:, :3]], axis=1)
+        glows = self._shown(memory["parts"][:, 4:])
+        return Control(ctrl, glows, memory={"target": target, "grip": grip})
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
         """Read robot, furniture, lights and blocks; switch the lights."""
-        xp = namespace(physics.qpos)
-        kept = self._hand(physics)
-        furniture = physics.qpos[:, FURNITURE]
-        pressed = furniture[:, _BUTTON] > BUTTON_PRESSED
-        toggled = pressed & ~memory["pressed"]
-        led = xp.where(toggled, 1.0 - memory["lights"][:, 1], memory["lights"][:, 1])
-        bulb = xp.astype(furniture[:, _SWITCH] > SWITCH_ON, xp.float64)
-        kept |= {"lights": xp.stack([bulb, led], axis=1), "pressed": pressed}
-        kept["snapshot"] = self._snapshot(physics, kept["lights"])
-        euler = euler_of_quat(kept["tcp_quat"])
+        qpos, sensors = physics.qpos, physics.sensordata
+        xp = namespace(qpos)
+        pressed = qpos[:, BUTTON] > BUTTON_PRESSED
+        bulb = qpos[:, SWITCH] > SWITCH_ON
+        led = memory["led"] ^ (pressed > memory["pressed"])
+        joints, parts = qpos[:, ARM], xp.concat([qpos[:, FURNITURE], bulb, led], axis=1)
+        pose = [sensors[:, _TCP_POS], *euler_of_axes(*(sensors[:, axis] for axis in _TCP_AXES))]
+        kept = {"pressed": pressed, "led": led, "parts": parts, "joints": joints}
+        kept["arm"] = sensors[:, _ARM_SENSORS]
+        if not self._parts_alone:
+            kept["snapshot"] = self._snapshot(physics, parts)
         if "start" not in memory:  # a new episode
-            kept |= {"target_pos": kept["tcp_pos"], "target_euler": euler}
-            kept["start"] = kept["snapshot"]
-        parts = []
+            kept["start"] = parts if self._parts_alone else kept["snapshot"]
+            kept["target"] = xp.concat(pose, axis=1)
+        shown = []
         if self.observation != "scene":
-            opening = physics.qpos[:, FINGERS].sum(axis=1)[:, None]
-            parts += [kept["tcp_pos"], euler, opening, kept["joints"], memory["command"]]
+            opening = qpos[:, _LEFT] + qpos[:, _RIGHT]
+            shown += [*pose, opening, joints, memory["grip"][:, 3:]]
         if self.observation != "robot":
-            parts += [furniture, kept["lights"]]
+            shown.append(parts)
         if self.observation in ("scene", "full"):
-            parts.append(self._block_poses(physics))
-        return xp.concat(parts, axis=1), memory | kept
+            shown.append(self._block_poses(physics))
+        return xp.concat(shown, axis=1), memory | kept
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Whether this control step completed the task whose turn it is."""
         xp = namespace(observation)
-        start, now = Snapshot.unpack(memory["start"]), Snapshot.unpack(memory["snapshot"])
-        done = xp.stack([TASKS[name](start, now) for name in self.subtasks], axis=1)
-        before = memory["completed"]
-        # The first task that is not complete: all before it are.
-        turn = ~before
-        turn[:, 1:] &= before[:, :-1]
-        completed_step = turn & done
-        completed = before | completed_step
-        any_step = completed_step.any(axis=1)
-        waited = xp.where(any_step, 0, memory["waited"] + 1)
-        terminated = completed.all(axis=1)
+        order, count = like(self._order, observation), memory["count"]
+        completed_step = self._done(memory) & (order == count)
+        hits = completed_step.sum(axis=1, dtype=xp.float64)
+        count = count + hits[:, None]
+        completed = order < count
+        terminated, kept = completed[:, -1], {"count": count}
         if self.patience is not None:
-            terminated = terminated | (waited >= self.patience)
-        outcome = Outcome(
-            reward=xp.astype(any_step, xp.float64),
-            terminated=terminated,
-            completed_step=completed_step,
-            completed=completed,
-        )
-        kept = {"completed": completed, "waited": waited}
+            kept["waited"] = xp.where(hits > 0.0, 0, memory["waited"] + 1)
+            terminated = terminated | (kept["waited"] >= self.patience)
         if self.since == "subtask":
-            kept["start"] = xp.where(any_step[:, None], memory["snapshot"], memory["start"])
-        return outcome, memory | kept
+            now = memory["parts"] if self._parts_alone else memory["snapshot"]
+            kept["start"] = xp.where(hits[:, None] > 0.0, now, memory["start"])
+        return Outcome(hits, terminated, completed_step, completed), memory | kept
 
-    def _hand(self, physics: Physics) -> Memory:
-        """Arm and hand as they are; the readings of sensors are one physics step older."""
-        sensors, count = physics.sensordata, physics.qpos.shape[0]
-        anchors, axes = (sensors[:, part].reshape(count, 7, 3) for part in (_ANCHORS, _AXES))
-        pos, quat = sensors[:, _TCP_POS], sensors[:, _TCP_QUAT]
-        jacobian = site_jacobian(anchors, axes, pos)
-        moved = TIMESTEP * (physics.qvel[:, None, ARM] @ jacobian)[:, 0]
-        # Half the turn as the vector part of a quaternion; its length is 1 up to the second order.
-        turned = namespace(pos).concat([moved[:, :1] * 0.0 + 1.0, 0.5 * moved[:, 3:]], axis=1)
-        return {
-            "joints": physics.qpos[:, ARM],
-            "jacobian": jacobian,
-            "tcp_pos": pos + moved[:, :3],
-            "tcp_quat": quat_product(turned, quat),
-        }
+    def _done(self, memory: Memory) -> Array:
+        """Which tasks are done, whether it is their turn or not, shape (N, K)."""
+        if self._parts_alone:
+            return self._changes(memory["start"], memory["parts"])
+        start, now = Snapshot.unpack(memory["start"]), Snapshot.unpack(memory["snapshot"])
+        done = [TASKS[name](start, now) for name in self.subtasks]
+        return namespace(done[0]).stack(done, axis=1)
 
-    def _snapshot(self, physics: Physics, lights: Array) -> Array:
-        xp, count = namespace(physics.qpos), physics.qpos.shape[0]
+    def _snapshot(self, physics: Physics, parts: Array) -> Array:
+        xp, count = namespace(parts), parts.shape[0]
         poses = physics.qpos[:, BLOCKS].reshape(count, 3, 7)
-        speeds = physics.qvel[:, BLOCK_SPEEDS].reshape(count, 3, 6)
-        contact = physics.sensordata[:, _CONTACTS].reshape(count, 3, len(TOUCHABLE))
+        contact = physics.sensordata[:, CONTACTS].reshape(count, 3, len(TOUCHABLE))
         with_blocks = contact[:, :, 0].sum(axis=1)
         others = physics.sensordata[:, _ROBOT_CONTACTS.start] > with_blocks
         return Snapshot(
-            furniture=physics.qpos[:, FURNITURE],
-            lights=lights,
+            furniture=parts[:, :4],
+            lights=parts[:, 4:],
             position=poses[..., :3],
             rotation=poses[..., 3:],
-            velocity=speeds,
+            velocity=physics.qvel[:, BLOCK_SPEEDS].reshape(count, 3, 6),
             contact=contact,
             occupied=xp.astype(others, xp.float64)[:, None],
         ).pack()
@@ -258,15 +258,13 @@ class TabletopWorld(World):
     def _block_poses(self, physics: Physics) -> Array:
         """Positions and Euler angles (N, 18) of the blocks, in the order of the scene state."""
         xp, count = namespace(physics.qpos), physics.qpos.shape[0]
-        poses = physics.qpos[:, BLOCKS].reshape(count, 3, 7)[:, self._order]
+        poses = physics.qpos[:, BLOCKS].reshape(count, 3, 7)[:, self._colours]
         turned = euler_of_quat(poses[..., 3:])
         return xp.concat([poses[..., :3], turned], axis=-1).reshape(count, 18)
 
     def _shown(self, lights: Array) -> Array:
         """Where the glows of bulb and LED are, shape (N, 2, 3)."""
-        xp = namespace(lights)
-        places = like(self._glows, lights), like(np.array(HIDDEN), lights)
-        return xp.where(lights[:, :, None] > 0.5, *places)
+        return like(_HIDDEN, lights) + lights[..., None] * like(self._rise, lights)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the compiled model behind; every process has its own."""

@@ -55,6 +55,25 @@ def test_one_control_step_is_frame_skip_physics_steps():
     np.testing.assert_array_equal(simulator.physics.qvel[0], data.qvel)
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+def test_fresh_sensors_are_those_of_the_last_state(fresh):
+    """And the motion is the same: reading them again changes nothing else."""
+    model = ToyWorld().model
+    plain = SerialSimulator(model, 1, 5)
+    simulator = SerialSimulator(model, 1, 5, fresh_sensors=fresh)
+    start = PhysicsState(qpos=np.array([[0.1]]), qvel=np.array([[0.2]]))
+    for each in (plain, simulator):
+        each.load([0], start)
+        for _ in range(3):
+            each.step(control(np.array([0.7])))
+    np.testing.assert_array_equal(simulator.physics.qpos, plain.physics.qpos)
+    np.testing.assert_array_equal(simulator.physics.qvel, plain.physics.qvel)
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = simulator.physics.qpos[0], simulator.physics.qvel[0]
+    mujoco.mj_forward(model, data)
+    assert np.array_equal(simulator.physics.sensordata[0], data.sensordata) is fresh
+
+
 def test_a_broken_step_in_a_thread_is_raised():
     simulator = ThreadedSimulator(ToyWorld().model, 4, 5, 2)
     with pytest.raises(IndexError):

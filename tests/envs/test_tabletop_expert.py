@@ -80,8 +80,8 @@ def test_the_expert_knows_where_the_environment_aims():
     expert.reset(env.data)
     for _ in range(20):
         env.step(expert.act(env.data))
-    np.testing.assert_allclose(env._batch._memory["target_pos"][0], expert._target, atol=1e-9)
-    np.testing.assert_allclose(env._batch._memory["target_euler"][0], expert._euler, atol=1e-9)
+    target = np.concatenate((expert._target, expert._euler))
+    np.testing.assert_allclose(env._batch._memory["target"][0], target, atol=1e-9)
 
 
 def test_play_never_shows_the_whole_task(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from skillgym_envs.tabletop.rotations import (
     quat_of_euler,
     quat_product,
     rotated,
-    rotation_vector,
+    turn_towards,
 )
 from skillgym_envs.tabletop.scenes import BLOCK_LENGTHS, COLOURS
+from skillgym_envs.tabletop.world import CONTACTS
 
 
 def settled(state: np.ndarray, steps: int) -> WorldEnv:
@@ -45,8 +46,11 @@ def test_rotations_invert_each_other():
         mujoco.mju_quat2Mat(matrix, quat[row])
         np.testing.assert_allclose(rotated(quat[row], vector), matrix.reshape(3, 3) @ vector)
         mujoco.mju_quat2Vel(turn, quat[row], 1.0)
-        np.testing.assert_allclose(rotation_vector(quat[row]), turn, atol=1e-9)
-    np.testing.assert_array_equal(rotation_vector(np.array([[1.0, 0.0, 0.0, 0.0]])), 0.0)
+        # From the identity, along the axis: twice the sine of half the angle.
+        given = turn_towards(euler[row : row + 1], np.eye(4)[:1])[0, :, 0]
+        angle = np.linalg.norm(turn)
+        np.testing.assert_allclose(given, turn / angle * 2.0 * np.sin(angle / 2.0), atol=1e-9)
+    np.testing.assert_allclose(turn_towards(euler, quat), 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -166,7 +170,7 @@ def test_no_blocks_touch_after_a_reset():
     env = WorldEnv(TabletopWorld())
     for seed in range(20):
         env.reset(seed=seed)
-        sensors = env.data.sensordata[49 : 49 + 3 * len(TOUCHABLE)].reshape(3, -1)
+        sensors = env.data.sensordata[CONTACTS].reshape(3, -1)
         assert not sensors[:, -3:].any()
 
 
@@ -176,7 +180,7 @@ def test_blocks_touch_what_they_lie_on():
     state[6:9], state[12:15] = (0.05, -0.12, 0.46), (-0.24, 0.09, 0.46)
     state[18:21] = 0.18, -0.28, 0.36
     data = settled(state, 30).data
-    sensors = data.sensordata[49 : 49 + 3 * len(TOUCHABLE)].reshape(3, -1)
+    sensors = data.sensordata[CONTACTS].reshape(3, -1)
     touched = [{TOUCHABLE[i] for i in np.flatnonzero(row)} for row in sensors]
     assert touched == [{"base"}, {"plank"}, {"drawer"}]
     heights = data.qpos[13:].reshape(3, 7)[:, 2]

@@ -16,6 +16,7 @@ from skillgym_envs.core.errors import InvalidAction, SkillgymError
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.core.world import Physics
 from skillgym_envs.tabletop import TabletopWorld
+from skillgym_envs.tabletop.control import tcp_jacobian
 
 HOME_TCP = (0.02587, -0.23131, 0.57128, 3.09045, -0.02909, 1.50014)
 OPEN = 1.0
@@ -89,15 +90,29 @@ def test_gripper_action_is_a_sign():
 
 
 def test_observed_hand_is_that_of_the_observed_joints():
-    """Sensors are a physics step old; the observation makes up for it."""
+    """Not those of one physics step before."""
     env, rng = make(), np.random.default_rng(0)
     for _ in range(10):
         observation, *_ = env.step(rng.uniform(-1, 1, 7))
     data = mujoco.MjData(env.world.model)
     data.qpos[:] = env.data.qpos
     mujoco.mj_kinematics(env.world.model, data)
-    np.testing.assert_allclose(observation[:3], data.site("tcp").xpos, atol=1e-4)
+    np.testing.assert_allclose(observation[:3], data.site("tcp").xpos, atol=1e-6)
     np.testing.assert_allclose(observation[7:14], env.data.qpos[:7], atol=1e-6)
+
+
+def test_jacobian_is_mujocos():
+    env, rng = make(), np.random.default_rng(0)
+    for _ in range(5):
+        env.step(rng.uniform(-1, 1, 7))
+    model, data = env.world.model, mujoco.MjData(env.world.model)
+    data.qpos[:] = env.data.qpos
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_comPos(model, data)
+    expected = np.zeros((6, model.nv))
+    mujoco.mj_jacSite(model, data, expected[:3], expected[3:], model.site("tcp").id)
+    links = env.data.sensordata[:84].reshape(1, 7, 12)
+    np.testing.assert_allclose(tcp_jacobian(links)[0], expected[:, :7].T, atol=1e-12)
 
 
 def set_furniture(env: WorldEnv, **positions: float) -> np.ndarray:
