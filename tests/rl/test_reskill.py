@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.buffers import RolloutBuffer
@@ -340,6 +340,26 @@ def test_several_environments_and_any_skill_model_with_a_box_of_skills() -> None
     agent.learn(60)
     due = agent.skill_level.rollout_buffer.due
     assert due.shape == (20, 3) and due.sum() == 15 and agent.num_timesteps == 60
+
+
+def test_skills_begin_at_different_times_in_several_environments() -> None:
+    makers = [lambda end=end: TimeLimit(Target(), end) for end in (6, 9)]
+    worlds = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = GymnasiumVecEnv(VectorResidualActions(worlds, make_model()))
+    agent = make_agent_(env=env, rollout_steps=60)
+    layout, seen, masks = agent.policy.layout, env.reset(), set()
+    for _ in range(20):
+        decision = agent.policy.decide(obs_as_tensor(seen, "cpu"))
+        masks.add(tuple(decision.due.tolist()))
+        seen, _, dones, infos = env.step(decision.actions)
+        for row in range(2):
+            after = infos[row]["terminal_observation"] if dones[row] else seen[row]
+            latents = after[layout.latent], decision.inputs[row, layout.latent]
+            np.testing.assert_allclose(*latents, rtol=1e-5)
+    assert masks == {(True, True), (True, False), (False, True), (False, False)}
+    agent.learn(60)
+    due = agent.skill_level.rollout_buffer.due
+    assert due.sum(axis=0).tolist() == [10, 10]  # skills of 4 and 2; of 4, 4 and 1
 
 
 def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
