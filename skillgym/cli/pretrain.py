@@ -11,6 +11,7 @@ import tyro
 from skillgym.cli.options import default_folder, find_model, parse_options
 from skillgym.cli.pretrain_presets import (
     PRESETS,
+    ImagePretraining,
     Pretraining,
     PtgmPretraining,
     ReskillPretraining,
@@ -61,7 +62,7 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
     from skillgym import pretraining
 
     data, dataset = load_data(preset)
-    env = gym.make(preset.world)
+    env = gym.make(preset.world, **parse_options(preset.env))
     model = make_model(preset, env)
     env.close()
     return pretraining.pretrain(
@@ -79,8 +80,10 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
 
 def load_data(preset: Pretraining) -> tuple[Any, str]:
     """The data of a preset, and what to call them."""
-    from skillgym.data import Demonstrations, load_windows
+    from skillgym.data import Demonstrations, load_pictures, load_windows
 
+    if isinstance(preset, ImagePretraining):
+        return load_pictures(preset.dataset), preset.dataset
     data = load_windows(preset.dataset)
     if not isinstance(preset, SkildPretraining):
         return data, preset.dataset
@@ -94,7 +97,13 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     from skillgym.skills.ptgm import Ptgm
     from skillgym.skills.reskill import ReskillModel
     from skillgym.skills.skild import SkildModel
-    from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl
+    from skillgym.skills.spirl import (
+        ClosedLoopSpirl,
+        FlatPrior,
+        ImageClosedLoopSpirl,
+        ImageOpenLoopSpirl,
+        OpenLoopSpirl,
+    )
 
     seed = preset.trainer.seed
     if isinstance(preset, SkildPretraining):
@@ -110,6 +119,8 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     kind: type[SkillModule] = FlatPrior
     if isinstance(preset, SpirlPretraining):
         kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
+    elif isinstance(preset, ImagePretraining):
+        kind = ImageClosedLoopSpirl if preset.type == "closed-loop" else ImageOpenLoopSpirl
     elif isinstance(preset, PtgmPretraining):
         kind = Ptgm
     elif isinstance(preset, ReskillPretraining):

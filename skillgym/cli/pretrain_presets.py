@@ -11,7 +11,7 @@ import tyro
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.skills.ptgm.config import KITCHEN_GOAL, PtgmConfig
 from skillgym.skills.reskill.config import AUTHORS_EPOCH, ReskillConfig
-from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
+from skillgym.skills.spirl.config import FlatPriorConfig, ImageSpirlConfig, SpirlConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,19 @@ class SpirlPretraining(Pretraining):
 
     type: Literal["closed-loop", "open-loop"] = "closed-loop"
     model: SpirlConfig = field(default_factory=SpirlConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePretraining(Pretraining):
+    """A SPiRL skill model whose prior sees pictures, which are drawn from a dataset of states.
+
+    Attributes:
+        type: Whether the decoder sees the pictures of each step, or decodes all actions at once.
+        model: Settings of the model.
+    """
+
+    type: Literal["closed-loop", "open-loop"] = "closed-loop"
+    model: ImageSpirlConfig = field(default_factory=ImageSpirlConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +129,12 @@ class SkildPretraining(Pretraining):
 
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
+PICTURES: dict[str, Any] = {
+    "dataset": "skillgym/maze/random-v0",
+    "env": ("variant=spirl", "observation=image"),
+    "trainer": TrainerConfig(steps=15_000, evaluate_every=5_000),
+    **MAZE,
+}
 OFFICE: dict[str, Any] = {"world": "skillgym/Office-v0"}
 DEMOS: dict[str, dict[str, Any]] = {
     f"kitchen-{task}": {
@@ -164,6 +183,14 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
         SpirlPretraining(
             dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), trainer=SHORT, **MAZE
         ),
+    ),
+    "spirl-maze-image": (
+        "closed-loop SPiRL skills of mazes, seen in pictures",
+        ImagePretraining(**PICTURES),
+    ),
+    "spirl-maze-image-open": (
+        "open-loop SPiRL skills of mazes, with a prior that sees pictures",
+        ImagePretraining(type="open-loop", **PICTURES),
     ),
     "spirl-fetch-block": (
         "closed-loop SPiRL skills of the Fetch block tasks",

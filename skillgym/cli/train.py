@@ -39,8 +39,9 @@ def main(
             demonstrations skild, skild-imitation, skild-imitation-tuned, skill-bc-rl, bc-rl,
             demo-replay, gail or gail-rl, and spirl to compare, each followed by a task:
             skild-kitchen-kbts, skild-kitchen-misaligned, skild-maze, skild-office...; and
-            spirl-tabletop. With Fetch reskill, reskill-gaussian, reskill-unit, reskill-no-residual,
-            ppo, sac-her or sac, followed by slippery-push, clean-up, pyramid-stack or complex-hook:
+            spirl-tabletop, spirl-maze-image, spirl-maze-image-open. With Fetch
+            reskill, reskill-gaussian, reskill-unit, reskill-no-residual, ppo, sac-her or sac,
+            followed by slippery-push, clean-up, pyramid-stack or complex-hook:
             reskill-slippery-push...
         world: World to train in; that of the preset by default.
         env: Keywords of the world, for example tasks=misaligned ordered=true.

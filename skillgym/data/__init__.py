@@ -10,7 +10,8 @@ from skillgym.data.errors import (
     SimulatorVersionWarning,
     UnreadableDataset,
 )
-from skillgym.data.loading import load_transitions, load_windows
+from skillgym.data.loading import load_pictures, load_transitions, load_windows
+from skillgym.data.pictures import PictureWindows
 from skillgym.data.selection import episodes_of_task
 from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
@@ -20,11 +21,13 @@ __all__ = [
     "Demonstrations",
     "InvalidTrajectories",
     "NoWindows",
+    "PictureWindows",
     "SimulatorVersionWarning",
     "Transitions",
     "UnreadableDataset",
     "WindowDataset",
     "episodes_of_task",
+    "load_pictures",
     "load_transitions",
     "load_windows",
 ]

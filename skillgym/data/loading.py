@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from skillgym.data.d4rl_reader import read_d4rl
-from skillgym.data.minari_reader import check_number, read_minari, read_minari_transitions
+from skillgym.data.minari_reader import (
+    check_number,
+    read_minari,
+    read_minari_transitions,
+    read_world_keywords,
+)
+from skillgym.data.pictures import PictureWindows
 from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
 
@@ -31,6 +37,26 @@ def load_windows(source: str | Path) -> WindowDataset:
     if number is None:
         return data
     check_number(source, number, data.num_episodes)
+    return data.subset(np.arange(number))
+
+
+def load_pictures(source: str | Path) -> PictureWindows:
+    """Read a dataset of the maze into memory; its pictures are drawn when they are needed.
+
+    Args:
+        source: Minari id or folder of a dataset of states that was made by `skillgym collect`;
+            with `[:N]` at the end only its first N episodes.
+
+    Raises:
+        InvalidTrajectories: If it has fewer than N.
+        DatasetNotFound: If it is not there; the message has the command that makes it.
+        UnreadableDataset: If it is damaged, or does not tell which maze an episode is in.
+    """
+    name, number = split_name(source)
+    data = PictureWindows.of_worlds(read_minari(name), read_world_keywords(name))
+    if number is None:
+        return data
+    check_number(name, number, data.windows.num_episodes)
     return data.subset(np.arange(number))
 
 

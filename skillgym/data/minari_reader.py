@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +26,7 @@ from skillgym.data.kitchen_formats import D4RL_V2_WIDTH, from_d4rl_v2
 from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
 from skillgym_envs.collect import registered_datasets
+from skillgym_envs.collect.spec import SEED_OF_EPISODE
 
 
 def read_minari(source: str | Path) -> WindowDataset:
@@ -80,6 +83,37 @@ def read_minari_transitions(source: str | Path, number: int | None = None) -> Tr
     )
 
 
+def read_world_keywords(source: str | Path) -> list[dict[str, Any]]:
+    """Keywords of the world in which each episode of one of our datasets was recorded.
+
+    Args:
+        source: As in `read_minari`.
+
+    Raises:
+        DatasetNotFound: If it is not there.
+        UnreadableDataset: If it is damaged, or does not tell.
+    """
+    path = _locate(source)
+    with _reading(source, path):
+        storage = minari.MinariDataset(path).storage
+        keywords = storage.metadata["env"][1]
+        numbers = range(storage.total_episodes)
+        seeds = [episode["seed"] for episode in storage.get_episode_metadata(numbers)]
+    own = [name for name, value in keywords.items() if value == SEED_OF_EPISODE]
+    return [{**keywords, **dict.fromkeys(own, seed)} for seed in seeds]
+
+
+@contextmanager
+def _reading(source: str | Path, path: Path) -> Iterator[None]:
+    """Says which dataset could not be read."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError, AssertionError, RuntimeError) as error:
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = f"delete it and run `{_command(str(source))}`"
+        raise UnreadableDataset(path, problem, remedy) from error
+
+
 def check_number(source: str | Path, number: int, available: int) -> None:
     """Check that a dataset has so many episodes.
 
@@ -95,14 +129,10 @@ def check_number(source: str | Path, number: int, available: int) -> None:
 def _episodes(source: str | Path) -> list[Any]:
     """The episodes of a dataset whose observations can be read."""
     path = _locate(source)
-    try:
+    with _reading(source, path):
         dataset = minari.MinariDataset(path)
         metadata = dataset.storage.metadata
         episodes = list(dataset)
-    except (OSError, KeyError, ValueError, AssertionError, RuntimeError) as error:
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        remedy = f"delete it and run `{_command(str(source))}`"
-        raise UnreadableDataset(path, problem, remedy) from error
     if not _is_readable(dataset.observation_space):
         problem = f"its observation space is {dataset.observation_space}"
         raise UnreadableDataset(

@@ -114,20 +114,39 @@ class WindowDataset:
         Raises:
             NoWindows: If no episode has `horizon` actions.
         """
+        return self.gather(self.sample_rows(rng, batch_size, horizon, weighting), horizon)
+
+    def sample_rows(
+        self,
+        rng: np.random.Generator,
+        batch_size: int,
+        horizon: int,
+        weighting: Weighting = "episodes",
+    ) -> IntArray:
+        """First rows (B,) of windows drawn as by `sample`."""
         first_rows, counts = self._table(horizon)
         if weighting == "windows":
             numbers = rng.integers(counts.sum(), size=batch_size)
-            return self._gather(self._rows_of(numbers, horizon), horizon)
+            return self._rows_of(numbers, horizon)
         chosen = rng.integers(len(counts), size=batch_size)
         offsets = (rng.random(batch_size) * counts[chosen]).astype(np.int64)
-        return self._gather(first_rows[chosen] + offsets, horizon)
+        return first_rows[chosen] + offsets
+
+    def gather(self, first_rows: IntArray, horizon: int) -> Windows:
+        """Windows (B, H+1, O) and (B, H, A) that begin in these rows (B,)."""
+        rows = first_rows[:, None] + np.arange(horizon + 1)  # (B, H+1)
+        return self.observations.take(rows, axis=0), self.actions.take(rows[:, :-1], axis=0)
+
+    def episodes_of(self, rows: IntArray) -> IntArray:
+        """Which episode each row belongs to."""
+        return np.searchsorted(self.episode_ends, rows, side="right")
 
     def batches(self, batch_size: int, horizon: int) -> Iterator[Windows]:
         """All windows once, in order; the last batch may be smaller."""
         total = self.num_windows(horizon)
         for begin in range(0, total, batch_size):
             numbers = np.arange(begin, min(begin + batch_size, total))
-            yield self._gather(self._rows_of(numbers, horizon), horizon)
+            yield self.gather(self._rows_of(numbers, horizon), horizon)
 
     def subset(self, episodes: npt.ArrayLike) -> WindowDataset:
         """The episodes of these indices, in this order, as an independent dataset.
@@ -155,15 +174,8 @@ class WindowDataset:
         Raises:
             InvalidTrajectories: If one part would be empty.
         """
-        count = self.num_episodes
-        order = np.arange(count) if rng is None else rng.permutation(count)
-        num_train = int(count * (1.0 - validation))
-        if not 0 < num_train < count:
-            raise InvalidTrajectories(
-                f"{count} episodes to split with a validation share of {validation}",
-                "at least one episode in each part",
-            )
-        return self.subset(order[:num_train]), self.subset(order[num_train:])
+        train, rest = split_episodes(self.num_episodes, validation, rng)
+        return self.subset(train), self.subset(rest)
 
     def _table(self, horizon: int) -> tuple[IntArray, IntArray]:
         """First row and number of windows of each episode that has windows."""
@@ -182,9 +194,19 @@ class WindowDataset:
         chosen = np.searchsorted(ends, numbers, side="right")
         return first_rows[chosen] + numbers - (ends - counts)[chosen]
 
-    def _gather(self, first_rows: IntArray, horizon: int) -> Windows:
-        rows = first_rows[:, None] + np.arange(horizon + 1)  # (B, H+1)
-        return self.observations.take(rows, axis=0), self.actions.take(rows[:, :-1], axis=0)
+
+def split_episodes(
+    count: int, validation: float, rng: np.random.Generator | None
+) -> tuple[IntArray, IntArray]:
+    """Indices of episodes for training and for validation (see `WindowDataset.split`)."""
+    order = np.arange(count) if rng is None else rng.permutation(count)
+    num_train = int(count * (1.0 - validation))
+    if not 0 < num_train < count:
+        raise InvalidTrajectories(
+            f"{count} episodes to split with a validation share of {validation}",
+            "at least one episode in each part",
+        )
+    return order[:num_train], order[num_train:]
 
 
 def _check(observations: FloatArray, actions: FloatArray, ends: IntArray) -> None:

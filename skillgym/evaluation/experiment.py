@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,8 @@ class Experiment:
         env = self._make_env(config.num_envs)
         evaluation_env = self._make_env(min(config.eval_episodes, 10))
         try:
-            agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **config.agent)
+            keywords = deepcopy(config.agent)  # SB3 writes into policy_kwargs
+            agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **keywords)
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt

@@ -14,6 +14,8 @@ from skillgym.skills.base import SkillModule
 _ENTRY_POINTS = {
     "spirl_cl": "skillgym.skills.spirl:ClosedLoopSpirl",
     "spirl_ol": "skillgym.skills.spirl:OpenLoopSpirl",
+    "spirl_image_cl": "skillgym.skills.spirl:ImageClosedLoopSpirl",
+    "spirl_image_ol": "skillgym.skills.spirl:ImageOpenLoopSpirl",
     "skild": "skillgym.skills.skild:SkildModel",
     "flat_prior": "skillgym.skills.spirl:FlatPrior",
     "ptgm": "skillgym.skills.ptgm:Ptgm",

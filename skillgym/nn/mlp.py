@@ -6,6 +6,7 @@ Shapes: `...` any leading axes (flattened for normalisation), `I` input, `O` out
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -96,7 +97,7 @@ class FoldedMLP:
 
     def refresh(self) -> None:
         """Fold the current weights, if they changed since the last call."""
-        version = sum(tensor._version for tensor in self._tensors)
+        version = weights_version(self._tensors)
         if version != self._version:
             self._layers = fold_layers(self._source)
             self._version = version
@@ -115,15 +116,23 @@ class FoldedMLP:
         return out[:, 0]
 
 
+def weights_version(tensors: Iterable[Tensor]) -> int:
+    """A number that changes when one of the tensors is written to."""
+    return sum(tensor._version for tensor in tensors)
+
+
 @torch.no_grad()
-def fold_layers(mlp: nn.Sequential) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Weights (I, O) and biases (O,) of an equal network without BatchNorm, as float32 copies."""
+def fold_layers(network: nn.Sequential) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Weights (I, O) and biases (O,) of an equal network without BatchNorm, as float32 copies.
+
+    Of a convolution, I runs over input channels, rows and columns of its kernel.
+    """
     folded: list[list[Tensor]] = []
-    for layer in mlp:
-        if isinstance(layer, nn.Linear):
+    for layer in network:
+        if isinstance(layer, nn.Linear | nn.Conv2d):
             bias = layer.bias.double().cpu() if layer.bias is not None else torch.zeros(1)
-            folded.append([layer.weight.t().double().cpu(), bias])
-        elif isinstance(layer, nn.BatchNorm1d):
+            folded.append([layer.weight.flatten(1).t().double().cpu(), bias])
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             mean, var = _running_statistics(layer)
             scale = layer.weight.double().cpu() / torch.sqrt(var + layer.eps)
             weight, bias = folded[-1]
@@ -131,7 +140,7 @@ def fold_layers(mlp: nn.Sequential) -> list[tuple[NDArray[np.float32], NDArray[n
     return [(_float32(weight), _float32(bias)) for weight, bias in folded]
 
 
-def _running_statistics(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+def _running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Running mean and variance in double precision."""
     mean, var = norm.running_mean, norm.running_var
     if mean is None or var is None:  # pragma: no cover - MLP always tracks them

@@ -1,6 +1,10 @@
 """Algorithms in the grammar of Stable-Baselines3."""
 
-from skillgym.rl.buffers import DemonstrationReplayBuffer, SkillReplayBuffer
+from skillgym.rl.buffers import (
+    DemonstrationReplayBuffer,
+    PictureReplayBuffer,
+    SkillReplayBuffer,
+)
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.gail import GAIL
 from skillgym.rl.prior_ppo import PriorPPO
@@ -14,6 +18,7 @@ __all__ = [
     "DemonstrationReplayBuffer",
     "DiscretePriorSAC",
     "GymnasiumVecEnv",
+    "PictureReplayBuffer",
     "PriorPPO",
     "PriorSAC",
     "ReSkill",

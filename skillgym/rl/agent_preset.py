@@ -57,6 +57,8 @@ class AgentPreset:
             ends by itself.
         actor_arch: Hidden layers of a random policy.
         critic_arch: Hidden layers of the critics.
+        critic_inputs: How many of the first numbers of an observation the critics of a policy that
+            starts as a prior see; all if None.
         critic_layer_norm: Whether the critics of a policy that starts as a prior are normalised.
         learning_starts: Actions before the first update; skills if the actions are skills.
         buffer_size: Transitions that are kept.
@@ -80,6 +82,7 @@ class AgentPreset:
     bootstrap_time_limits: bool = False
     actor_arch: tuple[int, ...] = DEEP
     critic_arch: tuple[int, ...] = DEEP
+    critic_inputs: int | None = None
     critic_layer_norm: bool = False
     learning_starts: int = 1_000
     buffer_size: int = 1_000_000

@@ -93,6 +93,88 @@ class SkillReplayBuffer(ReplayBuffer):
         return ReplayBufferSamples(*(self.to_torch(array) for array in data))  # type: ignore[arg-type]
 
 
+class PictureReplayBuffer(ReplayBuffer):
+    """Keeps pictures as bytes, in a quarter of the memory and without loss.
+
+    For observations that are a few numbers and then pictures with 256 levels from -1 to 1, such as
+    those of `MazeWorld(observation="image")`. 100 000 transitions take 1.2 GB.
+
+    Args:
+        buffer_size: Number of transitions.
+        observation_space: Observations (O,).
+        action_space: Actions.
+        state_size: Numbers before the pictures, which are kept as they are.
+        kwargs: Other keywords of SB3's `ReplayBuffer`.
+
+    Raises:
+        InvalidConfig: If there are no pictures.
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        *args: Any,
+        state_size: int = 4,
+        **kwargs: Any,
+    ) -> None:
+        pixels = spaces.flatdim(observation_space) - state_size
+        if state_size < 0 or pixels <= 0:
+            raise InvalidConfig("state_size", state_size, f"0 to {state_size + pixels - 1}")
+        states = spaces.Box(-np.inf, np.inf, (state_size,), np.float32)
+        super().__init__(buffer_size, states, action_space, *args, **kwargs)
+        self.state_size = state_size
+        self.pictures, self.next_pictures = (
+            np.zeros((self.buffer_size, self.n_envs, pixels), np.uint8) for _ in range(2)
+        )
+
+    def add(
+        self,
+        obs: np.ndarray,
+        next_obs: np.ndarray,
+        action: np.ndarray,
+        reward: np.ndarray,
+        done: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Store one transition per environment."""
+        size = self.state_size
+        self.pictures[self.pos] = _bytes(obs[:, size:])
+        self.next_pictures[self.pos] = _bytes(next_obs[:, size:])
+        super().add(obs[:, :size], next_obs[:, :size], action, reward, done, infos)
+
+    def _get_samples(
+        self, batch_inds: np.ndarray, env: VecNormalize | None = None
+    ) -> ReplayBufferSamples:
+        columns = np.random.randint(0, self.n_envs, size=len(batch_inds))  # noqa: NPY002  (SB3's stream)
+        at = batch_inds, columns
+        dones = self.dones[at] * (1.0 - self.timeouts[at])
+        data = (
+            self._normalize_obs(_joined(self.observations[at], self.pictures[at]), env),
+            self.actions[at],
+            self._normalize_obs(_joined(self.next_observations[at], self.next_pictures[at]), env),
+            dones[:, None],
+            self._normalize_reward(self.rewards[at][:, None], env),
+        )
+        return ReplayBufferSamples(*(self.to_torch(array) for array in data))  # type: ignore[arg-type]
+
+
+def _bytes(pictures: np.ndarray) -> np.ndarray:
+    """Levels 0 to 255 of values from -1 to 1."""
+    return np.rint((pictures + 1.0) * 127.5).astype(np.uint8)
+
+
+def _joined(states: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """Observations (B, O) of states (B, S) and levels (B, P), as the world computes them."""
+    observations = np.empty((len(states), states.shape[1] + pictures.shape[1]), np.float32)
+    observations[:, : states.shape[1]] = states
+    pixels = observations[:, states.shape[1] :]
+    np.divide(pictures, np.float32(127.5), out=pixels, dtype=np.float32)
+    pixels -= 1.0
+    return observations
+
+
 class DemonstrationReplayBuffer(ReplayBuffer):
     """Mixes demonstrations into every batch: the baseline "demo replay" of SkiLD.
 

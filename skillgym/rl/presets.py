@@ -1,8 +1,8 @@
 """The methods of the papers as presets of the same parts: environments and agents.
 
-Here are those of SPiRL and PTGM, with the numbers of the authors' kitchen configurations, and those
-of SPiRL in the tabletop, with the numbers of SkiMo's authors; those of SkiLD and ReSkill are in
-`skillgym.rl.skild.presets` and `skillgym.rl.reskill.presets`.
+Here are those of SPiRL and PTGM, with the numbers of the authors' configurations (SPiRL in the
+tabletop: those of SkiMo's authors); those of SkiLD and ReSkill are in `skillgym.rl.skild.presets`
+and `skillgym.rl.reskill.presets`.
 
 Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
 Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
@@ -25,6 +25,7 @@ from torch import nn
 
 from skillgym.nn.mlp import LEAKY_SLOPE
 from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
+from skillgym.rl.buffers import PictureReplayBuffer
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.gail import GAIL
@@ -38,6 +39,17 @@ from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorResidualActions, VectorSkillActions
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
+
+# The authors have room for a million skills in the open-loop maze.
+_PICTURES: dict[str, Any] = {
+    "world": "skillgym/Maze-v0",
+    "options": {"variant": "spirl", "observation": "image"},
+    "target_divergence": 1.0,
+    "critic_arch": SHALLOW,
+    "critic_inputs": 4,
+    "buffer_size": 200_000,
+    "agent": {"replay_buffer_class": PictureReplayBuffer},
+}
 
 PRESETS: dict[str, AgentPreset] = {
     "spirl-cl": AgentPreset(
@@ -78,6 +90,16 @@ PRESETS: dict[str, AgentPreset] = {
         start="random",
         objective="entropy",
         **_FLAT,  # type: ignore[arg-type]
+    ),
+    "spirl-maze-image": AgentPreset(
+        title="maze with pictures: closed-loop skills, prior-regularised",
+        skill_model="spirl-maze-image",
+        **_PICTURES,
+    ),
+    "spirl-maze-image-open": AgentPreset(
+        title="maze with pictures: open-loop skills, prior-regularised",
+        skill_model="spirl-maze-image-open",
+        **_PICTURES,
     ),
     "spirl-tabletop": AgentPreset(
         title="tabletop: closed-loop skills, prior-regularised",
@@ -182,6 +204,8 @@ def make_agent(
         return algorithm(**{**common, **preset.agent, **overrides})
     policy = "SkillPriorPolicy"
     policy_kwargs: dict[str, Any] = {"critic_arch": preset.critic_arch}
+    if preset.critic_inputs is not None:
+        policy_kwargs["critic_inputs"] = preset.critic_inputs
     if preset.critic_layer_norm:
         policy_kwargs["critic_layer_norm"] = True
     if preset.start == "random":

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from skillgym_envs.collect.errors import UnknownDataset
 
+SEED_OF_EPISODE = "seed of the episode"
+"""In a dataset's metadata: the value of the keyword that gets the seed of the episode."""
+
 
 class Expert(Protocol):
     """A scripted policy that reads the simulator's state."""
@@ -82,7 +85,7 @@ class DatasetSpec:
         plans = json.dumps(self.plans).encode()
         env_kwargs = dict(self.env_kwargs)
         if self.seed_keyword is not None:
-            env_kwargs[self.seed_keyword] = "seed of the episode"
+            env_kwargs[self.seed_keyword] = SEED_OF_EPISODE
         if self.plan_keyword is not None:
             env_kwargs[self.plan_keyword] = "plan of the episode"
         return {

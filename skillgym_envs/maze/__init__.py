@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skillgym_envs.core.entry_points import entry_points
 from skillgym_envs.maze.camera import MazeCamera
-from skillgym_envs.maze.layouts import MazeLayout, random_layout
+from skillgym_envs.maze.layouts import MazeLayout, make_layout, random_layout
 from skillgym_envs.maze.variants import VARIANTS, Variant
 from skillgym_envs.maze.world import MazeWorld
 
@@ -15,6 +15,7 @@ __all__ = [
     "MazeWorld",
     "Variant",
     "make_env",
+    "make_layout",
     "make_vec",
     "random_layout",
 ]

@@ -15,6 +15,7 @@ depend on the past; this one is always centred. The marker of the goal is not dr
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,17 +42,18 @@ _FINE = 16  # samples per pixel and axis for the outline of the ball
 
 
 class MazeCamera:
-    """Draws pictures of a maze.
+    """Draws pictures of a maze, or of many mazes in one batch.
 
     Up in a picture is +x (larger row index), left is +y (larger column index), as in MuJoCo's
     pictures with the camera `agent`.
 
     Args:
-        layout: The maze.
+        layouts: The maze, or several of any sizes.
         size: Rows and columns of a picture [pixel].
     """
 
-    def __init__(self, layout: MazeLayout, size: int = 32) -> None:
+    def __init__(self, layouts: MazeLayout | Sequence[MazeLayout], size: int = 32) -> None:
+        layouts = [layouts] if isinstance(layouts, MazeLayout) else layouts
         self.size = size
         self._half = [(CAMERA_HEIGHT - z) * _SPAN for z in (WALL_HEIGHT, FLOOR_HEIGHT)]
         self._window = math.ceil(2 * max(self._half)) + 1  # cells in view, at most
@@ -62,8 +64,7 @@ class MazeCamera:
         ball = 255.0 * (HEADLIGHT + (1.0 - HEADLIGHT) * 2 / 3) * np.array(BALL_COLOUR)
         outline = _disc(size, BALL_RADIUS / (CAMERA_HEIGHT * _SPAN))
         self._constants: dict[str, NDArray[Any]] = {
-            # Outside of the maze there is floor.
-            "walls": np.pad(layout.walls, self._window).astype(np.float32),
+            "walls": _stacked([layout.walls for layout in layouts], self._window),
             "cells": np.arange(self._window),
             "edges": np.linspace(1.0, -1.0, size + 1),
             "colours": colours.T.astype(np.float32),
@@ -71,19 +72,25 @@ class MazeCamera:
             "rest": (1.0 - outline).astype(np.float32),
         }
 
-    def draw(self, positions: Array) -> Array:
+    def draw(self, positions: Array, mazes: Array | None = None) -> Array:
         """Pictures of the ball at some positions.
 
         Args:
             positions: Positions [m], shape (N, 2), as in the observation.
+            mazes: Which of the layouts each picture shows, shape (N,); the first one if None.
 
         Returns:
             Pictures, shape (N, size, size, 3), uint8.
         """
         xp = namespace(positions)
-        return xp.astype(xp.permute_dims(self.planes(positions), (0, 2, 3, 1)), xp.uint8)
+        planes = self.planes(positions, mazes)
+        return xp.astype(xp.permute_dims(planes, (0, 2, 3, 1)), xp.uint8)
 
-    def planes(self, positions: Array) -> Array:
+    def pictures(self, positions: Array, mazes: Array | None = None) -> Array:
+        """As in the world's observation: shape (N, 3, size, size), float32, -1 to 1."""
+        return self.planes(positions, mazes) / 127.5 - 1.0
+
+    def planes(self, positions: Array, mazes: Array | None = None) -> Array:
         """The same with the colours first and as float32: shape (N, 3, size, size), 0 to 255."""
         xp = namespace(positions)
         count, size = positions.shape[0], self.size
@@ -92,11 +99,13 @@ class MazeCamera:
         index = xp.astype(first, xp.int64)[:, :, None] + self._constant("cells", positions)
         rows, columns = index[:, 0], index[:, 1]
         # Far outside there is floor as well.
-        last_row, last_column = (length - 1 for length in self._constants["walls"].shape)
+        last_row, last_column = (length - 1 for length in self._constants["walls"].shape[1:])
         walls = self._constant("walls", positions)[
+            0 if mazes is None else mazes[:, None, None],
             (rows + self._window).clip(0, last_row)[:, :, None],
             (columns + self._window).clip(0, last_column)[:, None, :],
         ]
+        walls = xp.astype(walls, xp.float32)
         top = self._overlaps(at - first, self._half[0])
         base = self._overlaps(at - first, self._half[1])
         tops = top[:, 0] @ walls @ xp.matrix_transpose(top[:, 1])
@@ -122,6 +131,15 @@ class MazeCamera:
 
     def _constant(self, name: str, array: Array) -> Array:
         return like(self._constants[name], array)
+
+
+def _stacked(walls: Sequence[NDArray[np.bool_]], margin: int) -> NDArray[np.bool_]:
+    """Grids (L, rows, columns) of one size. Outside of a maze there is floor."""
+    rows, columns = np.max([grid.shape for grid in walls], axis=0) + 2 * margin
+    stacked = np.zeros((len(walls), rows, columns), bool)
+    for index, grid in enumerate(walls):
+        stacked[index, margin : margin + len(grid), margin : margin + grid.shape[1]] = grid
+    return stacked
 
 
 @lru_cache

@@ -111,6 +111,22 @@ class MazeLayout:
             raise InvalidLayout("has an open border")
 
 
+def make_layout(
+    layout: Sequence[str] | str | None = None, size: int = 40, layout_seed: int = 0
+) -> MazeLayout:
+    """The maze that these keywords of a world mean.
+
+    Args:
+        layout: Rows of `#`, `O` and `G`; a random layout if None.
+        size: Rows and columns of a random layout, without its border.
+        layout_seed: Seed of a random layout.
+
+    Raises:
+        InvalidLayout: If the layout is no maze.
+    """
+    return random_layout(size, layout_seed) if layout is None else MazeLayout.from_text(layout)
+
+
 @lru_cache(maxsize=16)
 def random_layout(size: int = 40, seed: int = 0) -> MazeLayout:
     """Random maze of walls that have a door each; the same for the same size and seed.

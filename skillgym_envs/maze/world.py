@@ -28,7 +28,7 @@ from skillgym_envs.core.world import (
 )
 from skillgym_envs.maze.camera import MazeCamera
 from skillgym_envs.maze.errors import InvalidPosition, UnknownObservation, UnknownVariant
-from skillgym_envs.maze.layouts import MazeLayout, random_layout
+from skillgym_envs.maze.layouts import make_layout, random_layout
 from skillgym_envs.maze.observation import IMAGE_LAYOUT, IMAGE_SIZE, STATE_LAYOUT
 from skillgym_envs.maze.scene import (
     BALL_RADIUS,
@@ -114,9 +114,7 @@ class MazeWorld(World):
         if observation not in OBSERVATIONS:
             raise UnknownObservation(observation, OBSERVATIONS)
         task = VARIANTS[variant]
-        self.maze = (
-            random_layout(size, layout_seed) if layout is None else MazeLayout.from_text(layout)
-        )
+        self.maze = make_layout(layout, size, layout_seed)
         self.start_noise = _either(start_noise, task.start_noise)
         self.goal_radius = _either(goal_radius, task.goal_radius)
         self.goal_reward = _either(goal_reward, task.goal_reward)
@@ -223,8 +221,7 @@ class MazeWorld(World):
 
     def _picture(self, positions: Array) -> Array:
         """Pictures as flat rows with values from -1 to 1, (N, 3 * size * size)."""
-        planes = self._camera.planes(positions)
-        return (planes / 127.5 - 1.0).reshape((planes.shape[0], -1))
+        return self._camera.pictures(positions).reshape((positions.shape[0], -1))
 
     def _possible_starts(self, start: Position | Sequence[float] | str) -> NDArray[np.float64]:
         """Starts to draw from, shape (S, 2)."""

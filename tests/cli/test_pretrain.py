@@ -18,6 +18,8 @@ from skillgym.cli.pretrain import PRESETS, folder_of
 from skillgym.hub import load_skill
 from skillgym.rl.presets import PRESETS as METHODS
 from skillgym.skills.skild import SkildModel
+from skillgym.skills.spirl.model import SpirlModel
+from tests.maze_data import collect_random_mazes
 
 DATASET = "skillgym/kitchen/tiny-v0"
 
@@ -72,6 +74,34 @@ def test_demonstrations_become_a_model_and_the_model_an_agent(
     with (run / "metrics.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     assert 0.0 <= float(last["train/demonstration_weight"]) <= 1.0
+
+
+@pytest.mark.parametrize("name", ["spirl-maze-image", "spirl-maze-image-open"])
+def test_mazes_become_a_model_that_sees_pictures_and_the_model_an_agent(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "datasets"))
+    dataset = collect_random_mazes(tmp_path / "datasets")
+    short = ("--env", "variant=spirl", "observation=image", "max_episode_steps=25")
+    command = [
+        *("pretrain", name, "--dataset", dataset, *short, "--evaluation-episodes", "2"),
+        *("--trainer.steps", "4", "--trainer.batch-size", "4", "--trainer.log-every", "2"),
+        *("--trainer.validation-share", "0.3", "--model.hidden-size", "16"),
+    ]
+    assert cli.main(command) == 0
+    model = load_skill(find_model(name))
+    assert isinstance(model, SpirlModel) and model.world == "maze"
+    assert model.observation_space.shape == (6148,)
+    small = ("learning_starts=3", "batch_size=4", "buffer_size=50")
+    command = [
+        *("train", name, "--steps", "60", "--eval-every", "1000", "--final-episodes", "1"),
+        *("--eval-episodes", "1", "--env", "max_episode_steps=25", "--agent", *small),
+    ]
+    assert cli.main(command) == 0
+    config = json.loads(next(tmp_path.glob("runs/*maze-v0*/config.json")).read_text())
+    expected = {"variant": "spirl", "observation": "image", "max_episode_steps": 25}
+    assert config["options"] == expected
 
 
 def test_every_preset_has_its_own_folder_and_every_method_its_model() -> None:

@@ -14,26 +14,29 @@ import skillgym  # noqa: F401  registers the environments
 
 N = 2
 SEED = 11
-# id -> keywords that make episodes end, steps
-CASES = {
-    "skillgym/Kitchen-v0": (6, 15),
-    "skillgym/Maze-v0": (6, 15),
-    "skillgym/Office-v0": (4, 6),
-    "skillgym/Tabletop-v0": (6, 15),
-    "SkillKitchen-v0": (None, 30),
+# name -> id, keywords that make episodes end (and others), steps
+CASES: dict[str, tuple[str, dict[str, Any], int]] = {
+    "kitchen": ("skillgym/Kitchen-v0", {"max_episode_steps": 6}, 15),
+    "maze": ("skillgym/Maze-v0", {"max_episode_steps": 6}, 15),
+    "maze pictures": ("skillgym/Maze-v0", {"max_episode_steps": 6, "observation": "image"}, 15),
+    "office": ("skillgym/Office-v0", {"max_episode_steps": 4}, 6),
+    "tabletop": ("skillgym/Tabletop-v0", {"max_episode_steps": 6}, 15),
+    **{
+        task: (f"skillgym/Fetch{task}-v0", {"max_episode_steps": 4}, 10)
+        for task in ("Place", "PyramidStack", "CleanUp", "SlipperyPush", "Hook", "ComplexHook")
+    },
+    "kitchen skills": ("SkillKitchen-v0", {}, 30),
 }
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 
 
-def factories(env_id: str) -> list[Any]:
-    limit, _ = CASES[env_id]
-    keywords = {} if limit is None else {"max_episode_steps": limit}
+def factories(case: str) -> list[Any]:
+    env_id, keywords, _ = CASES[case]
     return [lambda: gym.make(env_id, **keywords) for _ in range(N)]
 
 
-def ours(env_id: str, mode: AutoresetMode) -> gym.vector.VectorEnv:
-    limit, _ = CASES[env_id]
-    keywords = {} if limit is None else {"max_episode_steps": limit}
+def ours(case: str, mode: AutoresetMode) -> gym.vector.VectorEnv:
+    env_id, keywords, _ = CASES[case]
     return gym.make_vec(
         env_id, N, vectorization_mode="vector_entry_point", autoreset_mode=mode, **keywords
     )
@@ -64,27 +67,27 @@ def assert_transitions(given: list[Any], expected: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
-@pytest.mark.parametrize("env_id", CASES)
-def test_sync_async_and_ours_agree(env_id, mode):
+@pytest.mark.parametrize("case", CASES)
+def test_sync_async_and_ours_agree(case, mode):
     """Worlds and skills agree bit for bit."""
-    _, steps = CASES[env_id]
-    sync = transitions(SyncVectorEnv(factories(env_id), autoreset_mode=mode), steps)
+    env_id, _, steps = CASES[case]
+    sync = transitions(SyncVectorEnv(factories(case), autoreset_mode=mode), steps)
     assert any(row[3].any() for row in sync[1:]), "no episode ended: the test is too short"
     if env_id.startswith("skillgym/"):
-        asynchronous = AsyncVectorEnv(factories(env_id), autoreset_mode=mode)
+        asynchronous = AsyncVectorEnv(factories(case), autoreset_mode=mode)
         assert_transitions(transitions(asynchronous, steps), sync)
-    assert_transitions(transitions(ours(env_id, mode), steps), sync)
+    assert_transitions(transitions(ours(case, mode), steps), sync)
 
 
-@pytest.mark.parametrize("env_id", CASES)
-def test_dummy_vec_env_agrees(env_id):
+@pytest.mark.parametrize("case", CASES)
+def test_dummy_vec_env_agrees(case):
     """SB3 resets in the same step and hides the last observation in the info."""
-    _, steps = CASES[env_id]
-    expected = transitions(ours(env_id, AutoresetMode.SAME_STEP), steps)
-    dummy = DummyVecEnv(factories(env_id))
+    _, _, steps = CASES[case]
+    expected = transitions(ours(case, AutoresetMode.SAME_STEP), steps)
+    dummy = DummyVecEnv(factories(case))
     dummy.seed(SEED)
     np.testing.assert_array_equal(dummy.reset(), expected[0][0])
-    space = ours(env_id, AutoresetMode.SAME_STEP).action_space
+    space = ours(case, AutoresetMode.SAME_STEP).action_space
     space.seed(3)
     for row in expected[1:]:
         observation, reward, done, infos = dummy.step(space.sample())

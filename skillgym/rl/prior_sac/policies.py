@@ -18,6 +18,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
+from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Gaussian, Standardised
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear, normalise_layers
 from skillgym.rl.errors import UnusablePrior
@@ -105,6 +106,8 @@ class SkillPriorPolicy(SACPolicy):
         critic_layer_norm: Whether each hidden layer of the critics is normalised before its
             activation, which bounds what critics expect of skills that were never tried. The
             authors have no normalisation.
+        critic_inputs: How many of the first numbers of an observation the critics see; all if None.
+            In the authors' maze with pictures these are the four of the state.
         optimizer_kwargs: Keywords of the optimizers; fused Adam by default.
         kwargs: Other keywords of SB3's SAC policy.
     """
@@ -119,11 +122,13 @@ class SkillPriorPolicy(SACPolicy):
         prior: nn.Module,
         critic_arch: tuple[int, ...] = CRITIC_ARCH,
         critic_layer_norm: bool = False,
+        critic_inputs: int | None = None,
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         # A function, because a module cannot own another before its own constructor has run.
         self._initial_network = lambda: prior
+        self.critic_inputs = critic_inputs
         self.critic_layer_norm = critic_layer_norm
         kwargs = {"activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE)} | kwargs
         super().__init__(
@@ -152,6 +157,8 @@ class SkillPriorPolicy(SACPolicy):
         self, features_extractor: BaseFeaturesExtractor | None = None
     ) -> ContinuousCritic:
         """New random critics."""
+        if features_extractor is None and self.critic_inputs is not None:
+            features_extractor = FirstEntries(self.observation_space, self.critic_inputs)
         critic = super().make_critic(features_extractor)
         initialise_linear(critic)
         if self.critic_layer_norm:
@@ -170,7 +177,27 @@ class SkillPriorPolicy(SACPolicy):
             "prior": self.actor.network,
             "critic_arch": tuple(self.net_arch["qf"]),  # type: ignore[call-overload]
             "critic_layer_norm": self.critic_layer_norm,
+            "critic_inputs": self.critic_inputs,
         }
+
+
+class FirstEntries(BaseFeaturesExtractor):
+    """The first numbers of an observation.
+
+    Args:
+        observation_space: Observations (O,).
+        count: How many.
+    """
+
+    def __init__(self, observation_space: spaces.Space[Any], count: int) -> None:
+        size = spaces.flatdim(observation_space)
+        if not 0 < count <= size:
+            raise InvalidConfig("critic_inputs", count, f"1 to {size}")
+        super().__init__(observation_space, features_dim=count)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """(B, count) of observations (B, O)."""
+        return observations[:, : self.features_dim]
 
 
 def check_prior(

@@ -21,6 +21,7 @@ from skillgym.skills.base import Batch, Scalars
 from skillgym.skills.skild.config import SkildConfig
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import accuracy, discriminator_loss
+from skillgym.skills.spirl.image import PictureSpirl
 from skillgym.skills.spirl.losses import prior_nll
 from skillgym.skills.spirl.model import ClosedLoopSpirl
 
@@ -91,7 +92,7 @@ class SkildModel(ClosedLoopSpirl):
         Raises:
             UnusableEmbedding: If the skills are of another kind.
         """
-        if not isinstance(embedding, ClosedLoopSpirl):
+        if not isinstance(embedding, ClosedLoopSpirl) or isinstance(embedding, PictureSpirl):
             raise UnusableEmbedding(type(embedding).__name__, ClosedLoopSpirl.__name__)
         digest = sha256(embedding.encoder, embedding.decoder, embedding.prior)
         fields = asdict(embedding.config) | {"target_kl": None, "embedding": digest}

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from skillgym.skills.spirl.config import FlatPriorConfig, SpirlConfig
+from skillgym.skills.spirl.config import FlatPriorConfig, ImageSpirlConfig, SpirlConfig
 from skillgym.skills.spirl.flat import FlatPrior
+from skillgym.skills.spirl.image import ImageClosedLoopSpirl, ImageOpenLoopSpirl
 from skillgym.skills.spirl.model import ClosedLoopSpirl, OpenLoopSpirl
 
-__all__ = ["ClosedLoopSpirl", "FlatPrior", "FlatPriorConfig", "OpenLoopSpirl", "SpirlConfig"]
+__all__ = [
+    "ClosedLoopSpirl",
+    "FlatPrior",
+    "FlatPriorConfig",
+    "ImageClosedLoopSpirl",
+    "ImageOpenLoopSpirl",
+    "ImageSpirlConfig",
+    "OpenLoopSpirl",
+    "SpirlConfig",
+]

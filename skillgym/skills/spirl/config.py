@@ -77,6 +77,44 @@ class SpirlConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageSpirlConfig(SpirlConfig):
+    """Configuration of `ImageClosedLoopSpirl` and `ImageOpenLoopSpirl`.
+
+    The defaults are the authors' maze settings, for which these fields of `SpirlConfig` have other
+    values: `encoder_size` 32, `decoder_layers` 3, `beta` 1e-2.
+
+    Attributes:
+        state_size: Numbers of the observation before its pictures, which the model does not see.
+        image_size: Rows and columns of a picture, a power of two from 8 on [pixel].
+        image_channels: Channels of all pictures together: two with red, green and blue.
+        conv_channels: Channels after the first convolution.
+        picture_features: F, size of the features of pictures.
+    """
+
+    encoder_size: int = 32
+    decoder_layers: int = 3
+    beta: float = 1e-2
+    state_size: int = 4
+    image_size: int = 32
+    image_channels: int = 6
+    conv_channels: int = 8
+    picture_features: int = 32
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InvalidConfig: If one cannot work.
+        """
+        super().__post_init__()
+        size = self.image_size
+        require(self, "image_size", size >= 8 and size.bit_count() == 1, "8, 16, 32 or 64")
+        require(self, "state_size", self.state_size >= 0, "at least 0")
+        for field in ("image_channels", "conv_channels", "picture_features"):
+            require(self, field, getattr(self, field) >= 1, "at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlatPriorConfig:
     """Configuration of `FlatPrior`, the single-step action prior and behaviour-cloning baseline.
 

@@ -82,28 +82,49 @@ class SpirlModel(SkillModule):
         skill_space = Box(-bound, bound, (latent_size,), np.float32)
         super().__init__(observation_space, action_space, skill_space, config.skill_horizon)
         self.config: SpirlConfig = config
-        observation_size = self.observation_space.shape[0]
-        self.prior = PRIORS[config.prior](
-            observation_size, latent_size, config.hidden_size, config.prior_layers
-        )
+        self.prior = self.make_prior()
         if config.target_kl is not None:
             self.log_beta = nn.Parameter(torch.zeros(()))
 
+    def make_prior(self) -> nn.Module:
+        """A new prior."""
+        config = self.config
+        return PRIORS[config.prior](
+            self.observation_space.shape[0],
+            config.latent_size,
+            config.hidden_size,
+            config.prior_layers,
+        )
+
+    @property
+    def feature_size(self) -> int:
+        """F, the size of what encoder and decoder see of an observation; O by default."""
+        return int(self.observation_space.shape[0])
+
+    def features(self, observations: Tensor) -> Tensor:
+        """What encoder and decoder see (..., F) of observations (..., O); all of it by default."""
+        return observations
+
     @abstractmethod
     def encode(self, observations: Tensor, actions: Tensor) -> Gaussian:
-        """Posterior over (B, Z) for observations (B, H+1, O) and actions (B, H, A)."""
+        """Posterior over (B, Z) for features (B, H+1, F) and actions (B, H, A)."""
 
     @abstractmethod
     def decode(self, observations: Tensor, latents: Tensor) -> Tensor:
-        """Raw action means (B, H, A) for observations (B, H, O) and latents (B, Z)."""
+        """Raw action means (B, H, A) for features (B, H, F) and latents (B, Z)."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
-        """Objective of windows (B, H+1, O), (B, H, A); one sample z serves all terms."""
+        """Objective of windows (B, H+1, O), (B, H, A); one sample z serves all terms.
+
+        Actions before the skill, if the windows have any, only the encoder sees.
+        """
         observations, actions = batch
-        posterior = self.encode(observations, actions)
+        features = self.features(observations)
+        posterior = self.encode(features, actions)
         latents = posterior.sample(generator)
         prior = self.prior(observations[:, 0])
-        reconstruction = reconstruction_loss(self.decode(observations[:, :-1], latents), actions)
+        decoded = self.decode(features[:, :-1], latents)
+        reconstruction = reconstruction_loss(decoded, actions[:, -self.max_steps :])
         kl = posterior_kl(posterior)
         nll = prior_nll(prior, latents)
         prior_term = nll if self.config.prior_loss == "nll" else prior_kl(posterior, prior)
@@ -144,8 +165,8 @@ class SpirlModel(SkillModule):
 
     def _best_mse(self, batch: Batch, draw: Callable[[], Tensor]) -> Tensor:
         """Mean over the windows of the smallest MSE over 100 draws of z."""
-        observations, actions = batch
-        return best_mse(lambda: self.decode(observations[:, :-1], draw()), actions)
+        features, actions = self.features(batch[0])[:, :-1], batch[1][:, -self.max_steps :]
+        return best_mse(lambda: self.decode(features, draw()), actions)
 
 
 class ClosedLoopSpirl(SpirlModel):
@@ -174,10 +195,10 @@ class ClosedLoopSpirl(SpirlModel):
     ) -> None:
         super().__init__(observation_space, action_space, config)
         config = self.config
-        observation_size, action_size = self.observation_space.shape[0], self.action_space.shape[0]
-        self.encoder = SkillEncoder(observation_size + action_size, config)
+        action_size = self.action_space.shape[0]
+        self.encoder = SkillEncoder(self.feature_size + action_size, config)
         self.decoder = MLP(
-            observation_size + config.latent_size,
+            self.feature_size + config.latent_size,
             config.hidden_size,
             action_size,
             config.decoder_layers,
@@ -203,9 +224,13 @@ class ClosedLoopSpirl(SpirlModel):
         """One action per row from the current observation and z."""
         if self._controller is None:
             self._controller = FoldedMLP(self.decoder)
-        steps = np.concatenate([np.asarray(obs, np.float32), state["latent"]], axis=1)
+        steps = np.concatenate([self.seen(obs), state["latent"]], axis=1)
         actions = self._controller(steps)
         return self.bounded(np.tanh(actions) if self.config.squash_actions else actions)
+
+    def seen(self, obs: NDArray[Any]) -> NDArray[np.float32]:
+        """The features (B, F) of observations (B, O), in NumPy."""
+        return np.asarray(obs, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles make their own controller."""
@@ -245,8 +270,8 @@ class OpenLoopSpirl(SpirlModel):
         return posterior
 
     def decode(self, observations: Tensor, latents: Tensor) -> Tensor:
-        """Action means of the plan; of the observations only the number of steps is used."""
-        return self.plan(latents, observations.shape[1])
+        """Action means of the plan, whatever the observations."""
+        return self.plan(latents, self.max_steps)
 
     def plan(self, latents: Tensor, num_steps: int) -> Tensor:
         """Action means (B, num_steps, A) for latents (B, Z)."""

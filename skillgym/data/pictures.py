@@ -1,0 +1,141 @@
+"""Windows of maze trajectories with pictures, which are drawn when they are needed.
+
+Letters: `E` episodes, `B` batch, `K` observations of a window, `H` actions of a window, `A` action
+size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skillgym.data.errors import InvalidTrajectories
+from skillgym.data.windows import IntArray, WindowDataset, Windows, split_episodes
+from skillgym_envs.maze.camera import MazeCamera
+from skillgym_envs.maze.layouts import make_layout
+from skillgym_envs.maze.observation import IMAGE_SIZE, STATE_LAYOUT
+
+POSITION = STATE_LAYOUT.slices["position"]
+CHUNK = 64
+"""Pictures that are drawn at a time: as many as fit into the processor's cache."""
+
+
+@dataclass(frozen=True)
+class PictureWindows:
+    """Trajectories of states in mazes, from which windows of image observations are drawn.
+
+    Only states are kept: 10 000 episodes with pictures would take 20 GB, and drawing a batch takes
+    less time than a gradient step on it.
+
+    Attributes:
+        windows: Trajectories of the maze's states.
+        camera: Draws all the mazes.
+        mazes: Which of the camera's mazes each episode is in, shape (E,).
+    """
+
+    windows: WindowDataset
+    camera: MazeCamera
+    mazes: IntArray
+
+    @classmethod
+    def of_worlds(
+        cls, windows: WindowDataset, keywords: Iterable[Mapping[str, Any]]
+    ) -> PictureWindows:
+        """Join trajectories with the mazes that they are in.
+
+        Args:
+            windows: Trajectories of the maze's states.
+            keywords: Keywords of each episode's `MazeWorld`; those of the layout count.
+
+        Raises:
+            InvalidTrajectories: If they are no states of the maze, or not one maze for each.
+        """
+        numbers: dict[tuple[Any, ...], int] = {}
+        mazes = [numbers.setdefault(_maze(world), len(numbers)) for world in keywords]
+        if windows.observations.shape[1] != STATE_LAYOUT.size or len(mazes) != windows.num_episodes:
+            raise InvalidTrajectories(
+                f"{windows.num_episodes} episodes of observations of size "
+                f"{windows.observations.shape[1]} and {len(mazes)} mazes",
+                f"observations of size {STATE_LAYOUT.size} and a maze for each episode",
+            )
+        layouts = [make_layout(**dict(maze)) for maze in numbers]
+        return cls(windows, MazeCamera(layouts, IMAGE_SIZE), np.array(mazes, np.int64))
+
+    def split(
+        self, validation: float = 0.01, rng: np.random.Generator | None = None
+    ) -> tuple[PictureWindows, PictureWindows]:
+        """Split by episode into training and validation data (see `WindowDataset.split`)."""
+        train, rest = split_episodes(self.windows.num_episodes, validation, rng)
+        return self.subset(train), self.subset(rest)
+
+    def subset(self, episodes: npt.ArrayLike) -> PictureWindows:
+        """The episodes of these indices, in this order."""
+        chosen = np.asarray(episodes, np.int64)
+        return PictureWindows(self.windows.subset(chosen), self.camera, self.mazes[chosen])
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        batch_size: int,
+        horizon: int,
+        num_observations: int | None = None,
+    ) -> Windows:
+        """Draw windows with replacement, as SPiRL does: an episode, then one of its windows.
+
+        Args:
+            rng: Source of randomness.
+            batch_size: B.
+            horizon: H.
+            num_observations: K, how many of the H observations are drawn; all if None.
+
+        Returns:
+            Actions a_0 ... a_(H-1), shape (B, H, A), and before them the observations that they
+            lead to, of which the first K are drawn, shape (B, K, 6148). The observation in which
+            a_0 is taken has no picture before it, and serves as that of the next.
+
+        Raises:
+            NoWindows: If no episode has `horizon` actions.
+        """
+        rows = self.windows.sample_rows(rng, batch_size, horizon)
+        states, actions = self.windows.gather(rows, horizon)
+        states = states[:, : 1 + (horizon if num_observations is None else num_observations)]
+        return self.observations(states, self.mazes[self.windows.episodes_of(rows)]), actions
+
+    def observations(
+        self, states: npt.NDArray[np.float32], mazes: IntArray
+    ) -> npt.NDArray[np.float32]:
+        """The world's image observations of all states but the first.
+
+        Args:
+            states: Successive states, shape (B, K+1, 4).
+            mazes: The maze of each row, shape (B,).
+
+        Returns:
+            Shape (B, K, 6148): the state, the picture before, the picture.
+        """
+        batch, frames, size = states.shape
+        pixels = 3 * self.camera.size**2
+        observations = np.empty((batch, frames - 1, size + 2 * pixels), np.float32)
+        observations[..., :size] = states[:, 1:]
+        step = max(1, CHUNK // frames)
+        for begin in range(0, batch, step):
+            part = slice(begin, begin + step)
+            positions = states[part, :, POSITION].astype(np.float64).reshape(-1, 2)
+            drawn = self.camera.pictures(positions, np.repeat(mazes[part], frames))
+            drawn = drawn.reshape(-1, frames, pixels)
+            observations[part, :, size : size + pixels] = drawn[:, :-1]
+            observations[part, :, size + pixels :] = drawn[:, 1:]
+        return observations
+
+
+def _maze(keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The keywords of the layout, as something that can be looked up."""
+    names = ("layout", "size", "layout_seed")
+    chosen = {name: keywords[name] for name in names if name in keywords}
+    if isinstance(chosen.get("layout"), list):
+        chosen["layout"] = tuple(chosen["layout"])
+    return tuple(chosen.items())
