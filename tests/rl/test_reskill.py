@@ -29,8 +29,8 @@ from skillgym.evaluation.checkpoints import (
     save_checkpoint,
 )
 from skillgym.hub import save_skill
-from skillgym.rl import GymnasiumVecEnv, ReSkill, ReskillPPO
-from skillgym.rl.errors import ForeignPrior, NoResiduals
+from skillgym.rl import GymnasiumVecEnv, PriorSAC, ReSkill, ReskillPPO
+from skillgym.rl.errors import ForeignPrior, NoResiduals, UnusablePrior
 from skillgym.rl.presets import PRESETS, make_agent, make_env
 from skillgym.rl.reskill import presets
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
@@ -434,6 +434,16 @@ def test_the_upper_level_alone_is_ppo_on_skills(tmp_path: Path) -> None:
     loaded = ReskillPPO.load(tmp_path / "agent", env=env)
     assert torch.equal(weights(loaded.policy), weights(agent.policy))
     assert loaded.rollout_steps == 10
+
+
+def test_other_agents_choose_noise_too() -> None:
+    """The prior over noise regularises, but is no network that a policy could start as."""
+    env = SkillActions(TimeLimit(Target(), LIMIT), make_model())
+    with pytest.raises(UnusablePrior, match="'MlpPolicy'"):
+        PriorSAC("SkillPriorPolicy", env)
+    quick = {"learning_starts": 4, "batch_size": 4, "buffer_size": 50, "device": "cpu"}
+    agent = PriorSAC("MlpPolicy", env, **quick).learn(8)
+    assert np.isfinite(agent.logger.name_to_value["train/prior_divergence"])
 
 
 def test_every_task_has_its_methods_and_every_method_its_model() -> None:
