@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from gymnasium import spaces
@@ -166,10 +166,10 @@ class SkillPriorPolicy(SACPolicy):
         initialise_linear(critic)
         if self.critic_layer_norm:
             for network in critic.q_networks:
-                assert isinstance(network, nn.Sequential)
-                normalise_layers(network)
+                layers = cast(nn.Sequential, network)
+                normalise_layers(layers)
                 # Signals do not shrink on their way: values would start at random, around 1.
-                nn.init.zeros_(network[-1].weight)  # type: ignore[arg-type]
+                nn.init.zeros_(cast(nn.Linear, layers[-1]).weight)
         return critic.to(self.device)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
