@@ -130,7 +130,7 @@ class SkildPretraining(Pretraining):
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 PICTURES: dict[str, Any] = {
-    "dataset": "skillgym/maze/random-v0",
+    "dataset": "skillgym/maze/random-small-v0",
     "env": ("variant=spirl", "observation=image"),
     "trainer": TrainerConfig(steps=15_000, evaluate_every=5_000),
     **MAZE,
