@@ -152,6 +152,35 @@ def learning(repeats: int, updates: int = 60) -> list[Row]:
     return [compare(what, speeds, "PriorSAC", "SB3's SAC", "updates/s", ">= 0.9")]
 
 
+def roll_outs(repeats: int, steps: int = 2_000, batch_size: int = 250) -> list[Row]:
+    """Updates of one level of ReSkill against those of SB3's PPO with the same networks."""
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.logger import configure
+
+    from skillgym.rl import ReskillPPO
+
+    env = RandomEnv(33, 4)  # state, latent and decoded action of the Fetch block tasks
+    common: dict[str, Any] = {"batch_size": batch_size, "n_epochs": 5, "device": "cpu"}
+    agents = {
+        "ReskillPPO": ReskillPPO("MlpPolicy", env, rollout_steps=steps, target_kl=None, **common),
+        "SB3's PPO": PPO("MlpPolicy", env, n_steps=steps, **common),
+    }
+    for agent in agents.values():
+        agent.set_logger(configure(None, []))
+        agent.learn(steps)
+
+    def run(agent: Any) -> Iterator[int]:
+        yield 0
+        for _ in range(5):
+            agent.train()
+            yield 5 * steps // batch_size
+
+    programs = {name: partial(run, agent) for name, agent in agents.items()}
+    speeds = interleaved(programs, repeats)
+    what = f"a level of ReSkill, Fetch sizes, batch {batch_size}"
+    return [compare(what, speeds, "ReskillPPO", "SB3's PPO", "updates/s", ">= 0.8")]
+
+
 class RandomEnv(gym.Env[np.ndarray, np.ndarray]):
     """Numbers to learn from at no cost: only the updates are timed."""
 
@@ -211,8 +240,8 @@ def main(
     Args:
         repeats: Rounds of each comparison.
         only: Words of the names of the parts to run: single, sibling, kitchen, maze, fetchplace,
-            fetchhook, office, tabletop, 64, pictures, decoding, learning, starting. All if empty;
-            the results file is written only then.
+            fetchhook, office, tabletop, 64, pictures, decoding, learning, roll-outs, starting. All
+            if empty; the results file is written only then.
         skill_model: Skill model of the rows with skills.
         results: Folder of the results.
     """
@@ -225,6 +254,7 @@ def main(
         "pictures": lambda: pictures(64, repeats),
         "decoding": lambda: decoding(64, repeats, skill_model),
         "learning": lambda: learning(repeats),
+        "roll-outs": lambda: roll_outs(repeats),
         "starting": lambda: starting(repeats, skill_model),
     }
     rows: list[Row] = []

@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from skillgym.cli.errors import CellsFailed, NoCells, NoSkillModel, UnknownName
+from skillgym.errors import InvalidConfig
 
 if TYPE_CHECKING:
     from skillgym.evaluation.tables import Cell
 
 logger = logging.getLogger(__name__)
 
+Tables = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TABLE ...]")]
+
 
 def main(
-    tables: tyro.conf.Positional[tuple[str, ...]] = (),
+    tables: Tables = (),
     *,
     suite: str = "papers",
     seeds: tuple[int, ...] = (0, 1, 2),
@@ -40,8 +43,8 @@ def main(
         suite: Name of the suite: papers.
         seeds: Seeds of each cell.
         only: Parts of names; cells with none of them are left out, for example mixed-spirl-cl.
-        steps: Training budget of each cell in control steps; that of its task by default. A larger
-            one lets complete cells go on.
+        steps: Training budget of each cell in control steps; that of its task by default. A
+            larger one lets complete cells go on.
         workers: Cells that run at the same time, with one thread each.
         minutes: Stop after this time; running cells write a checkpoint. 0 only writes the results.
         folder: Parent of the run folders.
@@ -51,12 +54,14 @@ def main(
     from skillgym.evaluation.benchmark import run_cells
     from skillgym.evaluation.tables import TABLES
 
+    if workers < 1:
+        raise InvalidConfig("workers", workers, "at least 1")
     names = check_tables(tables, suite)
     every = [cell for name in names for cell in TABLES[name].cells(seeds, steps)]
     every.sort(key=lambda cell: seeds.index(cell.seed))  # one seed of everything comes first
     cells = [cell for cell in every if not only or any(part in cell.name for part in only)]
     if not cells:
-        raise NoCells(only, names)
+        raise NoCells(only, seeds, names)
     if dry_run:
         print("\n".join(" ".join(["skillgym", *cell.command()]) for cell in cells))
         return

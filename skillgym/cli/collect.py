@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -10,7 +11,7 @@ from skillgym_envs.collect import collect
 
 
 def main(
-    dataset: tyro.conf.Positional[str],
+    dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")],
     *,
     directory: Path | None = None,
     seed: int = 0,
@@ -21,11 +22,11 @@ def main(
     """Make a Minari dataset with a scripted expert. A killed run goes on where it was.
 
     Args:
-        dataset: Name of a dataset that ships, for example kitchen-play or kitchen-play-mini.
+        dataset: Its name, for example kitchen-play; `skillgym worlds` lists all.
         directory: Minari's dataset folder; that of MINARI_DATASETS_PATH by default.
         seed: Seed of the dataset; the content depends on nothing else.
         workers: Processes; one per core by default.
-        resume: Go on with the episodes of an unfinished run.
+        resume: Go on with the episodes of an unfinished run; --no-resume discards them.
         overwrite: Replace a dataset that was made with other settings.
     """
     path = collect(dataset, directory, seed, workers, resume, overwrite, progress=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -12,8 +12,8 @@ from skillgym.data.legacy import convert
 
 def main(
     kind: tyro.conf.Positional[Literal["spirl", "skimo", "reskill", "calvin"]],
-    source: tyro.conf.Positional[Path],
-    dataset: tyro.conf.Positional[str],
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")],
+    dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="ID")],
     *,
     world: str | None = None,
     trust: bool = False,

@@ -17,7 +17,7 @@ _READABLE = 100  # rows of a block
 
 
 def main(
-    env_id: tyro.conf.Positional[str],
+    env_id: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="ID")],
     *,
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
     format: Literal["text", "markdown", "json"] = "text",

@@ -59,12 +59,12 @@ class CellsFailed(SkillgymError, RuntimeError):
 
 
 class NoCells(SkillgymError, ValueError):
-    """No cell of a benchmark has the wanted name."""
+    """No cell of a benchmark is left."""
 
-    def __init__(self, only: Iterable[str], tables: Iterable[str]) -> None:
+    def __init__(self, only: Iterable[str], seeds: Iterable[int], tables: Iterable[str]) -> None:
         super().__init__(
-            f"Got --only {' '.join(only)}, which is part of no cell's name in the tables "
-            f"{', '.join(tables)}; --dry-run without --only lists the cells."
+            f"Got --only {' '.join(only)} --seeds {' '.join(map(str, seeds))}, which leaves no "
+            f"cell of the tables {', '.join(tables)}; --dry-run without them lists the cells."
         )
 
 

@@ -8,10 +8,11 @@ from typing import Annotated
 import tyro
 
 from skillgym.cli.options import parse_options
+from skillgym.errors import InvalidConfig
 
 
 def main(
-    what: tyro.conf.Positional[str],
+    what: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WHAT")],
     *,
     episodes: int = 50,
     num_envs: int = 10,
@@ -29,13 +30,15 @@ def main(
         env: Keywords of the world in place of the run's, for example tasks=misaligned.
         json_output: Print JSON.
     """
+    if episodes < 1:
+        raise InvalidConfig("episodes", episodes, "at least 1")
     import torch
 
     from skillgym.cli.agents import open_agent
     from skillgym.evaluation import rollout
 
     torch.manual_seed(seed)
-    acting = open_agent(what, min(num_envs, episodes), seed, parse_options(env))
+    acting = open_agent(what, max(1, min(num_envs, episodes)), seed, parse_options(env))
     try:
         measured = rollout(acting.policy, acting.env, episodes, seed, progress=True)
     finally:

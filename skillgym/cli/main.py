@@ -17,7 +17,7 @@ from skillgym.cli.errors import UnknownCommand
 from skillgym_envs.core.errors import SkillgymError
 
 COMMANDS = {
-    "worlds": "list the worlds, the skill environments and the bundled skill models",
+    "worlds": "list worlds, skill environments, bundled skill models and datasets",
     "describe": "tell every observation and action dimension of a world, with its unit and source",
     "collect": "make a dataset with a scripted expert",
     "convert": "make a dataset from recordings of the original projects",
@@ -95,7 +95,12 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     command = import_module(f"skillgym.cli.{name}")
-    tyro.cli(command.main, prog=f"skillgym {name}", args=arguments)
+    tyro.cli(
+        command.main,
+        prog=f"skillgym {name}",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
 
 
 def _complain(sentence: str, status: int = 1) -> int:

@@ -22,7 +22,7 @@ class Pretraining:
         name: Name of the model, and of the run folder.
         dataset: Minari id or folder, or a D4RL .hdf5 file; [:N] at the end takes N episodes.
         world: World that the data is from.
-        env: Keywords of the world for the roll-outs, for example tasks=kbts.
+        env: Keywords of the world, for example tasks=kbts.
         folder: Run folder; runs/NAME-seedK by default.
         resume: Go on with the run in the folder, if there is one.
         evaluation_episodes: Episodes of the roll-outs of the prior, or of SkiLD's posterior; 0 for
@@ -130,7 +130,7 @@ class SkildPretraining(Pretraining):
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 PICTURES: dict[str, Any] = {
-    "dataset": "skillgym/maze/random-v0",
+    "dataset": "skillgym/maze/random-small-v0",
     "env": ("variant=spirl", "observation=image"),
     "trainer": TrainerConfig(steps=15_000, evaluate_every=5_000),
     **MAZE,
@@ -165,9 +165,10 @@ RESKILL_PRIORS: dict[str, Literal["flow", "gaussian", "unit"]] = {
 """Priors of ReSkill's models by the end of their names."""
 
 EMBEDDINGS: dict[str, dict[str, Any]] = {
-    world: {"embedding": f"spirl-{world}", "task_agnostic": f"skillgym/{world}/play-v0"}
-    for world in ("kitchen", "maze", "office")
+    world: {"embedding": f"spirl-{world}", "task_agnostic": f"skillgym/{world}/{data}"}
+    for world, data in (("kitchen", "play-v0"), ("maze", "play-v0"), ("office", "play-small-v0"))
 }
+"""The skills that SkiLD builds on, and the data that they were learned from."""
 
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
 """For worlds whose scripted motions are fewer than the kitchen's."""

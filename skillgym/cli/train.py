@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def main(
-    method: tyro.conf.Positional[str] = "spirl-cl",
+    method: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PRESET")] = "spirl-cl",
     *,
     world: str | None = None,
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
@@ -47,7 +47,7 @@ def main(
         env: Keywords of the world, for example tasks=misaligned ordered=true.
         skill_model: Name or folder of a skill model in place of the preset's own.
         seed: Seed of everything.
-        steps: Budget in control steps.
+        steps: Budget in control steps; with a larger one, a complete run goes on.
         num_envs: Environments that collect at the same time.
         threads: Threads of torch and of the simulator.
         eval_every: Control steps between evaluations.

@@ -8,10 +8,11 @@ from typing import Annotated
 import tyro
 
 from skillgym.cli.options import parse_options
+from skillgym.errors import InvalidConfig
 
 
 def main(
-    what: tyro.conf.Positional[str],
+    what: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WHAT")],
     *,
     episodes: int = 1,
     output: Path | None = None,
@@ -31,6 +32,8 @@ def main(
         height: Height of the video in pixels.
         env: Keywords of the world in place of the run's, for example tasks=misaligned.
     """
+    if episodes < 1:
+        raise InvalidConfig("episodes", episodes, "at least 1")
     import torch
 
     from skillgym.cli.agents import open_agent, read_config

@@ -96,9 +96,12 @@ def read_world_keywords(source: str | Path) -> list[dict[str, Any]]:
     path = _locate(source)
     with _reading(source, path):
         storage = minari.MinariDataset(path).storage
-        keywords = storage.metadata["env"][1]
-        numbers = range(storage.total_episodes)
-        seeds = [episode["seed"] for episode in storage.get_episode_metadata(numbers)]
+        facts = list(storage.get_episode_metadata(range(storage.total_episodes)))
+    if "env" not in storage.metadata:
+        problem = "it does not tell the world of each episode"
+        raise UnreadableDataset(path, problem, "give one that `skillgym collect` has made")
+    _, keywords = storage.metadata["env"]
+    seeds = [episode["seed"] for episode in facts]
     own = [name for name, value in keywords.items() if value == SEED_OF_EPISODE]
     return [{**keywords, **dict.fromkeys(own, seed)} for seed in seeds]
 

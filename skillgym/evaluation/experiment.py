@@ -126,8 +126,6 @@ class Experiment:
         """
         if (result := self.result()) is not None:
             return result
-        (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
-        start_run(self.folder, asdict(self.config))
         config = self.config
         torch.set_num_threads(config.num_threads or torch.get_num_threads())
         env = self._make_env(config.num_envs)
@@ -135,6 +133,8 @@ class Experiment:
         try:
             keywords = deepcopy(config.agent)  # SB3 writes into policy_kwargs
             agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **keywords)
+            (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
+            start_run(self.folder, asdict(config))
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt

@@ -158,6 +158,13 @@ WORLDS_TABLE = Table(
     title="SPiRL in other worlds",
     tasks=(
         Task(
+            name="maze-image",
+            world=MAZE,
+            methods=("spirl-maze-image-open", "spirl-maze-image"),
+            steps=1_400_000,
+            best=1.0,
+        ),
+        Task(
             name="maze-skimo",
             suffix="-maze",
             world=MAZE,

@@ -19,6 +19,9 @@ class TrainerConfig:
         steps: Gradient steps.
         batch_size: Windows of one step.
         learning_rate: Of RAdam, at the start.
+        max_grad_norm: Larger gradients are scaled down to this norm. The authors have none, but the
+            first steps of RAdam are those of plain SGD, which a sharp first prior blows up
+            (gradients of 1e6 and more in the Fetch hook data).
         schedule: `"cosine"` falls to zero at the last step; `"constant"`.
         validation_share: Share of episodes that are kept for validation.
         validation_batches: Batches of the fixed validation set.
@@ -33,6 +36,7 @@ class TrainerConfig:
     steps: int = 30_000
     batch_size: int = 128
     learning_rate: float = 1e-3
+    max_grad_norm: float = 100.0
     schedule: Literal["cosine", "constant"] = "cosine"
     validation_share: float = 0.02
     validation_batches: int = 2
@@ -55,8 +59,9 @@ class TrainerConfig:
                 raise InvalidConfig(field, getattr(self, field), "at least 1")
         if self.evaluate_every < 0:
             raise InvalidConfig("evaluate_every", self.evaluate_every, "at least 0")
-        if self.learning_rate <= 0:
-            raise InvalidConfig("learning_rate", self.learning_rate, "a positive number")
+        for field in ("learning_rate", "max_grad_norm"):
+            if getattr(self, field) <= 0:
+                raise InvalidConfig(field, getattr(self, field), "a positive number")
         if not 0 < self.validation_share < 1:
             raise InvalidConfig("validation_share", self.validation_share, "between 0 and 1")
         if self.schedule not in ("cosine", "constant"):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
@@ -193,6 +193,7 @@ class OfflineTrainer:
         total, scalars = self.model.loss(batch, self._generator)
         self._optimizer.zero_grad()
         total.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self._optimizer.step()
         self.step += 1
         for name, value in scalars.items():

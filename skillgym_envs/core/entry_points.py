@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
 from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.core.world import World
 
@@ -21,8 +23,16 @@ def entry_points(
         make_world: The world's class, or a function that makes one from keywords.
 
     Returns:
-        `make_env` and `make_vec`.
+        `make_env` and `make_vec`; they raise `UnknownKeyword` for what the world does not know.
     """
+    parameters = signature(make_world).parameters
+
+    def checked(**world: Any) -> World:
+        if all(parameter.kind != Parameter.VAR_KEYWORD for parameter in parameters.values()):
+            for name in world:
+                if name not in parameters:
+                    raise UnknownKeyword("the world", name, parameters)
+        return make_world(**world)
 
     def make_env(
         *,
@@ -41,7 +51,7 @@ def entry_points(
             camera: Name of a camera of the model; the world's own view if None.
             world: Keywords of the world.
         """
-        return WorldEnv(make_world(**world), render_mode, width, height, camera)
+        return WorldEnv(checked(**world), render_mode, width, height, camera)
 
     def make_vec(
         num_envs: int,
@@ -68,7 +78,7 @@ def entry_points(
             camera: Name of a camera of the model; the world's own view if None.
             world: Keywords of the world.
         """
-        made = make_world(**world)
+        made = checked(**world)
         return WorldVectorEnv(
             made,
             num_envs,

@@ -96,3 +96,13 @@ class WrongSeedCount(SkillgymError, ValueError):
             f"Got {given} seeds for {num_envs} environments; give one integer or one seed for "
             "each environment."
         )
+
+
+class UnknownKeyword(SkillgymError, ValueError):
+    """Something was given a keyword that it does not have.
+
+    No `TypeError`: Gymnasium makes a new error of those.
+    """
+
+    def __init__(self, owner: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown keyword {name!r} for {owner}; {nearest(name, known)}")

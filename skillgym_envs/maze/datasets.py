@@ -58,17 +58,12 @@ def play_mini(seed: int = 0) -> DatasetSpec:
 
 def random(seed: int = 0) -> DatasetSpec:
     """Ways between random cells, each in its own small maze: the data of SPiRL."""
-    return _spec(
-        "random-v0",
-        "A scripted expert rolls a ball between random cells of mazes of 20 x 20 cells, a new one "
-        "for each episode: its layout_seed is the seed of the episode. Rewards are those of a "
-        "goal in the first free cell.",
-        {"size": 20, **_ANYWHERE},
-        (("random cell",),) * 10_000,
-        partial(arrived, 20),
-        seed,
-        seed_keyword="layout_seed",
-    )
+    return _random("random-v0", 10_000, seed)
+
+
+def random_small(seed: int = 0) -> DatasetSpec:
+    """3000 episodes of the same kind, for the skill models that see pictures."""
+    return _random("random-small-v0", 3000, seed)
 
 
 def demos(seed: int = 0) -> DatasetSpec:
@@ -101,6 +96,20 @@ def _play(name: str, num_episodes: int, seed: int) -> DatasetSpec:
     )
 
 
+def _random(name: str, num_episodes: int, seed: int) -> DatasetSpec:
+    return _spec(
+        name,
+        "A scripted expert rolls a ball between random cells of mazes of 20 x 20 cells, a new one "
+        "for each episode: its layout_seed is the seed of the episode. Rewards are those of a "
+        "goal in the first free cell.",
+        {"size": 20, **_ANYWHERE},
+        (("random cell",),) * num_episodes,
+        partial(arrived, 20),
+        seed,
+        seed_keyword="layout_seed",
+    )
+
+
 def _spec(
     name: str,
     description: str,
@@ -128,6 +137,7 @@ DATASETS: Mapping[str, Callable[[int], DatasetSpec]] = {
     "maze-play": play,
     "maze-play-mini": play_mini,
     "maze-random": random,
+    "maze-random-small": random_small,
     "maze-demos": demos,
 }
 """Datasets by the name that `skillgym collect` takes, as functions of the seed."""

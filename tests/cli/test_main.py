@@ -48,6 +48,9 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["describe", "skillgym/Kichen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
         (["describe", "skillgym/Kitchen-v0", "--env", "tasks=mixd"], "did you mean 'mixed'"),
         (["describe", "skillgym/Kitchen-v0", "--env", "tasks"], "expected KEY=VALUE"),
+        (["describe", "skillgym/Kitchen-v0", "--env", "task=mixed"], "did you mean 'tasks'"),
+        (["evaluate", "spirl-kitchen", "--episodes", "0"], "episodes"),
+        (["train", "--agent", "gradient_step=2"], "did you mean 'gradient_steps'"),
         (["collect", "kitchen-plai"], "did you mean 'kitchen-play'"),
     ],
 )

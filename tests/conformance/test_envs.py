@@ -224,5 +224,5 @@ def test_step_before_reset_and_after_close(env_id):
 
 
 def test_an_unknown_keyword_is_an_error(env_id):
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises((SkillgymError, TypeError), match="colour"):
         gym.make(env_id, colour="red")

@@ -81,7 +81,8 @@ def test_any_cell_of_the_suite_is_one_command(capsys: pytest.CaptureFixture[str]
     [
         (["kichen"], "unknown table 'kichen'; did you mean 'kitchen'"),
         (["--suite", "paper"], "unknown suite 'paper'; did you mean 'papers'"),
-        (["--only", "nothing"], "part of no cell's name"),
+        (["--workers", "0"], "workers"),
+        (["--only", "nothing"], "which leaves no cell"),
     ],
 )
 def test_wrong_names(

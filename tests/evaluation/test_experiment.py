@@ -20,6 +20,7 @@ from skillgym.evaluation.benchmark import evaluations
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.rl.errors import UnknownPreset
+from skillgym_envs.core.errors import UnknownKeyword
 
 
 @pytest.fixture
@@ -79,6 +80,13 @@ def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]
     (tmp_path / "config.json").write_text(json.dumps({"seed": 5}))
     with pytest.raises(ResumeMismatch, match="seed"):
         Experiment(ExperimentConfig(**config), tmp_path)
+
+
+def test_a_mistake_leaves_no_run_behind(tmp_path: Path, config: dict[str, Any]) -> None:
+    config |= {"agent": {"batch_sizes": 8}}
+    with pytest.raises(UnknownKeyword, match="did you mean 'batch_size'"):
+        Experiment(ExperimentConfig(**config), tmp_path / "run").run(progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_world_is_that_of_the_method_unless_another_is_given() -> None:

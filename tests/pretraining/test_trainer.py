@@ -268,8 +268,24 @@ def test_diverged_training_stops_before_saving(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoints").exists()
 
 
+def test_a_sharp_first_prior_does_not_blow_training_up(tmp_path: Path) -> None:
+    def sharp() -> ClosedLoopSpirl:
+        model = small_model(ClosedLoopSpirl)
+        assert isinstance(model, ClosedLoopSpirl)
+        with torch.no_grad():
+            model.prior.net.head.bias[model.config.latent_size :] = -8.0  # log-std
+        return model
+
+    losses = {}
+    for bound in (100.0, 1e30):
+        folder = train(tmp_path / str(bound), model=sharp(), max_grad_norm=bound).folder
+        losses[bound] = [float(row["train/loss"]) for row in rows(folder)]
+    assert losses[100.0][-1] < losses[100.0][0] < losses[1e30][-1]
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("steps", 0), ("learning_rate", 0.0), ("validation_share", 1.0)]
+    ("field", "value"),
+    [("steps", 0), ("learning_rate", 0.0), ("max_grad_norm", 0.0), ("validation_share", 1.0)],
 )
 def test_impossible_configurations_are_refused(field: str, value: float) -> None:
     with pytest.raises(InvalidConfig, match=f"Got {field}="):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.buffers import RolloutBuffer
@@ -29,8 +29,8 @@ from skillgym.evaluation.checkpoints import (
     save_checkpoint,
 )
 from skillgym.hub import save_skill
-from skillgym.rl import GymnasiumVecEnv, ReSkill, ReskillPPO
-from skillgym.rl.errors import ForeignPrior, NoResiduals
+from skillgym.rl import GymnasiumVecEnv, PriorSAC, ReSkill, ReskillPPO
+from skillgym.rl.errors import ForeignPrior, NoResiduals, UnusablePrior
 from skillgym.rl.presets import PRESETS, make_agent, make_env
 from skillgym.rl.reskill import presets
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
@@ -342,6 +342,26 @@ def test_several_environments_and_any_skill_model_with_a_box_of_skills() -> None
     assert due.shape == (20, 3) and due.sum() == 15 and agent.num_timesteps == 60
 
 
+def test_skills_begin_at_different_times_in_several_environments() -> None:
+    makers = [lambda end=end: TimeLimit(Target(), end) for end in (6, 9)]
+    worlds = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = GymnasiumVecEnv(VectorResidualActions(worlds, make_model()))
+    agent = make_agent_(env=env, rollout_steps=60)
+    layout, seen, masks = agent.policy.layout, env.reset(), set()
+    for _ in range(20):
+        decision = agent.policy.decide(obs_as_tensor(seen, "cpu"))
+        masks.add(tuple(decision.due.tolist()))
+        seen, _, dones, infos = env.step(decision.actions)
+        for row in range(2):
+            after = infos[row]["terminal_observation"] if dones[row] else seen[row]
+            latents = after[layout.latent], decision.inputs[row, layout.latent]
+            np.testing.assert_allclose(*latents, rtol=1e-5)
+    assert masks == {(True, True), (True, False), (False, True), (False, False)}
+    agent.learn(60)
+    due = agent.skill_level.rollout_buffer.due
+    assert due.sum(axis=0).tolist() == [10, 10]  # skills of 4 and 2; of 4, 4 and 1
+
+
 def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
     agent = make_agent_(n_epochs=3, skill_kwargs={"target_kl": 0.7}).learn(80)
     agent.save(tmp_path / "agent")
@@ -414,6 +434,16 @@ def test_the_upper_level_alone_is_ppo_on_skills(tmp_path: Path) -> None:
     loaded = ReskillPPO.load(tmp_path / "agent", env=env)
     assert torch.equal(weights(loaded.policy), weights(agent.policy))
     assert loaded.rollout_steps == 10
+
+
+def test_other_agents_choose_noise_too() -> None:
+    """The prior over noise regularises, but is no network that a policy could start as."""
+    env = SkillActions(TimeLimit(Target(), LIMIT), make_model())
+    with pytest.raises(UnusablePrior, match="'MlpPolicy'"):
+        PriorSAC("SkillPriorPolicy", env)
+    quick = {"learning_starts": 4, "batch_size": 4, "buffer_size": 50, "device": "cpu"}
+    agent = PriorSAC("MlpPolicy", env, **quick).learn(8)
+    assert np.isfinite(agent.logger.name_to_value["train/prior_divergence"])
 
 
 def test_every_task_has_its_methods_and_every_method_its_model() -> None:

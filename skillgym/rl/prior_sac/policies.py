@@ -42,7 +42,8 @@ class SkillActor(BasePolicy):
         network: The prior's network, which is copied. Maps (B, O) to a `Gaussian` over (B, Z).
 
     Raises:
-        UnusablePrior: If the network's distribution is not a Gaussian of the right size.
+        UnusablePrior: If the network's distribution is not a Gaussian of the right size, or if it
+            has no parameters.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class SkillActor(BasePolicy):
         self.action_dist = SquashedDiagGaussianDistribution(action_space.shape[0])
         self.eval()
         check_prior(self.network, observation_space, action_space)
+        if not any(True for _ in self.network.parameters()):  # ReSkill's prior over noise
+            raise UnusablePrior("without parameters to learn")
 
     def train(self, mode: bool = True) -> SkillActor:
         """Switch to training mode, except for the network: its running statistics stay."""

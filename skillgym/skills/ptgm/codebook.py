@@ -5,6 +5,7 @@ Letters: `N` rows, `M` samples, `K` codes, `O` observation, `F` goal.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from skillgym.errors import MissingPackage, NotEnoughData
 from skillgym.skills.ptgm.config import PtgmConfig
 from skillgym.types import FloatArray
+
+logger = logging.getLogger(__name__)
 
 PERPLEXITY = 30.0
 """Of t-SNE, the default of scikit-learn; less with few samples."""
@@ -71,6 +74,7 @@ def build_codebook(
         raise NotEnoughData("different sampled states", different, config.num_codes)
     points = standardised(goals) if config.standardise else goals
     if config.codebook == "tsne":
+        logger.info("t-SNE of %d goals, which takes some minutes.", len(points))
         points = embed(points, seed)
     chosen = rows[nearest_members(points, config.num_codes, seed)]
     return Codebook(goals_of(observations[chosen]), observations[chosen], chosen)

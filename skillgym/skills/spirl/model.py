@@ -1,6 +1,6 @@
 """The closed-loop and the open-loop skill model of SPiRL.
 
-Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
+Shapes: `B` batch, `H` skill horizon, `O` observation, `F` features, `A` action, `Z` latent.
 """
 
 from __future__ import annotations
@@ -89,12 +89,8 @@ class SpirlModel(SkillModule):
     def make_prior(self) -> nn.Module:
         """A new prior."""
         config = self.config
-        return PRIORS[config.prior](
-            self.observation_space.shape[0],
-            config.latent_size,
-            config.hidden_size,
-            config.prior_layers,
-        )
+        sizes = config.latent_size, config.hidden_size, config.prior_layers
+        return PRIORS[config.prior](self.observation_space.shape[0], *sizes)
 
     @property
     def feature_size(self) -> int:
