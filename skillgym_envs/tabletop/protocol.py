@@ -71,7 +71,7 @@ class Chain:
 
 
 def chains(count: int = 1000) -> tuple[Chain, ...]:
-    """The chains of the evaluation, in its order; some seconds for all of them (see `chain`).
+    """The chains of the evaluation, in its order; about a minute for all of them (see `chain`).
 
     Args:
         count: Number of chains. They depend on it; published numbers are for 1000.
