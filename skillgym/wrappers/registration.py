@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 SKILL_ENVS = {
     "SkillKitchen-v0": ("skillgym/Kitchen-v0", "spirl-kitchen"),
     "SkillMaze-v0": ("skillgym/Maze-v0", "spirl-maze"),
+    "SkillOffice-v0": ("skillgym/Office-v0", "spirl-office"),
     "SkillFetchPyramidStack-v0": ("skillgym/FetchPyramidStack-v0", "spirl-fetch-block"),
     "SkillFetchCleanUp-v0": ("skillgym/FetchCleanUp-v0", "spirl-fetch-block"),
     "SkillFetchSlipperyPush-v0": ("skillgym/FetchSlipperyPush-v0", "spirl-fetch-block"),
