@@ -15,6 +15,7 @@ SKILL_ENVS = {
     "SkillFetchPyramidStack-v0": ("skillgym/FetchPyramidStack-v0", "spirl-fetch-block"),
     "SkillFetchCleanUp-v0": ("skillgym/FetchCleanUp-v0", "spirl-fetch-block"),
     "SkillFetchSlipperyPush-v0": ("skillgym/FetchSlipperyPush-v0", "spirl-fetch-block"),
+    "SkillFetchComplexHook-v0": ("skillgym/FetchComplexHook-v0", "spirl-fetch-hook"),
 }
 """World and default skill model of each id."""
 
