@@ -12,6 +12,7 @@ SKILL_ENVS = {
     "SkillKitchen-v0": ("skillgym/Kitchen-v0", "spirl-kitchen"),
     "SkillMaze-v0": ("skillgym/Maze-v0", "spirl-maze"),
     "SkillOffice-v0": ("skillgym/Office-v0", "spirl-office"),
+    "SkillTabletop-v0": ("skillgym/Tabletop-v0", "spirl-tabletop"),
     "SkillFetchPyramidStack-v0": ("skillgym/FetchPyramidStack-v0", "spirl-fetch-block"),
     "SkillFetchCleanUp-v0": ("skillgym/FetchCleanUp-v0", "spirl-fetch-block"),
     "SkillFetchSlipperyPush-v0": ("skillgym/FetchSlipperyPush-v0", "spirl-fetch-block"),
