@@ -6,6 +6,7 @@ Also what may be imported at all: no torch with the packages, no command-line pa
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ FLOORS = {
     "skillgym_envs": 0,
     "skillgym.types": 1,
     "skillgym.errors": 1,
+    "skillgym.lazy": 1,
     "skillgym.files": 2,
     "skillgym.runs": 3,
     "skillgym.nn": 2,
@@ -167,3 +169,18 @@ def test_importing_pulls_in_no_torch_and_is_quick(package):
         assert loaded == "[]"
         seconds.append(float(elapsed))
     assert min(seconds) <= 2.0
+
+
+def test_what_help_needs_pulls_in_no_torch():
+    code = "import skillgym.cli.pretrain, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_lazy_packages_offer_what_they_export():
+    for name in ("pretraining", "skills.ptgm", "skills.reskill", "skills.spirl"):
+        package = importlib.import_module(f"skillgym.{name}")
+        for exported in package.__all__:
+            value = getattr(package, exported)
+            assert exported.isupper() or value.__name__ == exported
+        with pytest.raises(AttributeError, match="no attribute 'absent'"):
+            package.absent  # noqa: B018

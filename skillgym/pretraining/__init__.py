@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from skillgym.pretraining.config import TrainerConfig
-from skillgym.pretraining.trainer import OfflineTrainer, TrainingResult, pretrain
+from typing import TYPE_CHECKING
+
+from skillgym.lazy import lazily
+
+if TYPE_CHECKING:
+    from skillgym.pretraining.config import TrainerConfig
+    from skillgym.pretraining.trainer import OfflineTrainer, TrainingResult, pretrain
 
 __all__ = ["OfflineTrainer", "TrainerConfig", "TrainingResult", "pretrain"]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "config": ("TrainerConfig",),
+        "trainer": ("OfflineTrainer", "TrainingResult", "pretrain"),
+    },
+)

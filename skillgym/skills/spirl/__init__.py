@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from skillgym.skills.spirl.config import FlatPriorConfig, ImageSpirlConfig, SpirlConfig
-from skillgym.skills.spirl.flat import FlatPrior
-from skillgym.skills.spirl.image import ImageClosedLoopSpirl, ImageOpenLoopSpirl
-from skillgym.skills.spirl.model import ClosedLoopSpirl, OpenLoopSpirl
+from typing import TYPE_CHECKING
+
+from skillgym.lazy import lazily
+
+if TYPE_CHECKING:
+    from skillgym.skills.spirl.config import FlatPriorConfig, ImageSpirlConfig, SpirlConfig
+    from skillgym.skills.spirl.flat import FlatPrior
+    from skillgym.skills.spirl.image import ImageClosedLoopSpirl, ImageOpenLoopSpirl
+    from skillgym.skills.spirl.model import ClosedLoopSpirl, OpenLoopSpirl
 
 __all__ = [
     "ClosedLoopSpirl",
@@ -17,3 +22,13 @@ __all__ = [
     "OpenLoopSpirl",
     "SpirlConfig",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "config": ("FlatPriorConfig", "ImageSpirlConfig", "SpirlConfig"),
+        "flat": ("FlatPrior",),
+        "image": ("ImageClosedLoopSpirl", "ImageOpenLoopSpirl"),
+        "model": ("ClosedLoopSpirl", "OpenLoopSpirl"),
+    },
+)
