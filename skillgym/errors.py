@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from skillgym_envs.core.errors import SkillgymError, nearest
-
-
-class InvalidConfig(SkillgymError, ValueError):
-    """A configuration field has a value that cannot work."""
-
-    def __init__(self, field: str, given: object, expected: str) -> None:
-        super().__init__(f"Got {field}={given!r}, expected {expected}; change this field.")
+from skillgym_envs.core.errors import InvalidConfig, SkillgymError, nearest
 
 
 class UnknownField(SkillgymError, ValueError):
@@ -66,8 +59,8 @@ class UnknownSkill(SkillgymError, LookupError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(
-            f"Got the skill model {name!r}, which is neither a bundled model nor a directory; "
-            f"{nearest(name, known)}"
+            f"Got the skill model {name!r}, which is neither a bundled model nor a directory "
+            f"(`skillgym pretrain` makes one); {nearest(name, known)}"
         )
 
 

@@ -16,7 +16,7 @@ def main(
     directory: Path | None = None,
     seed: int = 0,
     workers: int | None = None,
-    resume: bool = True,
+    no_resume: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Make a Minari dataset with a scripted expert. A killed run goes on where it was.
@@ -26,8 +26,8 @@ def main(
         directory: Minari's dataset folder; that of MINARI_DATASETS_PATH by default.
         seed: Seed of the dataset; the content depends on nothing else.
         workers: Processes; one per core by default.
-        resume: Go on with the episodes of an unfinished run; --no-resume discards them.
+        no_resume: Discard the episodes of an unfinished run instead of going on with them.
         overwrite: Replace a dataset that was made with other settings.
     """
-    path = collect(dataset, directory, seed, workers, resume, overwrite, progress=True)
+    path = collect(dataset, directory, seed, workers, not no_resume, overwrite, progress=True)
     print(path)

@@ -65,8 +65,12 @@ def facts(env: gym.Env[Any, Any]) -> dict[str, Any]:
         "observation": str(env.observation_space),
         "action": str(env.action_space),
     }
-    if env.spec and env.spec.max_episode_steps:
-        told["episode"] = f"{env.spec.max_episode_steps} steps"
+    if env.has_wrapper_attr("skill_model"):
+        name, model = env.get_wrapper_attr("skill_name"), env.get_wrapper_attr("skill_model")
+        told["skill"] = f"{name}, at most {model.max_steps} control steps"
+    limit = (env.spec and env.spec.max_episode_steps) or getattr(world, "max_episode_steps", None)
+    if limit:
+        told["episode"] = f"{limit} steps" if world is None else f"{limit} control steps"
     if world is not None:
         told["control step"] = f"{world.control_timestep:.3g} s"
         told["subtasks"] = ", ".join(world.subtasks)

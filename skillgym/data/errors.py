@@ -30,10 +30,10 @@ class DatasetNotFound(SkillgymError, FileNotFoundError):
 
     def __init__(self, name: str, root: Path, local: Iterable[str], command: str) -> None:
         local = list(local)
-        hint = nearest(name, local) if local else "That folder holds no dataset."
+        hint = nearest(name, local) if local else "that folder holds no dataset."
         super().__init__(
             f"Got the dataset {name!r}, which is neither a file nor in {root}; make it with "
-            f"`{command}`, or set MINARI_DATASETS_PATH to the folder that has it. {hint}"
+            f"`{command}`, or set MINARI_DATASETS_PATH to the folder that has it; {hint}"
         )
 
 

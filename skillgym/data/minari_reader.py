@@ -167,9 +167,10 @@ def _locate(source: str | Path) -> Path:
     for folder in (Path(source), Path(source) / "data", root / source / "data"):
         if (folder / "metadata.json").exists():
             return folder
-    if (root / source / "data").exists() or Path(source).is_dir():
-        problem = "it has no metadata.json"
-        raise UnreadableDataset(source, problem, f"delete it and run `{_command(str(source))}`")
+    for folder in (root / source, Path(source)):
+        if (folder / "data").exists() or (folder / "main_data.hdf5").exists():
+            problem = "it has no metadata.json"
+            raise UnreadableDataset(folder, problem, f"delete it and run `{_command(str(source))}`")
     local = [
         str(file.parents[1].relative_to(root))
         for file in root.rglob("data/metadata.json")

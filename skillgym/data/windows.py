@@ -52,16 +52,24 @@ class WindowDataset:
         """Join episodes given as pairs of observations (T+1, O) and actions (T, A).
 
         Raises:
-            InvalidTrajectories: If there is no episode, or one that has not exactly one more
-                observation than actions.
+            InvalidTrajectories: If there is no episode, one that has not exactly one more
+                observation than actions, or two of different sizes.
         """
         observations, actions, lengths = [], [], []
+        first: tuple[int, int] | None = None
         for index, pair in enumerate(episodes):
             states, moves = (np.asarray(array, np.float32) for array in pair)
             if states.ndim != 2 or moves.ndim != 2 or len(states) != len(moves) + 1:
                 raise InvalidTrajectories(
                     f"episode {index} with observations {states.shape} and actions {moves.shape}",
                     "(T+1, O) and (T, A)",
+                )
+            size = states.shape[1], moves.shape[1]
+            first = first or size
+            if size != first:
+                raise InvalidTrajectories(
+                    f"episode {index} with observations and actions of sizes {size}",
+                    f"{first} as in episode 0",
                 )
             observations.append(states)
             actions += [moves, np.zeros((1, moves.shape[1]), np.float32)]

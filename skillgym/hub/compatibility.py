@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict, Tuple
 
-from skillgym.errors import ForeignWorld
+from skillgym.errors import ForeignWorld, UnsupportedSpace
 
 
 def check_world(model: Any, env: Any) -> None:
@@ -21,12 +21,15 @@ def check_world(model: Any, env: Any) -> None:
 
     Raises:
         ForeignWorld: At the first difference.
+        UnsupportedSpace: If a space is to be flattened first.
     """
     for role in ("observation", "action"):
         given = getattr(env, f"single_{role}_space", None) or getattr(env, f"{role}_space")
         expected = getattr(model, f"{role}_space", None)
         if expected is None:
             continue
+        if isinstance(expected, Box) and isinstance(given, Dict | Tuple):
+            raise UnsupportedSpace(role, given, f"{expected} as in the skill model")
         if given.shape != expected.shape:
             raise ForeignWorld(f"{role} shape", given.shape, expected.shape)
         if role == "action" and not _same_bounds(given, expected):

@@ -60,7 +60,7 @@ class TrainerConfig:
         if self.evaluate_every < 0:
             raise InvalidConfig("evaluate_every", self.evaluate_every, "at least 0")
         for field in ("learning_rate", "max_grad_norm"):
-            if getattr(self, field) <= 0:
+            if not getattr(self, field) > 0:  # NaN, too
                 raise InvalidConfig(field, getattr(self, field), "a positive number")
         if not 0 < self.validation_share < 1:
             raise InvalidConfig("validation_share", self.validation_share, "between 0 and 1")

@@ -106,8 +106,16 @@ class SkillModule(nn.Module, ABC):
             data: What the model learns from, by default a `WindowDataset`.
             rng: The only source of randomness.
             batch_size: B.
+
+        Raises:
+            ShapeMismatch: If the data do not fit the model's spaces.
         """
         batch: tuple[NDArray[Any], ...] = data.sample(rng, batch_size, self.max_steps)
+        spaces = {"observations": self.observation_space, "actions": self.action_space}
+        for (name, space), array in zip(spaces.items(), batch, strict=False):
+            if array.shape[2:] != space.shape:
+                expected = f"(batch, time, {space.shape[0]}) as in the model's space"
+                raise ShapeMismatch(f"data with {name}", array.shape, expected)
         return batch
 
     @abstractmethod

@@ -26,7 +26,7 @@ def record_episodes(
     fps: float = 12.5,
     progress: bool = False,
 ) -> list[tuple[str, ...]]:
-    """Write a video of a policy's episodes.
+    """Write a video of a policy's episodes; each ends with its last picture, held for a second.
 
     Args:
         policy: Maps observations (1, O) to actions (1, ...).
@@ -46,22 +46,29 @@ def record_episodes(
     env.seed(seed)
     observation: Any = env.reset()
     with _Recorder(env, temporary, fps, progress) as recorder:
+        recorder.start()
         while len(outcomes) < episodes:
             observation, _, dones, infos = env.step(policy(observation))
-            recorder.after_step()
-            recorder.caption = ", ".join(infos[0].get("subtasks_completed", ()))
-            if dones[0]:
-                outcomes.append(tuple(infos[0].get("subtasks_completed", ())))
-                recorder.caption = ""
+            completed = tuple(infos[0].get("subtasks_completed", ()))
+            recorder.caption = ", ".join(completed)
+            if not dones[0]:
+                recorder.after_step()
+                continue
+            recorder.hold()
+            outcomes.append(completed)
+            if len(outcomes) < episodes:
+                recorder.start()
     temporary.replace(path)
     return outcomes
 
 
 class _Recorder:
-    """Takes frames from inside skills where there are skills, else after each step."""
+    """Takes frames from inside skills where there are skills, else between steps."""
 
     def __init__(self, env: GymnasiumVecEnv, path: Path, fps: float, progress: bool) -> None:
         self.caption = ""
+        self._held = max(1, round(fps))  # a second
+        self._last: Any = None
         self._env: Any = env.env
         self._inside = hasattr(self._env, "frame_callback")
         options: dict[str, Any] = {"macro_block_size": 2} if path.suffix == ".mp4" else {"loop": 0}
@@ -79,12 +86,26 @@ class _Recorder:
         self._writer.close()
         self._bar.close()
 
+    def start(self) -> None:
+        """Begin an episode."""
+        self.caption = ""
+        self.after_step()
+
     def after_step(self) -> None:
         """Take a frame of an environment without skills."""
         if not self._inside:
             self._add(self._env.render())
 
+    def hold(self) -> None:
+        """End an episode: its last picture again, with all that was completed.
+
+        The environment is in its next episode already, so the picture is the last that was taken.
+        """
+        for _ in range(self._held):
+            self._add(self._last)
+
     def _add(self, frames: Any) -> None:
+        self._last = frames
         self._bar.update()
         self._writer.append_data(captioned(frames[0], self.caption))
 

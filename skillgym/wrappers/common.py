@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from os import PathLike, fspath
 from typing import Any
 
 import gymnasium as gym
@@ -9,12 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.errors import UnknownRewardOption
+from skillgym.wrappers.errors import InvalidSkill, UnknownRewardOption, UnusableSkillModel
+from skillgym_envs.core.checks import check_range
 
 REWARDS = ("sum", "discounted")
 
 
-def resolve_skill_model(skill_model: str | SkillModel, env: Any) -> SkillModel:
+def named(skill_model: Any) -> Any:
+    """A skill model as it was given, with a path as string, so that a `spec` can hold it."""
+    return fspath(skill_model) if isinstance(skill_model, PathLike) else skill_model
+
+
+def resolve_skill_model(skill_model: str | PathLike[str] | SkillModel, env: Any) -> SkillModel:
     """Load a skill model given by name or path, and check that it fits the environment.
 
     Args:
@@ -23,13 +31,21 @@ def resolve_skill_model(skill_model: str | SkillModel, env: Any) -> SkillModel:
 
     Returns:
         The skill model.
+
+    Raises:
+        UnusableSkillModel: If it is something else.
+        ForeignWorld: If it was made for other spaces or another world.
     """
     # Loading a model imports torch, which importing the wrappers must not do.
     from skillgym.hub import check_world, load_skill
 
-    model = load_skill(skill_model) if isinstance(skill_model, str) else skill_model
+    model = named(skill_model)
+    model = load_skill(model) if isinstance(model, str) else model
+    if not all(hasattr(model, name) for name in ("skill_space", "max_steps", "begin", "act")):
+        raise UnusableSkillModel(model)
     check_world(model, env)
-    return model
+    usable: SkillModel = model
+    return usable
 
 
 def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.float64]:
@@ -39,10 +55,40 @@ def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.floa
         reward: `"sum"` (weights 1) or `"discounted"` (weights gamma^t).
         gamma: Discount per control step.
         max_steps: Longest skill H [control steps].
+
+    Raises:
+        UnknownRewardOption: If `reward` is something else.
+        InvalidConfig: If gamma is not from 0 to 1.
     """
     if reward not in REWARDS:
         raise UnknownRewardOption(reward, REWARDS)
+    check_range("gamma", gamma, 0.0, 1.0)
     return np.ones(max_steps) if reward == "sum" else gamma ** np.arange(max_steps, dtype=float)
+
+
+def checked_skills(
+    skills: Any, expected: Sequence[int], running: NDArray[np.bool_] | None = None
+) -> NDArray[Any]:
+    """Skills as an array.
+
+    Args:
+        skills: One skill, or one for each of N environments.
+        expected: Their shape.
+        running: The environments (N,) whose skills count; all if None.
+
+    Raises:
+        InvalidSkill: If they have another shape, or one that counts is not finite.
+    """
+    try:
+        array = np.asarray(skills)
+        finite = np.isfinite(array)
+    except (TypeError, ValueError):
+        raise InvalidSkill("that is no array of numbers", expected) from None
+    if array.shape != tuple(expected):
+        raise InvalidSkill(f"of shape {array.shape}", expected)
+    if not finite.all() and (running is None or not finite[running].all()):
+        raise InvalidSkill("with NaN or infinity", expected)
+    return array
 
 
 def observation_space(env: Any) -> gym.Space[Any]:

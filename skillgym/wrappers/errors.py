@@ -8,12 +8,22 @@ from skillgym_envs.core.errors import SkillgymError
 
 
 class InvalidSkill(SkillgymError, ValueError):
-    """A skill has the wrong shape."""
+    """A skill has the wrong shape or is not finite."""
 
-    def __init__(self, given: Sequence[int], expected: Sequence[int]) -> None:
+    def __init__(self, problem: str, expected: Sequence[int]) -> None:
         super().__init__(
-            f"Got a skill of shape {tuple(given)}, expected {tuple(expected)}; "
+            f"Got a skill {problem}, expected finite numbers of shape {tuple(expected)}; "
             "choose it from the action space of the wrapped environment."
+        )
+
+
+class UnusableSkillModel(SkillgymError, TypeError):
+    """Something that is no skill model was given as one."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(
+            f"Got a {type(given).__name__} as skill model, expected the name of a bundled one, the "
+            "path of a checkpoint, or a live model; `skillgym.load_skill` gives one."
         )
 
 

@@ -8,6 +8,8 @@ import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from skillgym_envs.core.errors import UnknownKeyword
+
 SKILL_ENVS = {
     "SkillKitchen-v0": ("skillgym/Kitchen-v0", "spirl-kitchen"),
     "SkillMaze-v0": ("skillgym/Maze-v0", "spirl-maze"),
@@ -56,9 +58,12 @@ def make_skill_env(
     from skillgym.wrappers.registered import RegisteredSkillActions
 
     spec = gym.spec(world_id)
-    env: Any = load_env_creator(spec.entry_point)(**spec.kwargs, **world)  # type: ignore[arg-type]
+    env = _made(spec.entry_point, **spec.kwargs, **world)
     limited: gym.Env[Any, Any] = gym.wrappers.TimeLimit(env, env.world.max_episode_steps)
     return RegisteredSkillActions(limited, skill_model, reward, gamma)  # type: ignore[arg-type]
+
+
+make_skill_env.metadata = {"render_modes": ["rgb_array", "human"]}  # type: ignore[attr-defined]
 
 
 def make_vector_skill_env(
@@ -87,6 +92,14 @@ def make_vector_skill_env(
     from skillgym.wrappers.vector_skill_actions import VectorSkillActions
 
     spec = gym.spec(world_id)
-    make_vec: Any = load_env_creator(spec.vector_entry_point)  # type: ignore[arg-type]
-    env = make_vec(num_envs, autoreset_mode=AutoresetMode.DISABLED, **spec.kwargs, **world)
+    vector_world = {"autoreset_mode": AutoresetMode.DISABLED, **spec.kwargs, **world}
+    env = _made(spec.vector_entry_point, num_envs, **vector_world)
     return VectorSkillActions(env, skill_model, reward, gamma, autoreset_mode)  # type: ignore[arg-type]
+
+
+def _made(entry_point: Any, *arguments: Any, **keywords: Any) -> Any:
+    """What a world's entry point makes; a misspelled keyword may be one of the skills', too."""
+    try:
+        return load_env_creator(entry_point)(*arguments, **keywords)
+    except UnknownKeyword as error:
+        raise error.with_known(("skill_model", "reward", "gamma")) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 import gymnasium as gym
@@ -10,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.common import resolve_skill_model
+from skillgym.wrappers.common import named, resolve_skill_model
 from skillgym.wrappers.residual_control import ResidualControl
 from skillgym_envs.core.errors import ResetNeeded
 
@@ -48,7 +49,10 @@ class ResidualActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         residual_layout: Where things stand in observations and actions.
     """
 
-    def __init__(self, env: gym.Env[Any, Any], skill_model: str | SkillModel) -> None:
+    def __init__(
+        self, env: gym.Env[Any, Any], skill_model: str | PathLike[str] | SkillModel
+    ) -> None:
+        skill_model = named(skill_model)
         RecordConstructorArgs.__init__(self, skill_model=skill_model, _disable_deepcopy=True)
         gym.Wrapper.__init__(self, env)
         self.skill_name = skill_model if isinstance(skill_model, str) else None

@@ -113,7 +113,7 @@ class ResidualControl:
         """
         expected = (len(observation), *self.action_space.shape)
         if actions.shape != expected:
-            raise InvalidSkill(actions.shape, expected)
+            raise InvalidSkill(f"of shape {actions.shape}", expected)
         self.running.begin(observation, actions[:, self.layout.skill])
         primitive = self.running.actions(observation) + actions[:, self.layout.residual]
         bounded: FloatArray = np.clip(primitive, *self._bounds).astype(np.float32)

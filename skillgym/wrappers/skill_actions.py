@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -11,8 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.common import resolve_skill_model, reward_weights
-from skillgym.wrappers.errors import InvalidSkill
+from skillgym.wrappers.common import checked_skills, named, resolve_skill_model, reward_weights
 from skillgym_envs.core.errors import ResetNeeded
 
 
@@ -52,16 +52,17 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Example:
         >>> env = SkillActions(gym.make("skillgym/Kitchen-v0"), "spirl-kitchen")  # doctest: +SKIP
         >>> env.action_space  # doctest: +SKIP
-        Box(-2.0, 2.0, (10,), float32)
+        Box(-3.0, 3.0, (10,), float32)
     """
 
     def __init__(
         self,
         env: gym.Env[Any, Any],
-        skill_model: str | SkillModel,
+        skill_model: str | PathLike[str] | SkillModel,
         reward: Literal["sum", "discounted"] = "sum",
         gamma: float = 0.99,
     ) -> None:
+        skill_model = named(skill_model)
         RecordConstructorArgs.__init__(
             self, skill_model=skill_model, reward=reward, gamma=gamma, _disable_deepcopy=True
         )
@@ -97,13 +98,12 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             Observation after the skill, aggregated reward, terminated, truncated, info.
 
         Raises:
-            InvalidSkill: If the skill has the wrong shape.
+            InvalidSkill: If the skill has the wrong shape or is not finite.
         """
         if self._observation is None:
             raise ResetNeeded
-        model, observation, skill = self.skill_model, self._observation, np.asarray(action)
-        if skill.shape != self.action_space.shape:
-            raise InvalidSkill(skill.shape, self.action_space.shape or ())
+        model, observation = self.skill_model, self._observation
+        skill = checked_skills(action, self.action_space.shape or ())
         state = model.begin(observation[None], skill[None])
         rewards: list[float] = []
         subtasks: tuple[str, ...] = ()

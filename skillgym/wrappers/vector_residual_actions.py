@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from skillgym.types import FloatArray, SkillModel
-from skillgym.wrappers.common import resolve_skill_model
+from skillgym.wrappers.common import named, resolve_skill_model
 from skillgym.wrappers.errors import WrongAutoresetMode
 from skillgym.wrappers.residual_control import ResidualControl
 from skillgym.wrappers.running_skills import Flags
@@ -38,12 +39,15 @@ class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
         WrongAutoresetMode: If `env` does not reset environments by itself.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], skill_model: str | SkillModel) -> None:
+    def __init__(
+        self, env: VectorEnv[Any, Any, Any], skill_model: str | PathLike[str] | SkillModel
+    ) -> None:
         super().__init__(env)
         self.autoreset_mode = env.metadata.get("autoreset_mode")
         if self.autoreset_mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
             expected = AutoresetMode.SAME_STEP.name
             raise WrongAutoresetMode(type(self).__name__, self.autoreset_mode, expected)
+        skill_model = named(skill_model)
         self.skill_name = skill_model if isinstance(skill_model, str) else None
         self.skill_model = resolve_skill_model(skill_model, env)
         spaces = env.single_observation_space, env.single_action_space
@@ -61,7 +65,8 @@ class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start episodes in all environments, or in those of `options["reset_mask"]`."""
-        mask = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
+        mask = (options or {}).get("reset_mask")
+        mask = np.ones(self.num_envs, bool) if mask is None else mask
         observation, infos = self.env.reset(seed=seed, options=options)
         self._observation = np.array(observation)
         self._over = self._over & ~mask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -11,14 +12,16 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.common import resolve_skill_model, reward_weights
-from skillgym.wrappers.errors import InvalidSkill, UnevenSkills, WrongAutoresetMode
+from skillgym.wrappers.common import checked_skills, named, resolve_skill_model, reward_weights
+from skillgym.wrappers.errors import UnevenSkills, WrongAutoresetMode
 from skillgym.wrappers.vector_infos import merge_rows, object_rows
 from skillgym.wrappers.vector_skill_step import VectorSkillStep
+from skillgym_envs.core.checks import checked_mode
 from skillgym_envs.core.errors import ResetNeeded
 from skillgym_envs.core.vector_env import WorldVectorEnv
 
 Flags = NDArray[np.bool_]
+MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 
 
 class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
@@ -51,12 +54,13 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
 
     Raises:
         WrongAutoresetMode: If `env` resets environments by itself.
+        InvalidConfig: If `autoreset_mode` is neither `NEXT_STEP` nor `SAME_STEP`.
     """
 
     def __init__(
         self,
         env: VectorEnv[Any, Any, Any],
-        skill_model: str | SkillModel,
+        skill_model: str | PathLike[str] | SkillModel,
         reward: Literal["sum", "discounted"] = "sum",
         gamma: float = 0.99,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
@@ -64,10 +68,9 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
         super().__init__(env)
         if (inner := env.metadata.get("autoreset_mode")) is not AutoresetMode.DISABLED:
             raise WrongAutoresetMode(type(self).__name__, inner, AutoresetMode.DISABLED.name)
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
-        if self.autoreset_mode is AutoresetMode.DISABLED:
-            raise WrongAutoresetMode("its users", self.autoreset_mode, AutoresetMode.NEXT_STEP.name)
+        self.autoreset_mode = checked_mode(autoreset_mode, MODES)
         self.metadata = {**env.metadata, "autoreset_mode": self.autoreset_mode}
+        skill_model = named(skill_model)
         self.skill_name = skill_model if isinstance(skill_model, str) else None
         self.skill_model = resolve_skill_model(skill_model, env)
         self.single_action_space = self.skill_model.skill_space
@@ -83,7 +86,8 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start episodes in all environments, or in those of `options["reset_mask"]`."""
-        mask = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
+        mask = (options or {}).get("reset_mask")
+        mask = np.ones(self.num_envs, bool) if mask is None else mask
         observation, infos = self.env.reset(seed=seed, options=options)
         self._observation = np.array(observation)
         self._over, self._ended = self._over & ~mask, self._ended & ~mask
@@ -99,15 +103,13 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
             Observations (N, O), aggregated rewards (N,), terminated (N,), truncated (N,) and infos.
 
         Raises:
-            InvalidSkill: If the skills have the wrong shape.
+            InvalidSkill: If skills have the wrong shape or are not finite.
             UnevenSkills: If skills end at different control steps although their episodes go on.
         """
         if self._observation is None:
             raise ResetNeeded
-        skills = np.asarray(actions)
-        if skills.shape != self.action_space.shape:
-            raise InvalidSkill(skills.shape, self.action_space.shape or ())
         idle = self._over
+        skills = checked_skills(actions, self.action_space.shape or (), ~idle)
         skill_step = self._run(self._observation, skills, ~idle)
         observation, infos = skill_step.observation, skill_step.infos()
         over = skill_step.terminated | skill_step.truncated

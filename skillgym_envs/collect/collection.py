@@ -20,6 +20,7 @@ from skillgym_envs.collect.errors import DatasetExists, DiskFull
 from skillgym_envs.collect.spec import DatasetSpec, dataset_spec
 from skillgym_envs.collect.staging import Staging, differences
 from skillgym_envs.collect.workers import record_episodes
+from skillgym_envs.core.checks import check_count
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +58,10 @@ def collect(
         StaleEpisodes: If an unfinished run had other settings.
         ExpertFailed: If the expert cannot do an episode.
         DiskFull: If there is no space left; the finished episodes are kept.
+        InvalidConfig: If the seed is negative, or workers no positive integer.
         WorkerDied: If the system ends a worker process; the finished episodes are kept.
     """
+    check_count("workers", workers)
     if isinstance(spec, str):
         spec = dataset_spec(spec, seed)
     root = get_dataset_path() if directory is None else Path(directory).absolute()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.collect.errors import UnknownDataset
+from skillgym_envs.core.checks import check_range
 
 SEED_OF_EPISODE = "seed of the episode"
 """In a dataset's metadata: the value of the keyword that gets the seed of the episode."""
@@ -135,7 +136,9 @@ def dataset_spec(name: str, seed: int = 0) -> DatasetSpec:
 
     Raises:
         UnknownDataset: If there is none; the message has the nearest match.
+        InvalidConfig: If the seed is negative.
     """
+    check_range("seed", seed, 0)
     datasets = registered_datasets()
     if name not in datasets:
         raise UnknownDataset(name, datasets)

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from skillgym_envs.core.errors import InvalidAction, SimulationDiverged
+from skillgym_envs.core.errors import InvalidAction, SimulationDiverged, UnknownResetOption
 from skillgym_envs.core.noise import NoiseBlocks
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.world import Memory, Outcome, Physics, World
@@ -61,6 +61,12 @@ class WorldBatch:
             rngs: Their M random streams.
             options: Options of Gymnasium's `reset`, handed to the world.
         """
+        for name in options or ():
+            if name not in self.world.reset_options:  # it may be that of a wrapper
+                warnings.warn(
+                    UnknownResetOption(name, self.world.name, self.world.reset_options),
+                    stacklevel=3,
+                )
         rows = np.asarray(rows, dtype=np.intp)
         state, memory = self.world.reset(rngs, options)
         self.simulator.load(rows, state)
@@ -177,10 +183,8 @@ class WorldBatch:
                 bad &= active
                 actions = _select(active, actions, np.zeros_like(actions))
             if bad.any():
-                where = np.flatnonzero(bad).tolist()
-                raise InvalidAction(
-                    f"with NaN or infinity in environment {where}", self._action_shape
-                )
+                where = f" in environment {np.flatnonzero(bad).tolist()}" * (len(bad) > 1)
+                raise InvalidAction(f"with NaN or infinity{where}", self._action_shape)
         return actions
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import Parameter, signature
 from typing import Any
 
@@ -12,6 +12,9 @@ from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.core.world import World
+
+RENDERING = ("render_mode", "width", "height", "camera")
+"""Keywords of every environment beside those of its world."""
 
 
 def entry_points(
@@ -25,13 +28,9 @@ def entry_points(
     Returns:
         `make_env` and `make_vec`; they raise `UnknownKeyword` for what the world does not know.
     """
-    parameters = signature(make_world).parameters
 
     def checked(**world: Any) -> World:
-        if all(parameter.kind != Parameter.VAR_KEYWORD for parameter in parameters.values()):
-            for name in world:
-                if name not in parameters:
-                    raise UnknownKeyword("the world", name, parameters)
+        check_keywords(make_world, world)
         return make_world(**world)
 
     def make_env(
@@ -91,4 +90,23 @@ def entry_points(
             camera=camera,
         )
 
+    make_env.metadata = WorldEnv.metadata  # type: ignore[attr-defined]  # for rgb_array_list
     return make_env, make_vec
+
+
+def check_keywords(make_world: Callable[..., World], given: Iterable[str]) -> None:
+    """Check that a world knows the keywords that it is to be made with.
+
+    Args:
+        make_world: The world's class, or a function that makes one; all is fine if it takes any.
+        given: Names of keywords.
+
+    Raises:
+        UnknownKeyword: If it lacks one; the sentence names the keywords of rendering, too.
+    """
+    parameters = signature(make_world).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for name in given:
+        if name not in parameters:
+            raise UnknownKeyword("the world", name, [*parameters, *RENDERING])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym_envs.core.batch import WorldBatch
-from skillgym_envs.core.env_renderer import EnvRenderer
+from skillgym_envs.core.env_renderer import RENDER_MODES, EnvRenderer
 from skillgym_envs.core.errors import EnvironmentClosed, InvalidAction, ResetNeeded
 from skillgym_envs.core.observations import ObservationLayout
 from skillgym_envs.core.simulator import SerialSimulator
@@ -33,7 +33,7 @@ class WorldEnv(gym.Env[Any, Any]):
         camera: Name of a camera of the model; the world's own free camera if None.
     """
 
-    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 12}  # noqa: RUF012
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 12}  # noqa: RUF012
 
     def __init__(
         self,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_count
 from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.world import World
 
@@ -17,8 +19,10 @@ RENDER_MODES = ("rgb_array", "human")
 class UnknownRenderMode(SkillgymError, ValueError):
     """A render mode has an unknown name."""
 
-    def __init__(self, given: object) -> None:
-        super().__init__(f"Got the render mode {given!r}, expected None or one of {RENDER_MODES}.")
+    def __init__(self, given: object, known: Sequence[str] = RENDER_MODES) -> None:
+        super().__init__(
+            f"Got the render mode {given!r}, expected None or {' or '.join(map(repr, known))}."
+        )
 
 
 class EnvRenderer:
@@ -30,13 +34,26 @@ class EnvRenderer:
         width: Width of frames [pixel].
         height: Height of frames [pixel].
         camera: Name of a camera of the model; the world's own free camera if None.
+        known: Render modes that the environment has.
+
+    Raises:
+        UnknownRenderMode: If the render mode is none of them.
+        InvalidConfig: If width or height is no positive integer.
     """
 
     def __init__(
-        self, world: World, render_mode: str | None, width: int, height: int, camera: str | None
+        self,
+        world: World,
+        render_mode: str | None,
+        width: int,
+        height: int,
+        camera: str | None,
+        known: Sequence[str] = RENDER_MODES,
     ) -> None:
-        if render_mode is not None and render_mode not in RENDER_MODES:
-            raise UnknownRenderMode(render_mode)
+        if render_mode is not None and render_mode not in known:
+            raise UnknownRenderMode(render_mode, known)
+        check_count("width", width)
+        check_count("height", height)
         self._mode = render_mode
         self._width, self._height = width, height
         self._camera = world.camera if camera is None else camera

@@ -11,8 +11,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Phrase that points from an unknown name to the known ones, nearest match first."""
     options = sorted(known)
     close = get_close_matches(name, options, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Known: {', '.join(map(repr, options))}."
+    hint = f"did you mean {close[0]!r}? Known" if close else "known"
+    return f"{hint}: {', '.join(map(repr, options)) or 'none'}."
 
 
 class SkillgymError(Exception):
@@ -28,6 +28,13 @@ def _restore(kind: type[SkillgymError], args: tuple[Any, ...]) -> SkillgymError:
     error = kind.__new__(kind, *args)
     error.args = args
     return error
+
+
+class InvalidConfig(SkillgymError, ValueError):
+    """A setting has a value that cannot work."""
+
+    def __init__(self, field: str, given: object, expected: str) -> None:
+        super().__init__(f"Got {field}={given!r}, expected {expected}; change this field.")
 
 
 class InvalidAction(SkillgymError, ValueError):
@@ -71,6 +78,16 @@ class ResetNeeded(SkillgymError, RuntimeError):
         super().__init__("Got a call of step before the first reset; call reset() once first.")
 
 
+class UnknownResetOption(UserWarning):
+    """An option of `reset` is none of the world's, so that it has no effect there."""
+
+    def __init__(self, name: str, world: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"Got the option {name!r} of reset, which has no effect in the {world}; "
+            f"{nearest(name, known)}"
+        )
+
+
 class InvalidResetMask(SkillgymError, ValueError):
     """A partial reset has a mask of the wrong shape or type."""
 
@@ -89,12 +106,12 @@ class EnvironmentClosed(SkillgymError, RuntimeError):
 
 
 class WrongSeedCount(SkillgymError, ValueError):
-    """A list of seeds does not match the number of environments."""
+    """The seeds of a vector environment are neither one integer nor one for each environment."""
 
-    def __init__(self, given: int, num_envs: int) -> None:
+    def __init__(self, given: object, num_envs: int) -> None:
         super().__init__(
-            f"Got {given} seeds for {num_envs} environments; give one integer or one seed for "
-            "each environment."
+            f"Got the seed {given!r} for {num_envs} environments, expected one integer or a list "
+            "with one for each environment."
         )
 
 
@@ -105,4 +122,10 @@ class UnknownKeyword(SkillgymError, ValueError):
     """
 
     def __init__(self, owner: str, name: str, known: Iterable[str]) -> None:
+        self.facts = owner, name, tuple(known)
         super().__init__(f"Got the unknown keyword {name!r} for {owner}; {nearest(name, known)}")
+
+    def with_known(self, names: Iterable[str]) -> UnknownKeyword:
+        """The same error of something that knows more keywords."""
+        owner, name, known = self.facts
+        return UnknownKeyword(owner, name, [*known, *names])

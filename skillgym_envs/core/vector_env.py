@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from skillgym_envs.core.batch import WorldBatch
+from skillgym_envs.core.checks import check_count, checked_mode
 from skillgym_envs.core.env_renderer import EnvRenderer
 from skillgym_envs.core.errors import (
     EnvironmentClosed,
@@ -46,6 +47,10 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         width: Width of rendered frames [pixel].
         height: Height of rendered frames [pixel].
         camera: Name of a camera of the model; the world's own free camera if None.
+
+    Raises:
+        InvalidConfig: If a number is not positive, or the autoreset mode unknown.
+        UnknownRenderMode: If the render mode is another one.
     """
 
     def __init__(
@@ -60,9 +65,12 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         height: int = 360,
         camera: str | None = None,
     ) -> None:
+        check_count("num_envs", num_envs)
+        check_count("num_threads", num_threads)
+        check_count("max_episode_steps", max_episode_steps)
         self.world = world
         self.num_envs = num_envs
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.autoreset_mode = checked_mode(autoreset_mode)
         self.max_episode_steps = max_episode_steps
         self.metadata = {
             "render_modes": ["rgb_array"],
@@ -82,7 +90,9 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
             world.fresh_sensors,
         )
         self._batch = WorldBatch(world, self._simulator)
-        self._renderer = EnvRenderer(world, render_mode, width, height, camera)
+        self._renderer = EnvRenderer(
+            world, render_mode, width, height, camera, known=self.metadata["render_modes"]
+        )
         self.render_mode = render_mode
         self._rngs: list[np.random.Generator] = []
         self._steps = np.zeros(num_envs, np.int64)
@@ -167,17 +177,17 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         self._simulator.close()
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
+        if seed is None and self._rngs:
+            return
         seeds: Sequence[int | None]
         if seed is None:
-            if self._rngs:
-                return
             seeds = [None] * self.num_envs
         elif isinstance(seed, int | np.integer):
             seeds = [int(seed) + i for i in range(self.num_envs)]
-        else:
+        elif isinstance(seed, Sequence | np.ndarray) and len(seed) == self.num_envs:
             seeds = list(seed)
-        if len(seeds) != self.num_envs:
-            raise WrongSeedCount(len(seeds), self.num_envs)
+        else:
+            raise WrongSeedCount(seed, self.num_envs)
         old: Sequence[np.random.Generator | None] = self._rngs or [None] * self.num_envs
         self._rngs = [
             rng if rng is not None and value is None else seeding.np_random(value)[0]

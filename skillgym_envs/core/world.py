@@ -128,6 +128,7 @@ class World(ABC):
             mocap bodies and sensors; compiled when they are needed, if the sequence likes to.
         fresh_sensors: Whether sensors of positions are read again after the last physics step, so
             that they belong to the state that is observed; else they are one physics step older.
+        reset_options: Names of the options that `reset` knows.
     """
 
     name: str
@@ -141,6 +142,7 @@ class World(ABC):
     camera: Mapping[str, Any]
     variants: Sequence[mujoco.MjModel] = ()
     fresh_sensors: bool = False
+    reset_options: tuple[str, ...] = ()
 
     @property
     def control_timestep(self) -> float:

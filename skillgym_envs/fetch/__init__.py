@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skillgym_envs.core.entry_points import entry_points
+from skillgym_envs.core.entry_points import check_keywords, entry_points
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import UnknownTask
 from skillgym_envs.core.goals import GoalObservation, VectorGoalObservation
@@ -24,9 +24,11 @@ def make_world(task: str, **keywords: Any) -> FetchWorld:
 
     Raises:
         UnknownTask: If there is no such task.
+        UnknownKeyword: If its world lacks a keyword.
     """
     if task not in TASKS:
         raise UnknownTask(task, TASKS)
+    check_keywords(TASKS[task], keywords)
     return TASKS[task](**keywords)
 
 
@@ -43,6 +45,9 @@ def make_env(*, goals: bool = False, **keywords: Any) -> WorldEnv | GoalObservat
     """
     env = _make_env(goals=goals, **keywords)
     return GoalObservation(env) if goals else env
+
+
+make_env.metadata = WorldEnv.metadata  # type: ignore[attr-defined]  # for rgb_array_list
 
 
 def make_vec(

@@ -173,6 +173,7 @@ class ComplexHookWorld(HookWorld):
 
     failure = 0.0
     spread_x = (-0.05, 0.05)
+    reset_options = ("scene",)
 
     def __init__(
         self, goals: bool = False, split: Split | str = "train", num_scenes: int = NUM_SCENES

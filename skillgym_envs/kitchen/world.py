@@ -18,6 +18,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from skillgym_envs.core.assets import robotics_assets
+from skillgym_envs.core.checks import check_range
 from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
 from skillgym_envs.core.world import (
     Array,
@@ -86,6 +87,11 @@ class KitchenWorld(World):
         noise: Read-out noise as a share of the amplitudes of the robot's configuration file; 0.1 in
             D4RL.
 
+    Raises:
+        UnknownTask: If a task has an unknown name.
+        InvalidTask: If an element is there twice.
+        InvalidConfig: If the noise is negative.
+
     Deviation: a subtask that is complete at reset does not exist; all start open, as in the
     references.
     """
@@ -108,6 +114,7 @@ class KitchenWorld(World):
         velocities: bool = False,
         noise: float = 0.1,
     ) -> None:
+        check_range("noise", noise, 0.0)
         self.model = kitchen_model()
         self.subtasks = resolve_tasks(tasks)
         self.ordered = ordered

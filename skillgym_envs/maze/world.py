@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_range
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -80,6 +81,7 @@ class MazeWorld(World):
         InvalidPosition: If start or goal touches a wall, or no way leads from one to the other.
         UnknownVariant: If there is no such variant.
         UnknownObservation: If there is no such kind of observation.
+        InvalidConfig: If noise, radius or speed is negative.
 
     Deviation: the references put the ball into a wall in 31 % of the starts with noise (25 % with
     its centre); here the start is drawn again. `start_in_walls=True` restores theirs. They also let
@@ -120,6 +122,8 @@ class MazeWorld(World):
         self.goal_reward = _either(goal_reward, task.goal_reward)
         self.terminate = _either(terminate, task.terminate)
         self.start_speed = start_speed
+        for name in ("start_noise", "goal_radius", "start_speed"):
+            check_range(name, getattr(self, name), 0.0)
         self.start_in_walls = start_in_walls
         published = self.maze == random_layout()
         self.goal = _position("goal", _either(goal, GOAL if published else self.maze.goal))

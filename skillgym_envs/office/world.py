@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_count, check_range
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -93,6 +94,7 @@ class OfficeWorld(World):
         UnknownTask: If a task has an unknown name.
         InvalidTask: If it has no placement, or an object or the drawer twice.
         UnknownObservation: If there is no such kind of observation.
+        InvalidConfig: If the jitter is negative, or substeps no positive integer.
 
     Deviation: the references command joint angles from an inverse kinematics that stops early;
     here springs pull the end effector to the same kind of target, with the same gain (0.042 m and
@@ -121,6 +123,8 @@ class OfficeWorld(World):
     ) -> None:
         if observation not in OBSERVATIONS:
             raise UnknownObservation(observation, OBSERVATIONS)
+        check_range("jitter", jitter, 0.0)
+        check_count("substeps", substeps)
         self.task = resolve_task(tasks)
         self.goal = goal
         self.jitter = jitter

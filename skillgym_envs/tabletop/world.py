@@ -15,6 +15,7 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
+from skillgym_envs.core.checks import check_count
 from skillgym_envs.core.errors import SkillgymError, nearest
 from skillgym_envs.core.world import (
     Array,
@@ -107,6 +108,7 @@ class TabletopWorld(World):
     max_episode_steps = 360
     noise_size = 0
     fresh_sensors = True
+    reset_options = ("robot_state", "scene_state")
     camera: Mapping[str, Any] = {
         "distance": 1.55,
         "azimuth": 125.0,
@@ -128,6 +130,7 @@ class TabletopWorld(World):
             raise UnknownChoice("observation", observation, OBSERVATIONS)
         if since not in ("episode", "subtask"):
             raise UnknownChoice("since", since, ("episode", "subtask"))
+        check_count("patience", patience)
         self.scene_name, self.scene = scene, SCENES[scene]
         self.model = tabletop_model(scene)
         self.subtasks = resolve_tasks(tasks)

@@ -16,6 +16,8 @@ from skillgym_envs.core.errors import (
     InvalidAction,
     InvalidResetMask,
     ResetNeeded,
+    SkillgymError,
+    UnknownResetOption,
     WrongSeedCount,
 )
 from skillgym_envs.core.vector_env import WorldVectorEnv
@@ -191,6 +193,7 @@ def test_seeds_one_per_env_and_going_on():
         (lambda env: (env.reset(seed=0), env.step(np.full((2, 1), np.inf))), InvalidAction),
         (lambda env: (env.reset(seed=0), env.step(["a", "b"])), InvalidAction),
         (lambda env: env.reset(seed=[1, 2, 3]), WrongSeedCount),
+        (lambda env: env.reset(seed=1.5), WrongSeedCount),
         (
             lambda env: (env.reset(seed=0), env.reset(options={"reset_mask": np.ones(3, bool)})),
             InvalidResetMask,
@@ -218,3 +221,34 @@ def test_no_time_limit_draws_new_noise():
         observation, *_ = env.step(np.zeros((2, 1)))
         readings.append(observation[:, 0] - [data.qpos[0] for data in env._simulator.data])
     assert len(np.unique(np.round(readings, 9))) == 20
+
+
+@pytest.mark.parametrize(
+    ("keywords", "sentence"),
+    [
+        ({"num_envs": 0}, "num_envs=0, expected an integer of at least 1"),
+        ({"num_envs": -1}, "num_envs=-1, expected an integer"),
+        ({"num_envs": 1.5}, "num_envs=1.5, expected an integer"),
+        ({"num_envs": "2"}, "num_envs='2', expected an integer"),
+        ({"num_threads": 0}, "num_threads=0"),
+        ({"max_episode_steps": -1}, "max_episode_steps=-1"),
+        ({"autoreset_mode": "next_step"}, r"'next_step', expected one of AutoresetMode.NEXT_STEP,"),
+        ({"render_mode": "human"}, "'human', expected None or 'rgb_array'"),
+        ({"width": 0}, "width=0, expected an integer of at least 1"),
+        ({"height": "a"}, "height='a'"),
+    ],
+)
+def test_settings_that_cannot_work_are_one_sentence(keywords, sentence):
+    with pytest.raises(SkillgymError, match=sentence):
+        WorldVectorEnv(ToyWorld(), **{"num_envs": 2, **keywords})
+
+
+def test_settings_may_be_numpy_integers_and_names():
+    env = WorldVectorEnv(ToyWorld(), np.int64(2), autoreset_mode="SameStep")
+    assert env.reset(seed=0)[0].shape[0] == 2
+    assert env.autoreset_mode is AutoresetMode.SAME_STEP
+
+
+def test_a_reset_option_without_effect_is_told():
+    with pytest.warns(UnknownResetOption, match=r"'sead' of reset.*known: none"):
+        WorldVectorEnv(ToyWorld(), 2).reset(options={"sead": 1})

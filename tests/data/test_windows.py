@@ -109,3 +109,9 @@ def test_arrays_that_do_not_fit_are_explained() -> None:
     observations[2, 1] = np.nan
     with pytest.raises(InvalidTrajectories, match="observations at row 2"):
         WindowDataset(observations, actions, [5])
+
+
+def test_episodes_of_different_sizes_are_explained() -> None:
+    pairs = [(np.zeros((5, 3)), np.zeros((4, 2))), (np.zeros((5, 3)), np.zeros((4, 1)))]
+    with pytest.raises(InvalidTrajectories, match=r"episode 1 .* \(3, 1\), expected \(3, 2\)"):
+        WindowDataset.from_episodes(pairs)

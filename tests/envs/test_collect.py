@@ -29,6 +29,7 @@ from skillgym_envs.collect import (
     dataset_spec,
 )
 from skillgym_envs.collect import spec as spec_module
+from skillgym_envs.core.errors import InvalidConfig
 from tests.envs import random_expert
 from tests.envs.random_expert import (
     RandomExpert,
@@ -185,6 +186,12 @@ def test_expert_that_cannot_do_it_is_explained(tmp_path: Path, workers: int) -> 
 def test_unknown_dataset_names_the_nearest() -> None:
     with pytest.raises(UnknownDataset, match="did you mean 'kitchen-play'"):
         dataset_spec("kitchen-plai")
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": -1}, {"seed": -1}])
+def test_numbers_that_cannot_work_are_explained(tmp_path: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(InvalidConfig, match=f"{next(iter(wrong))}="):
+        collect("kitchen-play-mini", tmp_path, **wrong)
 
 
 def test_episodes_stop_at_the_time_limit(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
-from skillgym.errors import ForeignWorld
+from skillgym.errors import ForeignWorld, UnsupportedSpace
 from skillgym.hub import check_world
 from skillgym.skills.base import SkillModule
 from skillgym.skills.spirl import ClosedLoopSpirl
@@ -54,6 +54,12 @@ def test_other_spaces_and_worlds_are_refused(model: SkillModule) -> None:
     vector = gym.vector.SyncVectorEnv([lambda: Env(more, action)] * 2)
     with pytest.raises(ForeignWorld, match="observation shape"):
         check_world(model, vector)
+
+
+def test_dictionaries_are_to_be_flattened(model: SkillModule) -> None:
+    observation, action = spaces(OBSERVATION_SIZE, ACTION_SIZE)
+    with pytest.raises(UnsupportedSpace, match=r"Dict.*expected Box.*FlattenObservation"):
+        check_world(model, Env(gym.spaces.Dict({"state": observation}), action))  # type: ignore[arg-type]
 
 
 def test_models_that_tell_nothing_are_not_compared() -> None:

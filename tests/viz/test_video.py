@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import imageio.v2 as imageio
+import gymnasium as gym
 import numpy as np
 import pytest
-from PIL import Image
+from gymnasium.vector import AutoresetMode
+from PIL import Image, ImageSequence
 
+from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import make_env
 from skillgym.viz.video import captioned, record_episodes
+
+SECOND = 12  # frames that the last picture of an episode is held
+
+
+def shown(path: Path) -> list[np.ndarray]:
+    """The pictures of a file, one for each frame's time: GIF joins equal ones."""
+    with Image.open(path) as file:
+        pictures = [
+            (np.asarray(picture.convert("RGB")), picture.info["duration"])
+            for picture in ImageSequence.Iterator(file)
+        ]
+    return [picture for picture, duration in pictures for _ in range(round(duration / 80))]
 
 
 def test_caption_changes_the_lower_left_corner_only() -> None:
@@ -30,9 +45,48 @@ def test_every_control_step_is_a_frame(
     )  # fmt: skip
     outcomes = record_episodes(lambda _: np.zeros((1, 10)), env, tmp_path / "a.gif", seed=0)
     env.close()
-    frames = imageio.mimread(tmp_path / "a.gif")
     assert outcomes == [()]
-    assert len(frames) == 23 and frames[0].shape[:2] == (24, 32)
+    frames = shown(tmp_path / "a.gif")
+    assert len(frames) == 23 + SECOND and frames[0].shape[:2] == (24, 32)
+
+
+class Countdown(gym.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+    """Pictures are as bright as the time; the only subtask is complete at the end, at time 3."""
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+    num_envs = 1
+    single_observation_space = single_action_space = gym.spaces.Box(0.0, 1.0, (1,), np.float32)
+
+    def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        self.time = 0
+        return np.zeros((1, 1), np.float32), {}
+
+    def step(self, actions: Any) -> tuple[Any, ...]:
+        self.time += 1
+        over, infos = np.array([self.time == 3]), {}
+        if over[0]:
+            infos = {
+                "final_obs": np.zeros((1, 1)),
+                "final_info": {"subtasks_completed": [("kettle",)]},
+            }
+            self.time = 0
+        return np.zeros((1, 1), np.float32), np.zeros(1), over, np.array([False]), infos
+
+    def render(self) -> tuple[np.ndarray, ...]:
+        return (np.full((64, 128, 3), 60 * self.time, np.uint8),)
+
+
+def test_an_episode_ends_with_its_last_picture_and_all_that_was_completed(tmp_path: Path) -> None:
+    env = GymnasiumVecEnv(Countdown())
+    path = tmp_path / "c.gif"
+    assert record_episodes(lambda _: np.zeros((1, 1)), env, path, 0, 2) == [("kettle",)] * 2
+    frames = shown(path)
+    assert len(frames) == 2 * (3 + SECOND)
+    # The picture after the last step is that of the next episode, which is not shown as the end.
+    brightness = [round(float(frame[:30].mean()), -1) for frame in frames]
+    assert brightness == [0.0, 60.0, *[120.0] * (1 + SECOND)] * 2
+    has_caption = [bool(frame[40:, :60].std() > 5.0) for frame in frames]
+    assert has_caption == [*[False] * 3, *[True] * SECOND] * 2
 
 
 def test_flat_agents_are_recorded_after_each_step(
@@ -43,6 +97,6 @@ def test_flat_agents_are_recorded_after_each_step(
     policy = lambda _: np.zeros((1, 9))  # noqa: E731
     record_episodes(policy, env, tmp_path / "b.gif", seed=0, episodes=2)
     env.close()
-    assert len(imageio.mimread(tmp_path / "b.gif")) == 16
+    assert len(shown(tmp_path / "b.gif")) == 2 * (8 + SECOND)
     with Image.open(tmp_path / "b.gif") as picture:
         assert picture.info["loop"] == 0  # for ever

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
+from skillgym.errors import InvalidConfig
+from skillgym.hub import save_skill
+from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions, VectorSkillActions
-from skillgym.wrappers.errors import InvalidSkill, UnknownRewardOption
+from skillgym.wrappers.errors import InvalidSkill, UnknownRewardOption, UnusableSkillModel
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import ResetNeeded
 from tests.skill_stubs import CountingEnv, StubSkills
@@ -121,10 +127,39 @@ def test_wrong_skills_and_options() -> None:
     with pytest.raises(ResetNeeded):
         env.step(SKILL)
     env.reset(seed=0)
-    with pytest.raises(InvalidSkill, match=r"\(3,\), expected \(2,\)"):
+    with pytest.raises(
+        InvalidSkill, match=r"of shape \(3,\), expected .* shape \(2,\)"
+    ):
         env.step(np.zeros(3, np.float32))
     with pytest.raises(UnknownRewardOption, match="'mean'"):
         SkillActions(CountingEnv(), StubSkills(), reward="mean")  # type: ignore[arg-type]
+    with pytest.raises(InvalidConfig, match="gamma=2, expected a number from 0 to 1"):
+        SkillActions(CountingEnv(), StubSkills(), "discounted", gamma=2)
+
+
+@pytest.mark.parametrize("skill", [[np.nan, 0.0], [0.0, np.inf], "ab", None, [[1.0], [1.0, 2.0]]])
+def test_skills_that_are_no_finite_numbers_are_refused(skill: object) -> None:
+    """Before they become actions of an environment that would not notice."""
+    env = SkillActions(CountingEnv(), StubSkills())
+    observation, _ = env.reset(seed=0)
+    with pytest.raises(InvalidSkill, match="expected finite numbers"):
+        env.step(skill)
+    assert env.step(SKILL)[0][0] == observation[0] + 10  # nothing was stepped before
+
+
+def test_a_path_is_as_good_as_its_name(tmp_path: Path) -> None:
+    inner = gym.make("Pendulum-v1")
+    config = SpirlConfig(hidden_size=16, encoder_size=16, decoder_layers=1, prior_layers=1)
+    model = ClosedLoopSpirl.create(inner.observation_space, inner.action_space, config)
+    env = SkillActions(inner, save_skill(model, tmp_path / "skills"))
+    assert env.skill_name == str(tmp_path / "skills")
+    assert EnvSpec.from_json(env.spec.to_json()) == env.spec
+
+
+@pytest.mark.parametrize("wrong", [None, 3, torch.nn.Linear(2, 2)])
+def test_what_is_no_skill_model_is_refused(wrong: object) -> None:
+    with pytest.raises(UnusableSkillModel, match=f"Got a {type(wrong).__name__} as skill model"):
+        SkillActions(CountingEnv(), wrong)  # type: ignore[arg-type]
 
 
 def test_a_live_model_has_no_spec() -> None:

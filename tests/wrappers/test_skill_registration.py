@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -19,6 +20,7 @@ from skillgym.errors import ForeignWorld
 from skillgym.hub import save_skill
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions
+from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.kitchen import KitchenWorld
 
 SMALL = SpirlConfig(hidden_size=16, encoder_size=16, decoder_layers=1, prior_layers=1)
@@ -109,3 +111,30 @@ def test_importing_the_package_registers_without_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("make", [gym.make, lambda *a, **k: gym.make_vec(*a, num_envs=2, **k)])
+def test_misspelled_keywords_of_skills_are_recognised(make: Any) -> None:
+    with pytest.raises(UnknownKeyword, match="did you mean 'skill_model'"):
+        make("SkillKitchen-v0", skillmodel="spirl-kitchen")
+    with pytest.raises(UnknownKeyword, match="did you mean 'render_mode'"):
+        make("SkillFetchCleanUp-v0", rendermode="rgb_array")
+
+
+@pytest.mark.parametrize("env_id", ["skillgym/Kitchen-v0", "skillgym/FetchPlace-v0"])
+def test_misspelled_keywords_of_rendering_are_recognised(env_id: str) -> None:
+    with pytest.raises(UnknownKeyword, match="did you mean 'width'"):
+        gym.make(env_id, widht=3)
+
+
+@pytest.mark.parametrize("env_id", ["SkillMaze-v0", "skillgym/Maze-v0", "skillgym/FetchPlace-v0"])
+def test_frames_are_collected_as_gymnasium_does(
+    env_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKILLGYM_RENDERER", "ray")  # needs no OpenGL
+    env = gym.make(env_id, render_mode="rgb_array_list", width=32, height=24)
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    frames = env.render()
+    env.close()
+    assert [frame.shape for frame in frames] == [(24, 32, 3)] * 2

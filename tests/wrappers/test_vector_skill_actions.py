@@ -11,6 +11,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
+from skillgym.errors import InvalidConfig
 from skillgym.wrappers import SkillActions, VectorSkillActions
 from skillgym.wrappers.errors import InvalidSkill, UnevenSkills, WrongAutoresetMode
 from skillgym_envs.core.env import WorldEnv
@@ -198,8 +199,22 @@ def test_refuses_environments_that_reset_themselves() -> None:
     with pytest.raises(WrongAutoresetMode, match=r"autoreset_mode=AutoresetMode\.DISABLED"):
         VectorSkillActions(inner, StubSkills())
     inner = SyncVectorEnv([CountingEnv], autoreset_mode=DISABLED)
-    with pytest.raises(WrongAutoresetMode, match="NEXT_STEP"):
+    with pytest.raises(InvalidConfig, match=r"DISABLED.*NEXT_STEP, AutoresetMode.SAME_STEP"):
         VectorSkillActions(inner, StubSkills(), autoreset_mode=DISABLED)
+
+
+def test_skills_must_be_finite_unless_they_are_ignored() -> None:
+    """In NEXT_STEP the skill of an environment that is to be reset does not count."""
+    makers = [lambda: CountingEnv(end=3), lambda: CountingEnv()]
+    env = VectorSkillActions(SyncVectorEnv(makers, autoreset_mode=DISABLED), StubSkills())
+    env.reset(seed=0, options={"reset_mask": None})
+    actions = np.zeros((2, 2), np.float32)
+    actions[0] = np.nan
+    with pytest.raises(InvalidSkill, match="NaN"):
+        env.step(actions)
+    assert env.step(np.zeros((2, 2)))[2].tolist() == [True, False]
+    observation, *_ = env.step(actions)
+    assert observation[:, 0].tolist() == [0.0, 20.0]
 
 
 def test_refuses_wrong_shapes_and_uneven_skills() -> None:

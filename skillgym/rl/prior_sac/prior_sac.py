@@ -18,6 +18,7 @@ from skillgym.nn.priors import TanhPrior
 from skillgym.rl.prior_sac import losses
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
 from skillgym.rl.prior_sac.priors import SOURCES, PriorAlgorithm
+from skillgym_envs.core.checks import check_count, check_range
 
 KLS = ("sampled", "analytic", None)
 
@@ -57,6 +58,7 @@ class PriorSAC(PriorAlgorithm, SAC):
             0.99 per skill, tau 0.005, learning rates 3e-4, one update per skill.
 
     Raises:
+        InvalidConfig: If a keyword has a value that cannot work.
         NoPrior: If the environment has no skill model.
         UnusablePrior: If `SkillPriorPolicy` cannot start from the prior.
         NormalizedObservations: If observations are normalised, which the prior would not
@@ -85,6 +87,8 @@ class PriorSAC(PriorAlgorithm, SAC):
             raise InvalidConfig("kl", kl, "'sampled', 'analytic' or None")
         if isinstance(prior, str) and prior not in SOURCES:
             raise InvalidConfig("prior", prior, "'auto', 'posterior', a network or None")
+        check_range("target_divergence", target_divergence, 0.0)
+        check_count("num_kl_samples", num_kl_samples)
         if kwargs.get("use_sde"):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
         self.prior: nn.Module | None = None
