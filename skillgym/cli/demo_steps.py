@@ -116,7 +116,7 @@ class Demo:
             seed=self.seed,
             steps=self.steps,
             num_threads=1,
-            eval_every=self.steps // 6,
+            eval_every=max(1, self.steps // 6),
             eval_episodes=EPISODES_ON_THE_WAY,
             final_episodes=EPISODES,
             checkpoint_every=self.steps // 6,

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from skillgym.cli.options import parse_options
-from skillgym.errors import InvalidConfig
+from skillgym_envs.core.checks import check_count, check_range
 
 
 def main(
@@ -30,15 +30,16 @@ def main(
         env: Keywords of the world in place of the run's, for example tasks=misaligned.
         json_output: Print JSON.
     """
-    if episodes < 1:
-        raise InvalidConfig("episodes", episodes, "at least 1")
+    check_count("episodes", episodes)
+    check_count("num_envs", num_envs)
+    check_range("seed", seed, 0)
     import torch
 
     from skillgym.cli.agents import open_agent
     from skillgym.evaluation import rollout
 
     torch.manual_seed(seed)
-    acting = open_agent(what, max(1, min(num_envs, episodes)), seed, parse_options(env))
+    acting = open_agent(what, min(num_envs, episodes), seed, parse_options(env))
     try:
         measured = rollout(acting.policy, acting.env, episodes, seed, progress=True)
     finally:

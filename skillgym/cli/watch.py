@@ -9,6 +9,7 @@ import tyro
 
 from skillgym.cli.options import parse_options
 from skillgym.errors import InvalidConfig
+from skillgym_envs.core.checks import check_count, check_range
 
 
 def main(
@@ -32,8 +33,10 @@ def main(
         height: Height of the video in pixels.
         env: Keywords of the world in place of the run's, for example tasks=misaligned.
     """
-    if episodes < 1:
-        raise InvalidConfig("episodes", episodes, "at least 1")
+    check_count("episodes", episodes)
+    check_range("seed", seed, 0)
+    if output is not None and output.suffix not in (".mp4", ".gif"):
+        raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
     import torch
 
     from skillgym.cli.agents import open_agent, read_config

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from skillgym.data.d4rl_reader import read_d4rl
-from skillgym.data.errors import UnreadableDataset
 from skillgym.data.minari_reader import (
     check_number,
     read_minari,
@@ -34,8 +33,6 @@ def load_windows(source: str | Path) -> WindowDataset:
     source, number = split_name(source)
     path = Path(source)
     is_d4rl = path.is_file() or path.suffix in (".hdf5", ".h5")
-    if is_d4rl and not path.exists():
-        raise UnreadableDataset(path, "there is no such file", "give the path of a D4RL file")
     data = read_d4rl(path) if is_d4rl else read_minari(source)
     if number is None:
         return data

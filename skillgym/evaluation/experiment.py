@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from skillgym.errors import InvalidConfig, ResumeMismatch
+from skillgym.errors import ResumeMismatch
 from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
@@ -21,6 +21,7 @@ from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
 from skillgym.runs import start_run
+from skillgym_envs.core.checks import check_count, check_range
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +66,20 @@ class ExperimentConfig:
     agent: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the fields."""
+        """Check the fields.
+
+        Raises:
+            InvalidConfig: If a number cannot work.
+        """
         preset = find_preset(self.method)
         if self.world in (None, preset.world):  # config.json tells everything
             object.__setattr__(self, "world", preset.world)
             object.__setattr__(self, "options", {**preset.options, **self.options})
-        for name in ("steps", "num_envs", "final_episodes", "eval_episodes"):
-            if getattr(self, name) < 1:
-                raise InvalidConfig(name, getattr(self, name), "at least 1")
+        for name in ("steps", "num_envs", "num_threads", "final_episodes", "eval_episodes"):
+            check_count(name, getattr(self, name))
+        for name in ("eval_every", "checkpoint_every", "log_every"):
+            check_count(name, getattr(self, name))
+        check_range("seed", self.seed, 0, 2**32 - 1)
 
 
 class Experiment:

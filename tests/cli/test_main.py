@@ -50,6 +50,17 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["describe", "skillgym/Kitchen-v0", "--env", "tasks"], "expected KEY=VALUE"),
         (["describe", "skillgym/Kitchen-v0", "--env", "task=mixed"], "did you mean 'tasks'"),
         (["evaluate", "spirl-kitchen", "--episodes", "0"], "episodes"),
+        (["evaluate", "spirl-kitchen", "--num-envs", "0"], "num_envs=0"),
+        (["evaluate", "spirl-kitchen", "--seed", "-1"], "seed=-1, expected a number at least 0"),
+        (["watch", "spirl-kitchen", "--seed", "-1"], "seed=-1"),
+        (["watch", "spirl-kitchen", "--output", "a.txt"], "ends with .mp4 or .gif"),
+        (["watch", "spirl-kitchen", "--width", "0"], "width=0, expected an integer of at least 1"),
+        (["train", "--seed", "-1"], "seed=-1, expected a number from 0 to"),
+        (["train", "--eval-every", "0"], "eval_every=0"),
+        (["train", "--checkpoint-every", "-1"], "checkpoint_every=-1"),
+        (["describe", "skillgym/Kitchen-v0", "--env", "noise=-1"], "noise=-1"),
+        (["collect", "kitchen-play-mini", "--workers", "0"], "workers=0"),
+        (["collect", "kitchen-play-mini", "--seed", "-1"], "seed=-1"),
         (["train", "--agent", "gradient_step=2"], "did you mean 'gradient_steps'"),
         (["collect", "kitchen-plai"], "did you mean 'kitchen-play'"),
     ],
@@ -106,6 +117,23 @@ def test_describe_tells_every_dimension(capsys: pytest.CaptureFixture[str]) -> N
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line[:1].isdigit()] == [str(i) for i in range(89)]
     assert any("rad/s" in line for line in lines)
+
+
+def test_describe_tells_the_skills_and_how_long_an_episode_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["describe", "SkillMaze-v0"]) == 0
+    printed = capsys.readouterr().out
+    assert "skill: spirl-maze, at most 10 control steps\n" in printed
+    assert "episode: 2000 control steps\n" in printed
+
+
+def test_worlds_tells_the_skills_of_each_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["worlds"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " an episode; " in line]
+    assert len({line.index("control steps an episode") for line in lines}) == 1  # a column
+    line = next(line for line in lines if line.startswith("SkillOffice-v0 "))
+    assert "350 control steps an episode; actions: skills of spirl-office" in line
 
 
 def test_describe_shortens_pictures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -256,8 +256,3 @@ def test_folders_that_are_no_datasets_are_not_to_be_deleted(tmp_path: Path, root
         with pytest.raises(DatasetNotFound) as caught:
             load_windows(name)
         assert "delete" not in str(caught.value)
-
-
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableDataset, match="there is no such file"):
-        load_windows(tmp_path / "recorded.hdf5")

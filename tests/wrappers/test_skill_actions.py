@@ -127,9 +127,7 @@ def test_wrong_skills_and_options() -> None:
     with pytest.raises(ResetNeeded):
         env.step(SKILL)
     env.reset(seed=0)
-    with pytest.raises(
-        InvalidSkill, match=r"of shape \(3,\), expected .* shape \(2,\)"
-    ):
+    with pytest.raises(InvalidSkill, match=r"of shape \(3,\), expected .* shape \(2,\)"):
         env.step(np.zeros(3, np.float32))
     with pytest.raises(UnknownRewardOption, match="'mean'"):
         SkillActions(CountingEnv(), StubSkills(), reward="mean")  # type: ignore[arg-type]

@@ -207,7 +207,7 @@ def test_skills_must_be_finite_unless_they_are_ignored() -> None:
     """In NEXT_STEP the skill of an environment that is to be reset does not count."""
     makers = [lambda: CountingEnv(end=3), lambda: CountingEnv()]
     env = VectorSkillActions(SyncVectorEnv(makers, autoreset_mode=DISABLED), StubSkills())
-    env.reset(seed=0, options={"reset_mask": None})
+    env.reset(seed=0)
     actions = np.zeros((2, 2), np.float32)
     actions[0] = np.nan
     with pytest.raises(InvalidSkill, match="NaN"):
