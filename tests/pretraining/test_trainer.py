@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 import torch
 
+from skillgym.data import WindowDataset
 from skillgym.errors import (
     CheckpointNotWritten,
     InvalidConfig,
     ResumeMismatch,
     RunExists,
+    ShapeMismatch,
     TrainingDiverged,
 )
 from skillgym.hub import load_skill
@@ -331,3 +333,11 @@ def test_killed_and_interrupted_runs_resume_exactly(tmp_path: Path, number: int)
     train(whole, steps=steps, **options)
     given, expected = tensors(parts), tensors(whole)
     assert all(torch.equal(given[key], value) for key, value in expected.items())
+
+
+def test_data_of_another_world_are_refused(tmp_path: Path) -> None:
+    model = small_model(ClosedLoopSpirl)
+    data = WindowDataset.from_episodes([(np.zeros((41, 4)), np.zeros((40, 1)))] * 4)
+    with pytest.raises(ShapeMismatch, match=r"data with observations of shape .*, time, 6\) as in"):
+        pretrain(model, data, tmp_path / "run", TrainerConfig(**SHORT, validation_share=0.5))
+    assert not (tmp_path / "run").exists()
