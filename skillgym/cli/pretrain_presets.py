@@ -129,7 +129,10 @@ class SkildPretraining(Pretraining):
 
 
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
-"""For demonstrations, and for worlds whose scripted motions are fewer than the kitchen's."""
+"""For worlds whose scripted motions are fewer than the kitchen's."""
+
+FEW = TrainerConfig(steps=5_000, validate_every=500, evaluate_every=2_500)
+"""For demonstrations, which are soon known by heart."""
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 PICTURES: dict[str, Any] = {
@@ -143,16 +146,16 @@ DEMOS: dict[str, dict[str, Any]] = {
     f"kitchen-{task}": {
         "dataset": f"skillgym/kitchen/demos-{task}-v0",
         "env": (f"tasks={task}", "ordered=true"),
-        "trainer": SHORT,
+        "trainer": FEW,
     }
     for task in ("kbts", "misaligned")
 }
 DEMOS["maze"] = {
     "dataset": "skillgym/maze/demos-v0[:6]",
-    "trainer": replace(SHORT, validation_share=0.1),
+    "trainer": replace(FEW, validation_share=0.1),
     **MAZE,
 }
-DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", "trainer": SHORT, **OFFICE}
+DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", "trainer": FEW, **OFFICE}
 """The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
 
 FETCH: dict[str, dict[str, Any]] = {
