@@ -115,17 +115,27 @@ class ReskillPretraining(Pretraining):
 class SkildPretraining(Pretraining):
     """The skill posterior of demonstrations, and their discriminator.
 
+    Deviation: the posterior starts as the prior (the authors': random). A network that knows only
+    a few scripted demonstrations is sure of itself where it is wrong; few steps keep it from that.
+
     Attributes:
         embedding: Skill embedding: name of a bundled model, folder, or name of its preset.
         task_agnostic: Dataset of other states, in the forms of `dataset`.
+        posterior: Whether the posterior starts as a random network, or as the embedding's prior.
         discriminator_size: Width of the discriminator.
         discriminator_layers: Its square layers.
     """
 
     embedding: str = "spirl-kitchen"
     task_agnostic: str = "skillgym/kitchen/play-v0"
+    posterior: Literal["random", "prior"] = "prior"
     discriminator_size: int = 32
     discriminator_layers: int = 3
+    trainer: TrainerConfig = field(
+        default_factory=lambda: TrainerConfig(
+            steps=3_000, validation_share=0.1, validate_every=250, evaluate_every=1_500
+        )
+    )
 
 
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
@@ -225,9 +235,10 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
 }
 for _task, _fields in DEMOS.items():
+    _skild = {key: value for key, value in _fields.items() if key != "trainer"}
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(**_fields, **EMBEDDINGS[_task.split("-")[0]]),
+        SkildPretraining(**_skild, **EMBEDDINGS[_task.split("-")[0]]),
     )
     PRESETS[f"bc-{_task}"] = (
         f"behaviour cloning of the demonstrations: {_task}",
