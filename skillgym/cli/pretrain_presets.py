@@ -128,6 +128,9 @@ class SkildPretraining(Pretraining):
     discriminator_layers: int = 3
 
 
+SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
+"""For demonstrations, and for worlds whose scripted motions are fewer than the kitchen's."""
+
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 PICTURES: dict[str, Any] = {
     "dataset": "skillgym/maze/random-small-v0",
@@ -140,15 +143,16 @@ DEMOS: dict[str, dict[str, Any]] = {
     f"kitchen-{task}": {
         "dataset": f"skillgym/kitchen/demos-{task}-v0",
         "env": (f"tasks={task}", "ordered=true"),
+        "trainer": SHORT,
     }
     for task in ("kbts", "misaligned")
 }
 DEMOS["maze"] = {
     "dataset": "skillgym/maze/demos-v0[:6]",
-    "trainer": TrainerConfig(evaluate_every=TrainerConfig.steps // 4, validation_share=0.1),
+    "trainer": replace(SHORT, validation_share=0.1),
     **MAZE,
 }
-DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", **OFFICE}
+DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", "trainer": SHORT, **OFFICE}
 """The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
 
 FETCH: dict[str, dict[str, Any]] = {
@@ -169,9 +173,6 @@ EMBEDDINGS: dict[str, dict[str, Any]] = {
     for world, data in (("kitchen", "play-v0"), ("maze", "play-v0"), ("office", "play-small-v0"))
 }
 """The skills that SkiLD builds on, and the data that they were learned from."""
-
-SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
-"""For worlds whose scripted motions are fewer than the kitchen's."""
 
 PRESETS: dict[str, tuple[str, Pretraining]] = {
     "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),

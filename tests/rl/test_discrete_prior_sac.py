@@ -202,6 +202,24 @@ def test_the_target_is_the_expected_value_of_the_next_state() -> None:
     torch.testing.assert_close(agent._target(batch, torch.tensor(2.0))[:, 0], expected)
 
 
+def test_normalised_critics_start_at_zero_and_bound_what_they_expect(tmp_path: Path) -> None:
+    agent = make_agent(policy_kwargs={"critic_arch": (16, 16), "critic_layer_norm": True})
+    observations = torch.randn(5, 3)
+    assert (agent.critic(observations) == 0.0).all()
+    agent.learn(20)
+    for network in agent.critic.networks:
+        names = [type(layer).__name__ for layer in network]
+        assert names == [*("Linear", "LayerNorm", "LeakyReLU") * 2, "Linear"]
+        # |Q| <= |w| sqrt(width) |gain| + |bias|, wherever the state is.
+        head, norm = network[-1], network[-3]
+        bound = head.weight.norm(dim=1) * (4 * norm.weight.abs().max() + norm.bias.norm())
+        assert (network(1e6 * observations).abs() <= bound + head.bias.abs()).all()
+        assert head.weight.abs().max() > 0
+    agent.save(tmp_path / "agent")
+    loaded = DiscretePriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
+    torch.testing.assert_close(weights(loaded.critic), weights(agent.critic), rtol=0, atol=0)
+
+
 def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
     agent = make_agent().learn(40)
     agent.save(tmp_path / "agent")
