@@ -49,7 +49,6 @@ class ToyWorld(World):
     noise_size = 1
 
     def __init__(self, noise: float = 0.01, max_episode_steps: int = 12) -> None:
-        self.model = mujoco.MjModel.from_xml_string(RAIL)
         self.noise = noise
         self.max_episode_steps = max_episode_steps
         self.action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
@@ -62,6 +61,10 @@ class ToyWorld(World):
             noise=(noise, 0.0, 0.0),
         )
         self.layout = ObservationLayout((block,))
+
+    def compile(self) -> mujoco.MjModel:
+        """Compile the MuJoCo model."""
+        return mujoco.MjModel.from_xml_string(RAIL)
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None

@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program's name; those of the process if None.
 
     Returns:
-        Exit status: 0, 1 after an error, 2 for an unknown command, 130 after Ctrl-C.
+        Exit status: 0, 1 after an error, 2 for an unknown command, 130 after Ctrl-C or SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -93,6 +95,9 @@ def run(name: str, arguments: Sequence[str]) -> None:
         raise UnknownCommand(name, COMMANDS)
     import tyro
 
+    if threading.current_thread() is threading.main_thread():
+        # What batch systems send before they kill: checkpoints are written as after Ctrl-C.
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     command = import_module(f"skillgym.cli.{name}")
     tyro.cli(

@@ -115,18 +115,29 @@ class ReskillPretraining(Pretraining):
 class SkildPretraining(Pretraining):
     """The skill posterior of demonstrations, and their discriminator.
 
+    Deviation: the posterior starts as the prior (the authors': random). A network that knows only
+    a few scripted demonstrations is sure of itself where it is wrong; few steps keep it from that.
+
     Attributes:
         embedding: Skill embedding: name of a bundled model, folder, or name of its preset.
         task_agnostic: Dataset of other states, in the forms of `dataset`.
+        posterior: Whether the posterior starts as a random network, or as the embedding's prior.
         discriminator_size: Width of the discriminator.
         discriminator_layers: Its square layers.
     """
 
     embedding: str = "spirl-kitchen"
     task_agnostic: str = "skillgym/kitchen/play-v0"
+    posterior: Literal["random", "prior"] = "prior"
     discriminator_size: int = 32
     discriminator_layers: int = 3
 
+
+SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
+"""For worlds whose scripted motions are fewer than the kitchen's."""
+
+FEW = TrainerConfig(steps=3_000, validation_share=0.1, validate_every=250, evaluate_every=1_500)
+"""For demonstrations, which are soon known by heart."""
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 PICTURES: dict[str, Any] = {
@@ -143,11 +154,7 @@ DEMOS: dict[str, dict[str, Any]] = {
     }
     for task in ("kbts", "misaligned")
 }
-DEMOS["maze"] = {
-    "dataset": "skillgym/maze/demos-v0[:6]",
-    "trainer": TrainerConfig(evaluate_every=TrainerConfig.steps // 4, validation_share=0.1),
-    **MAZE,
-}
+DEMOS["maze"] = {"dataset": "skillgym/maze/demos-v0[:6]", **MAZE}
 DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", **OFFICE}
 """The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
 
@@ -169,9 +176,6 @@ EMBEDDINGS: dict[str, dict[str, Any]] = {
     for world, data in (("kitchen", "play-v0"), ("maze", "play-v0"), ("office", "play-small-v0"))
 }
 """The skills that SkiLD builds on, and the data that they were learned from."""
-
-SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
-"""For worlds whose scripted motions are fewer than the kitchen's."""
 
 PRESETS: dict[str, tuple[str, Pretraining]] = {
     "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
@@ -223,11 +227,11 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
 for _task, _fields in DEMOS.items():
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(**_fields, **EMBEDDINGS[_task.split("-")[0]]),
+        SkildPretraining(trainer=FEW, **_fields, **EMBEDDINGS[_task.split("-")[0]]),
     )
     PRESETS[f"bc-{_task}"] = (
         f"behaviour cloning of the demonstrations: {_task}",
-        FlatPretraining(**_fields),
+        FlatPretraining(trainer=FEW, **_fields),
     )
 for _source, _fields in FETCH.items():
     for _end, _prior in RESKILL_PRIORS.items():

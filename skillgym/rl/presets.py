@@ -113,7 +113,9 @@ PRESETS: dict[str, AgentPreset] = {
     "ptgm": AgentPreset(
         title="goal codes, prior-regularised",
         skill_model="ptgm-kitchen",
+        target_divergence=SKILL_DIVERGENCE,
         alpha=SKILL_ALPHA,
+        critic_layer_norm=True,
         algorithm="DiscretePriorSAC",
     ),
     "ptgm-ppo": AgentPreset(
@@ -121,6 +123,15 @@ PRESETS: dict[str, AgentPreset] = {
         skill_model="ptgm-kitchen",
         algorithm="PriorPPO",
         policy="SkillPriorPolicy",
+        agent={  # of the authors' example in Minecraft; PPO does not run in their kitchen
+            "kl_coef": 0.05,
+            "n_steps": 40,
+            "batch_size": 40,
+            "n_epochs": 5,
+            "learning_rate": 1e-4,
+            "gamma": 0.999,
+            "vf_coef": 1.0,
+        },
     ),
 }
 for _demonstrated in skild.TASKS:

@@ -166,7 +166,7 @@ class HumanViewer:
         """Close the window. Closing twice is fine."""
         self._viewer.close()
         for thread in self._threads:  # still drawing at the interpreter's end, it would crash
-            thread.join(timeout=10.0)
+            thread.join(timeout=60.0)  # a frame without a GPU may take seconds
 
 
 class _GLDrawer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import array_api_compat.numpy as numpy_namespace
@@ -115,7 +116,6 @@ class World(ABC):
 
     Attributes:
         name: Name of the world, for example `kitchen`.
-        model: Compiled MuJoCo model; shared by all environments and never written to.
         frame_skip: Physics steps per control step.
         layout: Meaning of each observation dimension.
         action_space: Box of one environment's action, shape (A,).
@@ -132,7 +132,6 @@ class World(ABC):
     """
 
     name: str
-    model: mujoco.MjModel
     frame_skip: int
     layout: ObservationLayout
     action_space: spaces.Box
@@ -144,10 +143,19 @@ class World(ABC):
     fresh_sensors: bool = False
     reset_options: tuple[str, ...] = ()
 
+    @cached_property
+    def model(self) -> mujoco.MjModel:
+        """The compiled model; shared by all environments and never written to."""
+        return self.compile()
+
     @property
     def control_timestep(self) -> float:
         """Duration of a control step [s]."""
         return float(self.model.opt.timestep) * self.frame_skip
+
+    @abstractmethod
+    def compile(self) -> mujoco.MjModel:
+        """Compile the MuJoCo model."""
 
     @abstractmethod
     def reset(
@@ -191,3 +199,7 @@ class World(ABC):
             data: State of one environment; mocap bodies may be moved.
             memory: Its memory, without the axis of environments.
         """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the compiled model behind; every process has its own."""
+        return {key: value for key, value in self.__dict__.items() if key != "model"}

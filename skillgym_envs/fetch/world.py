@@ -118,7 +118,6 @@ class FetchWorld(World):
 
     def __init__(self, goals: bool = False) -> None:
         self.goals = goals
-        self.model = self._compile()
         self.start = self._settle()
         self.action_space = spaces.Box(-1.0, 1.0, (4,), np.float32)
         self._sensors = sensor_slices(self.model)
@@ -131,7 +130,8 @@ class FetchWorld(World):
         names = [block.name for block in (*(self.full_blocks() if goals else blocks), *goal_blocks)]
         self._readout = Readout([shown[name] for name in (*names, *held)])
 
-    def _compile(self) -> mujoco.MjModel:
+    def compile(self) -> mujoco.MjModel:
+        """Compile the MuJoCo model."""
         return scene_model(self.scene)
 
     def _settle(self) -> Start:
@@ -268,14 +268,6 @@ class FetchWorld(World):
             completed=completed,
         )
         return outcome, memory | {"completed": completed}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the compiled model behind; every process has its own."""
-        return {key: value for key, value in self.__dict__.items() if key != "model"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.model = self._compile()
 
 
 def block(

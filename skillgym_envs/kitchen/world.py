@@ -115,7 +115,6 @@ class KitchenWorld(World):
         noise: float = 0.1,
     ) -> None:
         check_range("noise", noise, 0.0)
-        self.model = kitchen_model()
         self.subtasks = resolve_tasks(tasks)
         self.ordered = ordered
         self.goal = goal
@@ -145,6 +144,10 @@ class KitchenWorld(World):
             "slot_goals": slot_goals,
             "weights": weights,
         }
+
+    def compile(self) -> mujoco.MjModel:
+        """Compile the MuJoCo model."""
+        return kitchen_model()
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
@@ -202,13 +205,6 @@ class KitchenWorld(World):
             completed=completed,
         )
         return outcome, memory | {"completed": completed}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the compiled model behind; every process has its own."""
-        return {key: value for key, value in self.__dict__.items() if key != "model"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, model=kitchen_model())
 
     def _constant(self, name: str, array: Array) -> Array:
         return like(self._constants[name], array)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -134,7 +135,6 @@ class MazeWorld(World):
         self._reachable = np.zeros(self.maze.walls.shape, bool)
         self._reachable[tuple(np.transpose([*self.maze.paths_from(cell_of(self.goal))]))] = True
         self._starts = self._possible_starts(_either(start, START if published else "random"))
-        self.model = maze_model(self.maze, self.goal, self.goal_radius)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._camera = MazeCamera(self.maze, IMAGE_SIZE)
         self._draws = observation == "image"
@@ -167,6 +167,10 @@ class MazeWorld(World):
         touches = np.hypot(gap[..., 0], gap[..., 1]) < BALL_RADIUS + CONTACT_MARGIN
         clear: NDArray[np.bool_] = inside & ~(touches & self.maze.walls[rows, columns]).any(axis=1)
         return clear
+
+    def compile(self) -> mujoco.MjModel:
+        """Compile the MuJoCo model."""
+        return maze_model(self.maze, self.goal, self.goal_radius)
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
@@ -214,14 +218,6 @@ class MazeWorld(World):
             completed=completed,
         )
         return outcome, memory | {"completed": completed}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the compiled model behind; every process has its own."""
-        return {key: value for key, value in self.__dict__.items() if key != "model"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.model = maze_model(self.maze, self.goal, self.goal_radius)
 
     def _picture(self, positions: Array) -> Array:
         """Pictures as flat rows with values from -1 to 1, (N, 3 * size * size)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -129,7 +130,6 @@ class OfficeWorld(World):
         self.goal = goal
         self.jitter = jitter
         self.frame_skip = substeps
-        self.model = office_model(substeps)
         self._gripper_steps = round(GRIPPER_FACTOR * substeps)
         self.action_space = spaces.Box(-1.0, 1.0, (8,), np.float32)
         self.subtasks = SUBTASKS if self.task is None else subtasks_of(self.task)
@@ -140,6 +140,10 @@ class OfficeWorld(World):
         sensor = self.model.sensor("end_effector_pos")
         first = int(sensor.adr[0])
         self._end_effector = slice(first, first + 3)
+
+    def compile(self) -> mujoco.MjModel:
+        """Compile the MuJoCo model."""
+        return office_model(self.frame_skip)
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
@@ -220,14 +224,6 @@ class OfficeWorld(World):
         gripper = CLOSED + (OPEN - CLOSED) * opened
         controls: Array = namespace(target).concat([target, turn, gripper], axis=1)
         return controls
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the compiled model behind; every process has its own."""
-        return {key: value for key, value in self.__dict__.items() if key != "model"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.model = office_model(self.frame_skip)
 
 
 def _one_hot(task: Sequence[str]) -> NDArray[np.float64]:

@@ -132,7 +132,6 @@ class TabletopWorld(World):
             raise UnknownChoice("since", since, ("episode", "subtask"))
         check_count("patience", patience)
         self.scene_name, self.scene = scene, SCENES[scene]
-        self.model = tabletop_model(scene)
         self.subtasks = resolve_tasks(tasks)
         self.observation = observation
         self.since = since
@@ -145,6 +144,10 @@ class TabletopWorld(World):
         # Tasks of furniture and lights do without snapshots of the blocks.
         self._parts_alone = set(self.subtasks) <= set(CHANGES)
         self._changes = Changes([name for name in self.subtasks if name in CHANGES])
+
+    def compile(self) -> mujoco.MjModel:
+        """Compile the MuJoCo model."""
+        return tabletop_model(self.scene_name)
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
@@ -268,10 +271,3 @@ class TabletopWorld(World):
         poses = physics.qpos[:, BLOCKS].reshape(count, 3, 7)[:, self._colours]
         turned = euler_of_quat(poses[..., 3:])
         return xp.concat([poses[..., :3], turned], axis=-1).reshape(count, 18)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the compiled model behind; every process has its own."""
-        return {key: value for key, value in self.__dict__.items() if key != "model"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, model=tabletop_model(state["scene_name"]))

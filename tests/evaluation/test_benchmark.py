@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +148,21 @@ def test_complete_cells_are_not_run_and_failures_are_told(
     assert f"{broken.name}/log.txt" in error and done.name not in error
     assert "did you mean 'mixed'" in (tmp_path / broken.name / "log.txt").read_text()
     assert not (tmp_path / done.name / "log.txt").exists()
+
+
+def test_a_terminated_bench_lets_its_trainings_write_a_checkpoint(tmp_path: Path) -> None:
+    arguments = ["bench", "kitchen", "--only", "mixed-sac-seed0", "--folder", str(tmp_path)]
+    command = [sys.executable, "-m", "skillgym.cli.main", *arguments]
+    cell = tmp_path / "mixed-sac-seed0"
+    with subprocess.Popen([*command, "--results", str(tmp_path / "out")]) as process:
+        deadline = time.monotonic() + 300
+        while not (cell / "log.txt").exists() or "step/s" not in (cell / "log.txt").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.terminate()
+    assert process.returncode == 130
+    assert "goes on where it stopped" in (cell / "log.txt").read_text()
+    assert (cell / "checkpoints" / "last").exists()
 
 
 def test_cells_without_a_skill_model_wait_for_it(

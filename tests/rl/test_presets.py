@@ -41,15 +41,15 @@ def model(name: str) -> nn.Module | None:
     return kind(*spaces, SMALL).eval()
 
 
-SPIRL = ("spirl-cl", "spirl-ol", "ssp", "flat-prior", "bc-sac", "sac")
+KITCHEN = ("spirl-cl", "spirl-ol", "ssp", "flat-prior", "bc-sac", "sac", "ptgm", "ptgm-ppo")
 
 
-@pytest.mark.parametrize("name", SPIRL)
+@pytest.mark.parametrize("name", KITCHEN)
 def test_every_method_learns_saves_and_loads(name: str, tmp_path: Path) -> None:
     preset = PRESETS[name]
     skills = None if preset.skill_model is None else model(preset.skill_model)
     env = make_env(name, num_envs=2, num_threads=1, skill_model=skills, tasks="mixed")
-    on_policy = preset.algorithm is PriorPPO
+    on_policy = preset.algorithm == "PriorPPO"
     agent = make_agent(name, env, seed=1, **(QUICK_PPO if on_policy else QUICK))
     start = {key: value.clone() for key, value in agent.policy.state_dict().items()}
     agent.learn(12)
@@ -101,8 +101,16 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
     assert isinstance(agent, DiscretePriorSAC)
     assert linear_layers(agent.critic.networks[1]) == [(60, 256)] + [(256, 256)] * 5 + [(256, 50)]
     assert linear_layers(agent.actor) == [(60, 128)] + [(128, 128)] * 3 + [(128, 50)]
-    assert (agent.target_divergence, agent.kl, agent.max_grad_norm) == (5.0, "prior-policy", 10.0)
+    assert (agent.kl, agent.max_grad_norm) == ("prior-policy", 10.0)
+    assert agent.target_divergence == 2.5  # deviation: the paper has 5
+    assert isinstance(agent.critic.networks[0][1], nn.LayerNorm)  # deviation, too
     assert (agent.gamma, agent.tau, agent.batch_size) == (0.99, 0.005, 256)
+
+    agent = make_agent("ptgm-ppo", make_env("ptgm-ppo", skill_model=goals), device="cpu")
+    assert isinstance(agent, PriorPPO)
+    assert (agent.kl, agent.kl_coef, agent.vf_coef) == ("policy-prior", 0.05, 1.0)
+    assert (agent.n_steps, agent.batch_size, agent.n_epochs) == (40, 40, 5)
+    assert (agent.learning_rate, agent.gamma) == (1e-4, 0.999)
 
     flat = FlatPrior(*spaces).eval()
     agent = make_agent("flat-prior", make_env("flat-prior", skill_model=flat), device="cpu")

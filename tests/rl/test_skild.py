@@ -177,6 +177,15 @@ def test_logged_metrics_and_the_sum_of_the_rewards() -> None:
     torch.testing.assert_close(agent._rewards(batch), 0.9 * batch.rewards + 0.1 * logit.detach())
 
 
+def test_a_certain_discriminator_does_not_outweigh_the_environment_if_it_is_bounded() -> None:
+    agent = make_agent(model=make_model(-1e4), max_log_odds=5.0).learn(20)
+    assert agent.logger.name_to_value["train/discriminator_reward"] == pytest.approx(-0.5)
+    batch = agent.replay_buffer.sample(8)
+    torch.testing.assert_close(agent._rewards(batch), 0.9 * batch.rewards - 0.5)
+    with pytest.raises(InvalidConfig, match="max_log_odds=0"):
+        make_agent(max_log_odds=0.0)
+
+
 def test_imitation_ignores_the_environment() -> None:
     agent = make_agent(env_reward_weight=0.0, discriminator_reward_weight=1.0).learn(20)
     assert agent.logger.name_to_value["train/env_reward"] == 0.0

@@ -34,6 +34,13 @@ def test_reward_by_hand() -> None:
     assert mixed.shape == (3, 1)
 
 
+def test_bound_of_the_log_odds() -> None:
+    logits = torch.tensor([-300.0, -3.0, 4.0, 300.0])
+    for bound, expected in (((), [-4.605, -0.3, 0.4, 4.605]), ((5.0,), [-0.5, -0.3, 0.4, 0.5])):
+        mixed = losses.mixed_reward(torch.ones(4, 1), logits, 0.0, 0.1, *bound)
+        assert mixed.flatten().tolist() == pytest.approx(expected, abs=1e-3)
+
+
 def test_weighted_mean() -> None:
     values = torch.tensor([1.0, 5.0])
     assert losses.weighted_mean(values, torch.tensor([3.0, 1.0])).item() == 2.0

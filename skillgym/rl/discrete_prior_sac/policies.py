@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
 from skillgym.rl.errors import UnusablePrior
-from skillgym.rl.prior_sac.policies import CRITIC_ARCH, probed
+from skillgym.rl.prior_sac.policies import CRITIC_ARCH, normalise_critic, probed
 
 
 class Logits(nn.Module):
@@ -127,6 +127,9 @@ class DiscreteSACPolicy(BasePolicy):
         lr_schedule: Learning rate as a function of the remaining progress.
         net_arch: Widths of the hidden layers, or `{"pi": [...], "qf": [...]}`.
         n_critics: C.
+        critic_layer_norm: Whether each hidden layer of the critics is normalised before its
+            activation, which bounds what critics expect of skills that were never tried. The
+            authors have no normalisation.
         features_extractor_class: Flattens observations.
         features_extractor_kwargs: Its keywords.
         optimizer_class: Class of both optimizers.
@@ -140,6 +143,7 @@ class DiscreteSACPolicy(BasePolicy):
         lr_schedule: Schedule,
         net_arch: list[int] | dict[str, list[int]] | None = None,
         n_critics: int = 2,
+        critic_layer_norm: bool = False,
         features_extractor_class: type[BaseFeaturesExtractor] = FlattenExtractor,
         features_extractor_kwargs: dict[str, Any] | None = None,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
@@ -155,6 +159,7 @@ class DiscreteSACPolicy(BasePolicy):
         )
         self.net_arch = list(CRITIC_ARCH) if net_arch is None else net_arch
         self.n_critics = n_critics
+        self.critic_layer_norm = critic_layer_norm
         self.actor = CategoricalActor(
             observation_space, action_space, self.make_features_extractor(), self.make_network()
         )
@@ -179,13 +184,19 @@ class DiscreteSACPolicy(BasePolicy):
             self.observation_space,
             self.action_space,  # type: ignore[arg-type]
             self.make_features_extractor(),
-            lambda: self._mlp(widths),
+            lambda: self._critic_network(widths),
             self.n_critics,
         )
 
-    def _mlp(self, widths: list[int]) -> nn.Module:
+    def _critic_network(self, widths: list[int]) -> nn.Sequential:
+        network = self._mlp(widths)
+        if self.critic_layer_norm:
+            normalise_critic(network)
+        return network
+
+    def _mlp(self, widths: list[int]) -> nn.Sequential:
         inputs, outputs = spaces.flatdim(self.observation_space), int(self.action_space.n)  # type: ignore[attr-defined]
-        activation: Any = partial(nn.LeakyReLU, LEAKY_SLOPE)
+        activation: Any = partial(nn.LeakyReLU, LEAKY_SLOPE, inplace=True)
         network = nn.Sequential(*create_mlp(inputs, outputs, widths, activation))
         initialise_linear(network)
         return network
@@ -207,6 +218,7 @@ class DiscreteSACPolicy(BasePolicy):
         return super()._get_constructor_parameters() | {
             "net_arch": self.net_arch,
             "n_critics": self.n_critics,
+            "critic_layer_norm": self.critic_layer_norm,
             "lr_schedule": self._dummy_schedule,  # no training goes on from a policy alone
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,

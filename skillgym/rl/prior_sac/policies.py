@@ -133,7 +133,7 @@ class SkillPriorPolicy(SACPolicy):
         self._initial_network = lambda: prior
         self.critic_inputs = critic_inputs
         self.critic_layer_norm = critic_layer_norm
-        kwargs = {"activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE)} | kwargs
+        kwargs = {"activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE, inplace=True)} | kwargs
         super().__init__(
             observation_space,
             action_space,
@@ -166,10 +166,7 @@ class SkillPriorPolicy(SACPolicy):
         initialise_linear(critic)
         if self.critic_layer_norm:
             for network in critic.q_networks:
-                layers = cast(nn.Sequential, network)
-                normalise_layers(layers)
-                # Signals do not shrink on their way: values would start at random, around 1.
-                nn.init.zeros_(cast(nn.Linear, layers[-1]).weight)
+                normalise_critic(cast(nn.Sequential, network))
         return critic.to(self.device)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
@@ -201,6 +198,17 @@ class FirstEntries(BaseFeaturesExtractor):
     def forward(self, observations: Tensor) -> Tensor:
         """(B, count) of observations (B, O)."""
         return observations[:, : self.features_dim]
+
+
+def normalise_critic(network: nn.Sequential) -> None:
+    """Put a LayerNorm behind every hidden layer of a critic whose values start at zero, in place.
+
+    Paper: Ball et al. 2023, "Efficient Online Reinforcement Learning with Offline Data";
+    arXiv:2302.02948.
+    """
+    normalise_layers(network)
+    # Signals do not shrink on their way: values would start at random, around 1.
+    nn.init.zeros_(cast(nn.Linear, network[-1]).weight)
 
 
 def check_prior(

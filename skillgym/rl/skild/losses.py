@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from skillgym.skills.skild.losses import log_odds_reward
+from skillgym.skills.skild.losses import MAX_LOG_ODDS, log_odds_reward
 
 
 def mixed_reward(
@@ -18,6 +18,7 @@ def mixed_reward(
     logits: Tensor,
     env_reward_weight: float,
     discriminator_reward_weight: float,
+    max_log_odds: float = MAX_LOG_ODDS,
 ) -> Tensor:
     """Weighted sum of the environment's reward and log D(s) - log(1 - D(s)), (B, 1).
 
@@ -26,8 +27,9 @@ def mixed_reward(
         logits: Logits of D in the state where each skill began, (B,).
         env_reward_weight: Weight of the former.
         discriminator_reward_weight: Weight of the latter.
+        max_log_odds: Bound of the latter, before it is weighted [nat].
     """
-    reward = discriminator_reward_weight * log_odds_reward(logits)
+    reward = discriminator_reward_weight * log_odds_reward(logits, max_log_odds)
     return env_reward_weight * rewards + reward[:, None]
 
 

@@ -18,6 +18,7 @@ from skillgym.rl.prior_sac.priors import distribution_of, find_skill_model, froz
 from skillgym.rl.skild import losses
 from skillgym.rl.skild.temperature import Temperature
 from skillgym.skills.skild.discriminator import Discriminator
+from skillgym.skills.skild.losses import MAX_LOG_ODDS
 
 CRITIC_ARCH = (256,) * 3
 CHOICES = {
@@ -61,6 +62,9 @@ class SkiLD(PriorSAC):
         posterior_alpha: Its weight, likewise.
         env_reward_weight: Weight of the environment's reward (lambda).
         discriminator_reward_weight: Weight of log D(s) - log(1 - D(s)) (1 - lambda).
+        max_log_odds: Bound of log D(s) - log(1 - D(s)) [nat]; by default about 46, that of the
+            authors' code. A discriminator of data that are easy to tell apart reaches it, and then
+            outweighs any other reward.
         target_weights: D of the `"next"` or of the `"current"` state in the target.
         discriminator_updates: Updates of the discriminator for each update of the agent; below 1 it
             is a probability.
@@ -87,6 +91,7 @@ class SkiLD(PriorSAC):
         posterior_alpha: str | float = 0.1,
         env_reward_weight: float = 0.9,
         discriminator_reward_weight: float = 0.1,
+        max_log_odds: float = MAX_LOG_ODDS,
         target_weights: Literal["next", "current"] = "next",
         discriminator_updates: float = 0.0,
         demonstrations: StateSource | None = None,
@@ -99,6 +104,8 @@ class SkiLD(PriorSAC):
         for field, value in given.items():
             if value not in CHOICES[field]:
                 raise InvalidConfig(field, value, " or ".join(map(repr, CHOICES[field])))
+        if not max_log_odds > 0:
+            raise InvalidConfig("max_log_odds", max_log_odds, "a positive number")
         self.start = start
         self.posterior: nn.Module | None = None
         self.discriminator: Discriminator | None = None
@@ -106,6 +113,7 @@ class SkiLD(PriorSAC):
         self.posterior_alpha = posterior_alpha
         self.env_reward_weight = env_reward_weight
         self.discriminator_reward_weight = discriminator_reward_weight
+        self.max_log_odds = max_log_odds
         self.target_weights = target_weights
         self.discriminator_updates = discriminator_updates
         self.demonstrations = demonstrations
@@ -177,7 +185,8 @@ class SkiLD(PriorSAC):
     def _penalty(
         self, batch: ReplayBufferSamples, policy: Gaussian
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        demonstration = self._probability(batch.observations)
+        logits = self._logits(batch.observations)
+        demonstration = torch.sigmoid(logits)
         divergence, posterior_divergence = self._divergences(policy, batch.observations)
         temperature = self.posterior_temperature
         posterior_alpha_loss = temperature.update(posterior_divergence, demonstration)
@@ -196,30 +205,32 @@ class SkiLD(PriorSAC):
             "prior_penalty": parts[0].mean(),
             "posterior_penalty": parts[1].mean(),
             "env_reward": env_reward.mean(),
-            "discriminator_reward": (self._rewards(batch) - env_reward).mean(),
+            "discriminator_reward": (self._mixed(batch.rewards, logits) - env_reward).mean(),
         }
         return parts[0] + parts[1], metrics
 
     def _next_penalty(self, batch: ReplayBufferSamples, next_policy: Gaussian) -> Tensor:
         weighing = batch.next_observations if self.target_weights == "next" else batch.observations
         parts = losses.guided_penalty(
-            self._probability(weighing),
+            torch.sigmoid(self._logits(weighing)),
             *self._divergences(next_policy, batch.next_observations),
             self._alpha(),
             self.posterior_temperature.value,
         )
         return parts[0] + parts[1]
 
-    @torch.no_grad()
     def _rewards(self, batch: ReplayBufferSamples) -> Tensor:
-        logits = cast(Discriminator, self.discriminator)(batch.observations.float())
+        return self._mixed(batch.rewards, self._logits(batch.observations))
+
+    def _mixed(self, rewards: Tensor, logits: Tensor) -> Tensor:
         weights = self.env_reward_weight, self.discriminator_reward_weight
-        return losses.mixed_reward(batch.rewards, logits, *weights)
+        return losses.mixed_reward(rewards, logits, *weights, self.max_log_odds)
 
     @torch.no_grad()
-    def _probability(self, observations: Tensor) -> Tensor:
-        """D(s), (B,)."""
-        return cast(Discriminator, self.discriminator).probability(observations.float())
+    def _logits(self, observations: Tensor) -> Tensor:
+        """Logits of D(s), (B,)."""
+        logits: Tensor = cast(Discriminator, self.discriminator)(observations.float())
+        return logits
 
     def _divergences(self, policy: Gaussian, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Divergences from prior and posterior, each (B,) and with its own samples."""

@@ -41,16 +41,17 @@ def accuracy(demonstration_logits: Tensor, other_logits: Tensor) -> Tensor:
     return right.float().mean()
 
 
-def log_odds_reward(logits: Tensor) -> Tensor:
-    """The reward log D(s) - log(1 - D(s)): D's logit, between about -46 and 46 nats.
+def log_odds_reward(logits: Tensor, bound: float = MAX_LOG_ODDS) -> Tensor:
+    """The reward log D(s) - log(1 - D(s)): D's logit, between -bound and bound.
 
     Paper: Sec. 4.3. Deviation: the authors add 1e-20 inside both logarithms, in single precision,
     where 1 - D is zero from a logit of 17 on and the reward jumps to 46.
 
     Args:
         logits: Logits of D, any shape.
+        bound: Largest absolute value [nat], by default about 46.
     """
-    return logits.clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS)
+    return logits.clamp(-bound, bound)
 
 
 def gradient_penalty(discriminator: nn.Module, demonstrations: Tensor, others: Tensor) -> Tensor:
