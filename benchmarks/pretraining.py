@@ -60,7 +60,7 @@ PANELS = {
     "action error of the best of 100 skills": ("validation/prior_best_mse",),
     "negative log-likelihood of the prior [nat]": ("train/prior_nll", "validation/prior_nll"),
     "loss": ("train/loss", "validation/loss"),
-    "subtasks of the prior": ("eval/subtasks",),
+    "subtasks without reinforcement learning": ("eval/subtasks",),
 }
 
 
