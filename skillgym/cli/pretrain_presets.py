@@ -133,7 +133,7 @@ class SkildPretraining(Pretraining):
     discriminator_layers: int = 3
     trainer: TrainerConfig = field(
         default_factory=lambda: TrainerConfig(
-            steps=3_000, validation_share=0.1, validate_every=250, evaluate_every=1_500
+            steps=2_000, validation_share=0.1, validate_every=250, evaluate_every=1_000
         )
     )
 
