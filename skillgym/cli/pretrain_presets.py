@@ -131,17 +131,12 @@ class SkildPretraining(Pretraining):
     posterior: Literal["random", "prior"] = "prior"
     discriminator_size: int = 32
     discriminator_layers: int = 3
-    trainer: TrainerConfig = field(
-        default_factory=lambda: TrainerConfig(
-            steps=2_000, validation_share=0.1, validate_every=250, evaluate_every=1_000
-        )
-    )
 
 
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
 """For worlds whose scripted motions are fewer than the kitchen's."""
 
-FEW = TrainerConfig(steps=5_000, validate_every=500, evaluate_every=2_500)
+FEW = TrainerConfig(steps=3_000, validation_share=0.1, validate_every=250, evaluate_every=1_500)
 """For demonstrations, which are soon known by heart."""
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
@@ -156,16 +151,11 @@ DEMOS: dict[str, dict[str, Any]] = {
     f"kitchen-{task}": {
         "dataset": f"skillgym/kitchen/demos-{task}-v0",
         "env": (f"tasks={task}", "ordered=true"),
-        "trainer": FEW,
     }
     for task in ("kbts", "misaligned")
 }
-DEMOS["maze"] = {
-    "dataset": "skillgym/maze/demos-v0[:6]",
-    "trainer": replace(FEW, validation_share=0.1),
-    **MAZE,
-}
-DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", "trainer": FEW, **OFFICE}
+DEMOS["maze"] = {"dataset": "skillgym/maze/demos-v0[:6]", **MAZE}
+DEMOS["office"] = {"dataset": "skillgym/office/demos-v0", **OFFICE}
 """The tasks of SkiLD. In the maze it trains on five demonstrations; the sixth is for validation."""
 
 FETCH: dict[str, dict[str, Any]] = {
@@ -235,14 +225,13 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
 }
 for _task, _fields in DEMOS.items():
-    _skild = {key: value for key, value in _fields.items() if key != "trainer"}
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(**_skild, **EMBEDDINGS[_task.split("-")[0]]),
+        SkildPretraining(trainer=FEW, **_fields, **EMBEDDINGS[_task.split("-")[0]]),
     )
     PRESETS[f"bc-{_task}"] = (
         f"behaviour cloning of the demonstrations: {_task}",
-        FlatPretraining(**_fields),
+        FlatPretraining(trainer=FEW, **_fields),
     )
 for _source, _fields in FETCH.items():
     for _end, _prior in RESKILL_PRIORS.items():
