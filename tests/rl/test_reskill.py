@@ -14,7 +14,7 @@ import torch
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
-from stable_baselines3 import HerReplayBuffer
+from stable_baselines3 import PPO, HerReplayBuffer
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
@@ -248,10 +248,10 @@ class Probe(BaseCallback):
 def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
     """An episode of 18 steps: four skills of 4 and one of 2, whose value goes on."""
     limit, probe = 18, Probe()
-    agent = make_agent_(env=residual_env(limit=limit), rollout_steps=limit + 4)
+    agent = make_agent_(env=residual_env(limit=limit), rollout_steps=limit + 6)
     agent.learn(4, callback=probe)
     skills, residuals = probe.buffers
-    assert skills.due[:, 0].nonzero()[0].tolist() == [0, 4, 8, 12, 16, 18]
+    assert skills.due[:, 0].nonzero()[0].tolist() == [0, 4, 8, 12, 16, 18, 22]
     cut = skills.rewards[:, 0] - residuals.rewards[:, 0]
     assert np.flatnonzero(cut).tolist() == [limit - 1]  # there the two levels add their values
     assert skills.observations.shape[2] == 3 and residuals.observations.shape[2] == 6
@@ -262,7 +262,7 @@ def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
         "starts": np.concatenate([skills.episode_starts, np.zeros((1, 1))]),
     }
     found = transitions(data, 0)
-    assert [skill["ended"] for skill in found] == [False] * 4 + [True, False]
+    assert [skill["ended"] for skill in found] == [False] * 4 + [True, False, False]
     for before, after in pairwise(found[:4]):
         to_go = skills.returns[:, 0]
         assert to_go[before["t"]] == pytest.approx(
@@ -311,6 +311,58 @@ def test_both_levels_learn_and_the_skills_stay() -> None:
         assert rates == pytest.approx([1e-4, 1e-3])
 
 
+def test_only_the_actor_stops_when_it_has_moved_too_far() -> None:
+    targets = {"skill_kwargs": {"target_kl": 0.02}, "residual_kwargs": {"target_kl": None}}
+    rates = {"policy_kwargs": {"critic_rate": 1.0}, "learning_rate": 1e-2}
+    probe, agent = Probe(), make_agent_(n_epochs=60, **rates, **targets)
+    level = agent.skill_level
+    agent.learn(40, callback=probe)
+    batch = next(probe.buffers[0].get())
+    with torch.no_grad():
+        _, log_probs, _ = level.policy.evaluate_actions(batch.observations, batch.actions)
+    divergence = (batch.old_log_prob - log_probs).mean().item()
+    assert divergence > 1.5 * 0.02  # the step that went too far was the last one
+    logged = agent.logger.name_to_value
+    assert logged["train/skill_approx_kl"] == pytest.approx(divergence, rel=1e-4)
+    actor, critic = (group["params"][0] for group in level.policy.optimizer.param_groups)
+    steps = [level.policy.optimizer.state[weight]["step"].item() for weight in (actor, critic)]
+    assert steps == [logged["train/skill_actor_steps"], 60] and 0 < steps[0] < 60
+    assert logged["train/residual_actor_steps"] == 60
+
+
+def test_an_update_is_that_of_stable_baselines() -> None:
+    """Minibatches, entropy bonus, clipped values and gradients included, if nothing stops early."""
+    keywords = {"batch_size": 5, "n_epochs": 3, "ent_coef": 0.1, "clip_range_vf": 0.1}
+    agent = ReskillPPO(
+        "MlpPolicy",
+        SkillActions(TimeLimit(Target(), LIMIT), make_model()),
+        **keywords,
+        rollout_steps=20,
+        max_grad_norm=0.1,
+        learning_rate=1e-2,
+        target_kl=None,
+        seed=0,
+        device="cpu",
+    )
+    agent.train = lambda: None
+    agent.learn(20)
+    after = []
+    for train in (PPO.train, ReskillPPO.train):
+        twin = deepcopy(agent)
+        np.random.seed(3)  # noqa: NPY002  (SB3's stream)
+        train(twin)
+        after.append(weights(twin.policy))
+    torch.testing.assert_close(after[0], after[1], rtol=1e-4, atol=1e-5)
+    assert (after[0] - weights(agent.policy)).abs().max() > 1e-2
+
+
+def test_roll_outs_end_with_whole_skills() -> None:
+    agent = make_agent_(env=vector_env(StubSkills(max_steps=H), 3), rollout_steps=71)
+    assert (agent.n_steps, agent.rollout_buffer.buffer_size) == (20, 20)
+    assert agent.skill_level.rollout_buffer.buffer_size == 20
+    assert make_agent_(rollout_steps=H - 1).n_steps == H - 1
+
+
 def test_it_learns() -> None:
     keywords = {"rollout_steps": 100, "n_epochs": 10, "batch_size": 50, "learning_rate": 1e-2}
     critics = {"critic_rate": 1.0}
@@ -346,7 +398,7 @@ def test_skills_begin_at_different_times_in_several_environments() -> None:
     makers = [lambda end=end: TimeLimit(Target(), end) for end in (6, 9)]
     worlds = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
     env = GymnasiumVecEnv(VectorResidualActions(worlds, make_model()))
-    agent = make_agent_(env=env, rollout_steps=60)
+    agent = make_agent_(env=env, rollout_steps=72)
     layout, seen, masks = agent.policy.layout, env.reset(), set()
     for _ in range(20):
         decision = agent.policy.decide(obs_as_tensor(seen, "cpu"))
@@ -357,9 +409,9 @@ def test_skills_begin_at_different_times_in_several_environments() -> None:
             latents = after[layout.latent], decision.inputs[row, layout.latent]
             np.testing.assert_allclose(*latents, rtol=1e-5)
     assert masks == {(True, True), (True, False), (False, True), (False, False)}
-    agent.learn(60)
+    agent.learn(72)
     due = agent.skill_level.rollout_buffer.due
-    assert due.sum(axis=0).tolist() == [10, 10]  # skills of 4 and 2; of 4, 4 and 1
+    assert due.sum(axis=0).tolist() == [12, 12]  # skills of 4 and 2; of 4, 4 and 1
 
 
 def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:

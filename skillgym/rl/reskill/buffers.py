@@ -31,8 +31,26 @@ class RewardToGoBuffer(RolloutBuffer):
         super().compute_returns_and_advantage(last_values, dones)
         self.returns = returns
 
+    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
+        """Batches of transitions in random order; a single one has all as they are."""
+        if not self.generator_ready:
+            for name in ROWS:
+                setattr(self, name, self._transitions(getattr(self, name)))
+            self.generator_ready = True
+        count = len(self.values)
+        if batch_size is None or batch_size >= count:
+            yield self._get_samples(slice(None))  # type: ignore[arg-type]
+            return
+        indices = np.random.permutation(count)  # noqa: NPY002  (SB3's stream)
+        for first in range(0, count, batch_size):
+            yield self._get_samples(indices[first : first + batch_size])
 
-class SkillRolloutBuffer(RolloutBuffer):
+    def _transitions(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Rows (T N, ...) of an array (T, N, ...), those of an environment one after the other."""
+        return self.swap_and_flatten(array)
+
+
+class SkillRolloutBuffer(RewardToGoBuffer):
     """Transitions of skills, from rewards of control steps: a semi-Markov decision process.
 
     It is filled at every control step. A row in which a skill was chosen becomes a transition,
@@ -87,14 +105,6 @@ class SkillRolloutBuffer(RolloutBuffer):
             reward = np.where(due, 0.0, reward)
             goes_on = 1.0 - self.episode_starts[step]
 
-    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
-        """Batches of transitions, in random order."""
-        if not self.generator_ready:
-            rows = self.due.swapaxes(0, 1).flatten()
-            for name in ROWS:
-                setattr(self, name, self.swap_and_flatten(getattr(self, name))[rows])
-            self.generator_ready = True
-        indices = np.random.permutation(len(self.values))  # noqa: NPY002  (SB3's stream)
-        size = batch_size or len(indices)
-        for first in range(0, len(indices), size):
-            yield self._get_samples(indices[first : first + size])
+    def _transitions(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Those rows in which a skill was chosen."""
+        return self.swap_and_flatten(array)[self.due.swapaxes(0, 1).flatten()]

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.type_aliases import GymEnv, RolloutBufferSamples, Schedule
+from stable_baselines3.common.utils import explained_variance
+from torch import Tensor
 
 from skillgym.errors import InvalidConfig
 from skillgym.rl.reskill.buffers import RewardToGoBuffer
 from skillgym.rl.reskill.policies import ReskillActorCritic
 
 
+class ActorStep(NamedTuple):
+    """What a step of the actor is judged by.
+
+    Attributes:
+        loss: Clipped surrogate loss, and the entropy bonus.
+        divergence: Mean of old minus new log-probabilities.
+        clip_fraction: Share of the ratios outside the clip range.
+    """
+
+    loss: Tensor
+    divergence: float
+    clip_fraction: float
+
+
 class ReskillPPO(PPO):
     """SB3's PPO with the numbers of ReSkill: one of its two levels, or an agent by itself.
 
     What differs from SB3's: the critic has a learning rate of its own, its target is the
-    reward-to-go, the standard deviation stays between 0.2 and 1, an update takes up to 180 steps on
-    the whole roll-out, and gradients are not clipped. On skills (`SkillActions`) it is ReSkill
-    without the residual.
+    reward-to-go, the standard deviation stays between 0.2 and 1, an update takes 180 steps on the
+    whole roll-out, the actor's end when it has moved too far (the critic's go on), and gradients
+    are not clipped. On skills (`SkillActions`) it is ReSkill without the residual.
 
     Paper: Rana et al. 2022, "Residual Skill Policies", Sec. 4.2; arXiv:2211.02231. Numbers are
     those of the authors' code, which is that of Spinning Up.
-
-    Deviation: actor and critic step together, so that `target_kl` stops both; the authors' critic
-        goes on. The divergence is SB3's estimate, not the mean of log-ratios.
 
     Args:
         policy: `"MlpPolicy"` (`ReskillActorCritic`), or an actor-critic policy of SB3.
@@ -41,7 +56,8 @@ class ReskillPPO(PPO):
         gamma: Discount per action.
         gae_lambda: Of the generalised advantages.
         clip_range: Of the ratio.
-        target_kl: An update ends when the divergence exceeds 1.5 times this.
+        target_kl: The actor's steps end when the mean log-ratio of old to new probabilities
+            exceeds 1.5 times this; never if None.
         vf_coef: Weight of the critic's loss.
         max_grad_norm: Bound of the gradient's norm.
         rollout_buffer_class: Kind of the buffer.
@@ -94,6 +110,68 @@ class ReskillPPO(PPO):
     def _setup_model(self) -> None:
         self.n_steps = steps_per_env(self.rollout_steps, self.n_envs)
         super()._setup_model()
+
+    def train(self) -> None:
+        """Update actor and critic on the roll-out buffer."""
+        policy: Any = self.policy
+        policy.set_training_mode(True)
+        self._update_learning_rate(policy.optimizer)
+        goes_on, value_losses, steps = True, [], []
+        for _ in range(self.n_epochs):
+            for batch in self.rollout_buffer.get(self.batch_size):
+                loss = self._value_loss(batch)
+                value_losses.append(loss.item())
+                loss = self.vf_coef * loss
+                if goes_on:
+                    steps.append(step := self._actor_step(batch))
+                    goes_on = self.target_kl is None or step.divergence <= 1.5 * self.target_kl
+                    loss = loss + step.loss if goes_on else loss
+                policy.optimizer.zero_grad()
+                loss.backward()  # what has no gradient, the optimiser leaves alone
+                torch.nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm)
+                policy.optimizer.step()
+        self._n_updates += self.n_epochs
+        self._record(value_losses, steps, goes_on)
+
+    def _value_loss(self, batch: RolloutBufferSamples) -> Tensor:
+        """Mean squared error of the critic."""
+        values = self.policy.predict_values(batch.observations)[:, 0]
+        if self.clip_range_vf is not None:
+            bound = self.clip_range_vf(self._current_progress_remaining)  # type: ignore[operator]
+            values = batch.old_values + (values - batch.old_values).clamp(-bound, bound)
+        return (values - batch.returns).square().mean()
+
+    def _actor_step(self, batch: RolloutBufferSamples) -> ActorStep:
+        """Loss of the actor, and how far it has moved."""
+        distribution = self.policy.get_distribution(batch.observations)
+        discrete = isinstance(self.action_space, spaces.Discrete)
+        actions = batch.actions.long()[:, 0] if discrete else batch.actions
+        log_ratio = distribution.log_prob(actions) - batch.old_log_prob
+        advantages, ratio = batch.advantages, log_ratio.exp()
+        if self.normalize_advantage and len(advantages) > 1:
+            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        bound: float = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
+        gain = torch.minimum(advantages * ratio, advantages * ratio.clamp(1 - bound, 1 + bound))
+        loss, entropy = -gain.mean(), distribution.entropy()
+        if self.ent_coef:
+            loss = loss - self.ent_coef * (-log_ratio if entropy is None else entropy).mean()
+        outside = ((ratio - 1.0).abs() > bound).float()
+        return ActorStep(loss, -log_ratio.mean().item(), outside.mean().item())
+
+    def _record(self, value_losses: list[float], steps: list[ActorStep], all_steps: bool) -> None:
+        """Log the update under SB3's names; `actor_steps` is how many the actor took."""
+        buffer, record = self.rollout_buffer, self.logger.record
+        explained = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
+        losses = [step.loss.item() for step in steps]
+        record("train/policy_gradient_loss", float(np.mean(losses)))
+        record("train/value_loss", float(np.mean(value_losses)))
+        record("train/approx_kl", steps[-1].divergence)
+        record("train/clip_fraction", float(np.mean([step.clip_fraction for step in steps])))
+        record("train/explained_variance", float(explained))
+        record("train/actor_steps", len(steps) - (not all_steps))
+        if hasattr(self.policy, "log_std"):
+            record("train/std", self.policy.log_std.exp().mean().item())
+        record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def _update_learning_rate(
         self, optimizers: list[torch.optim.Optimizer] | torch.optim.Optimizer

@@ -53,8 +53,8 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
     Args:
         policy: `"MlpPolicy"`.
         env: `ResidualActions`, or vector environments of it.
-        rollout_steps: Control steps of a roll-out, of all environments together. Best a multiple
-            of the environments' number and the length of skills.
+        rollout_steps: Control steps of a roll-out, of all environments together; in each of them,
+            it ends with a whole skill.
         weight_midpoint: Control steps, of all environments together, after which the weight is 1/2.
         weight_steepness: Of the logistic curve, per control step.
         learning_rate: Of the actors; that of the critics is ten times as high.
@@ -136,13 +136,14 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
         self.set_random_seed(self.seed)
-        self.n_steps = steps_per_env(self.rollout_steps, self.n_envs)
         model, layout = self._find_skills()
+        steps = steps_per_env(self.rollout_steps, self.n_envs)
+        self.n_steps = steps - steps % model.max_steps or steps
         seen: Any = self.observation_space
         chosen: Any = self.action_space
         common: dict[str, Any] = {
             "num_envs": self.n_envs,
-            "rollout_steps": self.rollout_steps,
+            "rollout_steps": self.n_steps * self.n_envs,
             "policy_kwargs": self.policy_kwargs,
             "device": self.device,
         }
@@ -215,7 +216,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         return True
 
     def train(self) -> None:
-        """Update both levels by SB3's PPO; metrics are `train/skill_*` and `train/residual_*`."""
+        """Update both levels; metrics are `train/skill_*` and `train/residual_*`."""
         for name, level in (("skill", self.skill_level), ("residual", self.residual_level)):
             before = level._n_updates
             level._current_progress_remaining = self._current_progress_remaining
