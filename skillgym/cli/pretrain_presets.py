@@ -132,6 +132,9 @@ SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
 FEW = TrainerConfig(steps=3_000, validation_share=0.1, validate_every=250, evaluate_every=1_500)
 """For demonstrations, which are soon known by heart."""
 
+GUIDED = replace(FEW, steps=1_000, evaluate_every=500)
+"""For a posterior that starts as the prior: more steps drive it away from the prior elsewhere."""
+
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 PICTURES: dict[str, Any] = {
     "dataset": "skillgym/maze/random-small-v0",
@@ -220,7 +223,7 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
 for _task, _fields in DEMOS.items():
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(trainer=FEW, **_fields, **EMBEDDINGS[_task.split("-")[0]]),
+        SkildPretraining(trainer=GUIDED, **_fields, **EMBEDDINGS[_task.split("-")[0]]),
     )
     PRESETS[f"bc-{_task}"] = (
         f"behaviour cloning of the demonstrations: {_task}",
