@@ -55,8 +55,6 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         ("maze", "skillgym/Maze-v0", "observation", "image"),
         ("office", "skillgym/Office-v0", "goal", True),
         ("tabletop", "skillgym/Tabletop-v0", "observation", "full"),
-        ("fetch", "skillgym/FetchPlace-v0", "goals", False),
-        ("fetch", "skillgym/FetchHook-v0", "goals", False),
     ],
 )
 def test_observation_table_is_that_of_the_code(page, env_id, keyword, value) -> None:
