@@ -87,11 +87,12 @@ def figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def bundle(name: str, folder: Path) -> None:
-    """Make a run's last checkpoint the bundled model."""
+    """Make a run's last checkpoint the bundled model; the best one, if demonstrations are few."""
+    checkpoint = "best" if name.startswith(("skild", "bc")) else "last"
     target = BUNDLED / name
     target.mkdir(parents=True, exist_ok=True)
     for file in ("config.json", "model.safetensors", "metrics.json", "README.md"):
-        shutil.copy2(folder / "checkpoints" / "last" / file, target / file)
+        shutil.copy2(folder / "checkpoints" / checkpoint / file, target / file)
 
 
 def main(

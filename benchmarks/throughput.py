@@ -1,4 +1,4 @@
-"""Speed of the environments, of skill decoding and of PriorSAC, each beside its reference.
+"""Speed of the environments, of skill decoding and of the agents, each beside its reference.
 
     python -m benchmarks.throughput
 
@@ -21,16 +21,8 @@ import mujoco
 import numpy as np
 import tyro
 
-from benchmarks.simulation import (
-    EPISODE,
-    KITCHEN,
-    SIBLINGS,
-    STEPS,
-    batch,
-    pieces,
-    sibling,
-    single,
-)
+from benchmarks import updates
+from benchmarks.simulation import EPISODE, KITCHEN, SIBLINGS, STEPS, batch, sibling, single
 from benchmarks.timing import Row, compare, interleaved, markdown, write
 from skillgym_envs.core.rendering import FrameRenderer
 from skillgym_envs.maze import MazeCamera, MazeWorld
@@ -110,94 +102,6 @@ def decoding(num_envs: int, repeats: int, skill_model: str, skills: int = 2) -> 
     ]
 
 
-def learning(repeats: int, updates: int = 60) -> list[Row]:
-    """Updates of PriorSAC against those of SB3's SAC with networks of the same sizes."""
-    from stable_baselines3 import SAC
-    from stable_baselines3.common.logger import configure
-    from torch import nn
-
-    from skillgym.nn.priors import PRIORS
-    from skillgym.rl import PriorSAC
-    from skillgym.skills.spirl.config import SpirlConfig
-
-    config = SpirlConfig()
-    env = RandomEnv(60, config.latent_size)
-    prior = PRIORS["gaussian"](
-        60, config.latent_size, config.hidden_size, config.prior_layers
-    ).eval()
-    widths = {"pi": [config.hidden_size] * (config.prior_layers + 1), "qf": [256] * 6}
-    agents = {
-        "PriorSAC": PriorSAC("SkillPriorPolicy", env, prior=prior, device="cpu"),
-        "SB3's SAC": SAC(
-            "MlpPolicy",
-            env,
-            policy_kwargs={"net_arch": widths, "activation_fn": nn.LeakyReLU},
-            device="cpu",
-        ),
-    }
-    for agent in agents.values():
-        agent.set_logger(configure(None, []))
-        agent.learning_starts = 2000
-        agent.learn(1000)
-
-    def run(agent: Any) -> Iterator[int]:
-        yield 0
-        for piece in pieces(range(updates), 5):
-            agent.train(len(piece), batch_size=256)
-            yield len(piece)
-
-    programs = {name: partial(run, agent) for name, agent in agents.items()}
-    speeds = interleaved(programs, repeats)
-    what = "PriorSAC, kitchen sizes, batch 256, sampled divergence"
-    return [compare(what, speeds, "PriorSAC", "SB3's SAC", "updates/s", ">= 0.9")]
-
-
-def roll_outs(repeats: int, steps: int = 2_000, batch_size: int = 250) -> list[Row]:
-    """Updates of one level of ReSkill against those of SB3's PPO with the same networks."""
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.logger import configure
-
-    from skillgym.rl import ReskillPPO
-
-    env = RandomEnv(33, 4)  # state, latent and decoded action of the Fetch block tasks
-    common: dict[str, Any] = {"batch_size": batch_size, "n_epochs": 5, "device": "cpu"}
-    agents = {
-        "ReskillPPO": ReskillPPO("MlpPolicy", env, rollout_steps=steps, target_kl=None, **common),
-        "SB3's PPO": PPO("MlpPolicy", env, n_steps=steps, **common),
-    }
-    for agent in agents.values():
-        agent.set_logger(configure(None, []))
-        agent.learn(steps)
-
-    def run(agent: Any) -> Iterator[int]:
-        yield 0
-        for _ in range(5):
-            agent.train()
-            yield 5 * steps // batch_size
-
-    programs = {name: partial(run, agent) for name, agent in agents.items()}
-    speeds = interleaved(programs, repeats)
-    what = f"a level of ReSkill, Fetch sizes, batch {batch_size}"
-    return [compare(what, speeds, "ReskillPPO", "SB3's PPO", "updates/s", ">= 0.8")]
-
-
-class RandomEnv(gym.Env[np.ndarray, np.ndarray]):
-    """Numbers to learn from at no cost: only the updates are timed."""
-
-    def __init__(self, observation_size: int, action_size: int) -> None:
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (observation_size,), np.float32)
-        self.action_space = gym.spaces.Box(-2.0, 2.0, (action_size,), np.float32)
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        """A random observation."""
-        super().reset(seed=seed)
-        return self.np_random.normal(size=self.observation_space.shape).astype(np.float32), {}
-
-    def step(self, action: np.ndarray) -> Any:
-        """Another one, with a random reward."""
-        return self.reset()[0], float(self.np_random.random()), False, False, {}
-
-
 START = {
     "import skillgym": ("import skillgym", "<= 2"),
     "import, gymnasium.make('SkillKitchen-v0') and reset": (
@@ -240,8 +144,8 @@ def main(
     Args:
         repeats: Rounds of each comparison.
         only: Words of the names of the parts to run: single, sibling, kitchen, maze, fetchplace,
-            fetchhook, office, tabletop, 64, pictures, decoding, learning, roll-outs, starting. All
-            if empty; the results file is written only then.
+            fetchhook, office, tabletop, 64, pictures, decoding, learning (or one agent of it, such
+            as skild), starting. All if empty; the results file is written only then.
         skill_model: Skill model of the rows with skills.
         results: Folder of the results.
     """
@@ -253,8 +157,11 @@ def main(
         **{f"{name(i)}-64": partial(batch, i, 64, repeats, BATCH) for i in EPISODE if i != KITCHEN},
         "pictures": lambda: pictures(64, repeats),
         "decoding": lambda: decoding(64, repeats, skill_model),
-        "learning": lambda: learning(repeats),
-        "roll-outs": lambda: roll_outs(repeats),
+        "learning-prior-sac": lambda: updates.prior_sac(repeats),
+        "learning-skild": lambda: updates.skild(repeats),
+        "learning-discrete-prior-sac": lambda: updates.discrete_prior_sac(repeats),
+        "learning-reskill": lambda: updates.reskill(repeats),
+        "learning-prior-ppo": lambda: updates.prior_ppo(repeats),
         "starting": lambda: starting(repeats, skill_model),
     }
     rows: list[Row] = []

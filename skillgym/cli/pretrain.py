@@ -113,6 +113,7 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
         return SkildModel.from_embedding(
             embedding,
             seed,
+            preset.posterior,
             discriminator_size=preset.discriminator_size,
             discriminator_layers=preset.discriminator_layers,
         )

@@ -170,7 +170,7 @@ def test_it_learns_the_best_code_unless_alpha_holds_it_at_the_prior() -> None:
         observations = torch.as_tensor(agent.replay_buffer.observations[:400, 0])
         policy = agent.actor.distribution(observations)
         best.append(policy.probs[:, 3].mean().item())
-        gap.append(divergence(policy, agent._prior(observations), "prior-policy").mean().item())
+        gap.append(divergence(policy, agent.prior(observations), "prior-policy").mean().item())
     assert best[0] > 0.9 and gap[1] < 0.01 < gap[0]
 
 
@@ -196,10 +196,13 @@ def test_the_target_is_the_expected_value_of_the_next_state() -> None:
     batch = agent.replay_buffer.sample(8)
     policy = agent.actor.distribution(batch.next_observations)
     q = torch.stack([net(batch.next_observations) for net in agent.critic_target.networks])
-    gap = divergence(policy, agent._prior(batch.next_observations), "prior-policy")
+    prior, next_prior = agent._priors(batch)
+    torch.testing.assert_close(prior.log_probs, agent.prior(batch.observations).log_probs)
+    gap = divergence(policy, agent.prior(batch.next_observations), "prior-policy")
     value = (policy.probs * q.min(0).values).sum(-1) - 2.0 * gap
     expected = batch.rewards[:, 0] + 0.5 * (1 - batch.dones[:, 0]) * value
-    torch.testing.assert_close(agent._target(batch, torch.tensor(2.0))[:, 0], expected)
+    target = agent._target(batch, torch.tensor(2.0), next_prior)
+    torch.testing.assert_close(target[:, 0], expected)
 
 
 def test_normalised_critics_start_at_zero_and_bound_what_they_expect(tmp_path: Path) -> None:

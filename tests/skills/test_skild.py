@@ -85,6 +85,20 @@ def test_the_posterior_is_a_new_network(model: SkildModel) -> None:
     assert not torch.equal(*weights)
 
 
+def test_the_posterior_may_start_as_the_prior() -> None:
+    source = embedding()
+    model = SkildModel.from_embedding(source, posterior="prior").eval()
+    states = torch.randn(4, OBSERVATION_SIZE)
+    torch.testing.assert_close(model.posterior(states).mean, source.prior(states).mean)
+    torch.testing.assert_close(model.posterior(states).log_std, source.prior(states).log_std)
+    assert all(p.requires_grad for p in model.posterior.parameters())
+    assert not any(p.requires_grad for p in model.prior.parameters())
+    model.posterior.net.head.bias.data += 1  # a copy: the prior stays
+    torch.testing.assert_close(model.prior(states).mean, source.prior(states).mean)
+    with pytest.raises(InvalidConfig, match="posterior='posterior'"):
+        SkildModel.from_embedding(source, posterior="posterior")  # type: ignore[arg-type]
+
+
 def test_only_posterior_and_discriminator_learn(
     model: SkildModel, generator: torch.Generator
 ) -> None:

@@ -200,15 +200,16 @@ class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
 
     def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
         """One update on a batch: temperature, then actor and critics from the same old networks."""
+        prior, next_prior = self._priors(batch)
         policy = self.actor.distribution(batch.observations)
-        gap = divergence(policy, self._prior(batch.observations), self.kl)
+        gap = divergence(policy, prior, self.kl)
         alpha_loss = self._update_alpha(gap)
         alpha = self.log_alpha.detach().exp()
 
         q_values = self.critic(batch.observations)
         value = expected_value(policy, q_values.detach())
         actor_loss = losses.actor_loss(value[:, None], alpha * gap)
-        target = self._target(batch, alpha)
+        target = self._target(batch, alpha, next_prior)
         critic_loss = losses.critic_loss(values_of(q_values, batch.actions), target)
 
         self._step(self.actor, actor_loss)
@@ -224,7 +225,7 @@ class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
         }
 
     @torch.no_grad()
-    def _target(self, batch: ReplayBufferSamples, alpha: Tensor) -> Tensor:
+    def _target(self, batch: ReplayBufferSamples, alpha: Tensor, next_prior: Categorical) -> Tensor:
         """Regression target of the critics, (B, 1)."""
         observations = batch.next_observations
         policy = self.actor.distribution(observations)
@@ -233,19 +234,22 @@ class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
             batch.dones,
             self.gamma if batch.discounts is None else batch.discounts,
             expected_value(policy, self.critic_target(observations))[:, None],
-            alpha * divergence(policy, self._prior(observations), self.kl),
+            alpha * divergence(policy, next_prior, self.kl),
         )
 
     @torch.no_grad()
-    def _prior(self, observations: Tensor) -> Categorical:
-        prior: Categorical = self.prior(observations.float())
-        return prior
+    def _priors(self, batch: ReplayBufferSamples) -> tuple[Categorical, Categorical]:
+        """The prior in the states and in the next states, from one pass."""
+        states = torch.cat([batch.observations, batch.next_observations])
+        both: Categorical = self.prior(states.float())
+        now, then = both.log_probs.chunk(2)
+        return Categorical(now), Categorical(then)
 
     def _step(self, network: CategoricalActor | DiscreteCritic, loss: Tensor) -> None:
         network.optimizer.zero_grad()
         loss.backward()
         if self.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), self.max_grad_norm)
+            nn.utils.clip_grad_norm_(network.parameters(), self.max_grad_norm, foreach=True)
         network.optimizer.step()
 
     def _update_alpha(self, gap: Tensor) -> Tensor:

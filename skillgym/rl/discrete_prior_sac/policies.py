@@ -196,7 +196,7 @@ class DiscreteSACPolicy(BasePolicy):
 
     def _mlp(self, widths: list[int]) -> nn.Sequential:
         inputs, outputs = spaces.flatdim(self.observation_space), int(self.action_space.n)  # type: ignore[attr-defined]
-        activation: Any = partial(nn.LeakyReLU, LEAKY_SLOPE)
+        activation: Any = partial(nn.LeakyReLU, LEAKY_SLOPE, inplace=True)
         network = nn.Sequential(*create_mlp(inputs, outputs, widths, activation))
         initialise_linear(network)
         return network

@@ -133,7 +133,7 @@ class SkillPriorPolicy(SACPolicy):
         self._initial_network = lambda: prior
         self.critic_inputs = critic_inputs
         self.critic_layer_norm = critic_layer_norm
-        kwargs = {"activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE)} | kwargs
+        kwargs = {"activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE, inplace=True)} | kwargs
         super().__init__(
             observation_space,
             action_space,

@@ -6,7 +6,7 @@ Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import gymnasium as gym
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skillgym.errors import ForeignEmbedding, UnusableEmbedding
+from skillgym.errors import ForeignEmbedding, InvalidConfig, UnusableEmbedding
 from skillgym.nn.digest import sha256
 from skillgym.nn.priors import PRIORS
 from skillgym.skills.base import Batch, Scalars
@@ -33,7 +33,8 @@ class SkildModel(ClosedLoopSpirl):
     """Closed-loop skills with a prior, a posterior of demonstrations, and a discriminator.
 
     * `prior`: skills of the task-agnostic data, p_a(z | s), part of the embedding.
-    * `posterior`: skills of the demonstrations, p_d(z | s); a new network, not a fine-tuned prior.
+    * `posterior`: skills of the demonstrations, p_d(z | s); a new network (the authors), or the
+      prior, fine-tuned.
     * `discriminator`: D(s), the probability that a state is one of a demonstration.
 
     Encoder, decoder and prior are those of a trained `ClosedLoopSpirl` (`from_embedding`). They are
@@ -81,17 +82,28 @@ class SkildModel(ClosedLoopSpirl):
         self.train()
 
     @classmethod
-    def from_embedding(cls, embedding: nn.Module, seed: int = 0, **options: Any) -> Self:
-        """A model with a trained embedding, and a fresh posterior and discriminator.
+    def from_embedding(
+        cls,
+        embedding: nn.Module,
+        seed: int = 0,
+        posterior: Literal["random", "prior"] = "random",
+        **options: Any,
+    ) -> Self:
+        """A model with a trained embedding, whose posterior and discriminator are not trained yet.
 
         Args:
             embedding: The skills: a `ClosedLoopSpirl`, which is copied.
             seed: Seed of the new networks.
+            posterior: Whether the posterior starts as a `"random"` network, as the authors' does,
+                or as the `"prior"`, which has seen more data than a few demonstrations.
             options: Fields of `SkildConfig` about the discriminator.
 
         Raises:
             UnusableEmbedding: If the skills are of another kind.
+            InvalidConfig: If `posterior` is neither.
         """
+        if posterior not in ("random", "prior"):
+            raise InvalidConfig("posterior", posterior, "'random' or 'prior'")
         if not isinstance(embedding, ClosedLoopSpirl) or isinstance(embedding, PictureSpirl):
             raise UnusableEmbedding(type(embedding).__name__, ClosedLoopSpirl.__name__)
         digest = sha256(embedding.encoder, embedding.decoder, embedding.prior)
@@ -101,6 +113,8 @@ class SkildModel(ClosedLoopSpirl):
         sources = embedding.encoder, embedding.decoder, embedding.prior
         for part, source in zip(model.embedding_parts(), sources, strict=True):
             part.load_state_dict(source.state_dict())
+        if posterior == "prior":
+            model.posterior.load_state_dict(embedding.prior.state_dict())
         model.world = embedding.world
         return model
 
