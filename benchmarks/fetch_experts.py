@@ -25,7 +25,8 @@ from skillgym_envs.fetch.expert import FetchExpert
 from skillgym_envs.fetch.scenes import BlockScene
 
 COLUMNS = ("part", "world", "controller", "n", "mean", "sd", "last", "any", "steps", "outside")
-UP = np.array([0.0, 0.0, 1.0, 1.0])
+AFTERWARDS = {"pick and place": np.array([0.0, 0.0, 1.0, 1.0]), "push": np.zeros(4)}
+"""What a controller does when it has finished: raise the open hand, or keep it where it is."""
 
 
 class RoughPushWorld(SlipperyPushWorld):
@@ -74,7 +75,7 @@ def episode(part: str, task: str, controller: str, seed: int) -> tuple[list[floa
             break
         action = expert.act(env.data)
         actions.append(action)
-        rewards.append(env.step(UP if over and controller == "pick and place" else action)[1])
+        rewards.append(env.step(AFTERWARDS[controller] if over else action)[1])
         rewards[-1] -= env.world.failure
     return rewards, expert.done, float((np.abs(np.array(actions)[:, :3]) > 1.0).mean())
 

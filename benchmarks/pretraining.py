@@ -60,7 +60,7 @@ PANELS = {
     "action error of the best of 100 skills": ("validation/prior_best_mse",),
     "negative log-likelihood of the prior [nat]": ("train/prior_nll", "validation/prior_nll"),
     "loss": ("train/loss", "validation/loss"),
-    "subtasks of the prior": ("eval/subtasks",),
+    "subtasks without reinforcement learning": ("eval/subtasks",),
 }
 
 
@@ -87,12 +87,11 @@ def figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def bundle(name: str, folder: Path) -> None:
-    """Make a run's last checkpoint the bundled model; the best one, if demonstrations are few."""
-    checkpoint = "best" if name.startswith(("skild", "bc")) else "last"
+    """Make a run's last checkpoint the bundled model."""
     target = BUNDLED / name
     target.mkdir(parents=True, exist_ok=True)
     for file in ("config.json", "model.safetensors", "metrics.json", "README.md"):
-        shutil.copy2(folder / "checkpoints" / checkpoint / file, target / file)
+        shutil.copy2(folder / "checkpoints" / "last" / file, target / file)
 
 
 def main(

@@ -39,7 +39,7 @@ def main(
     `skillgym report` draws all results.
 
     Args:
-        tables: Names of tables: kitchen, skild, worlds. All of the suite by default.
+        tables: Names of tables: kitchen, skild, reskill, worlds. All of the suite by default.
         suite: Name of the suite: papers.
         seeds: Seeds of each cell.
         only: Parts of names; cells with none of them are left out, for example mixed-spirl-cl.

@@ -94,6 +94,9 @@ def test_noise_is_a_slow_drift_of_the_published_size():
     np.testing.assert_allclose(gradient_noise(1.0, slopes), 0.0, atol=1e-12)
 
 
+AFTERWARDS = {"pick and place": vec(0, 0, 1, 1), "push": np.zeros(4)}
+
+
 def run(task: str, controller: str, seed: int, noise: float = 0.0, clip: bool = True) -> tuple:
     """Rewards, actions and whether the controller has finished, of one whole episode."""
     env = WorldEnv(TASKS[task]())
@@ -102,10 +105,7 @@ def run(task: str, controller: str, seed: int, noise: float = 0.0, clip: bool = 
     expert.reset(env.data)
     rewards, actions = [], []
     for _ in range(env.world.max_episode_steps):
-        if expert.done and controller == "pick and place":
-            action = np.array([0.0, 0.0, 1.0, 1.0])
-        else:
-            action = expert.act(env.data)
+        action = AFTERWARDS[controller] if expert.done else expert.act(env.data)
         actions.append(action)
         rewards.append(env.step(action)[1])
     return np.array(rewards), np.array(actions), expert.done

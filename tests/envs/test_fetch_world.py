@@ -313,6 +313,20 @@ def test_slippery_push_is_slippery_and_its_fingers_stay_closed():
         np.testing.assert_allclose(observation[3:5], 0.0, atol=1e-8)
 
 
+def test_a_block_on_the_slippery_table_slides_as_far_as_the_closed_form() -> None:
+    """v^2 / (2 mu g), far from the hand."""
+    world = SlipperyPushWorld()
+    data, joint = mujoco.MjData(world.model), world.model.joint("object0:joint")
+    data.qpos[:], data.mocap_pos[0] = world.start.qpos, world.start.gripper_pos
+    data.mocap_pos[0, 2], data.mocap_quat[0] = 0.7, (1, 0, 1, 0)
+    first, moving = int(joint.qposadr[0]), int(joint.dofadr[0])
+    data.qpos[first : first + 7] = (1.2, 0.75, 0.425, 1, 0, 0, 0)
+    mujoco.mj_step(world.model, data, nstep=50)
+    begin, data.qvel[moving] = data.qpos[first], 0.5
+    mujoco.mj_step(world.model, data, nstep=300)
+    assert data.qpos[first] - begin == pytest.approx(0.5**2 / (2 * 0.25 * 9.81), rel=0.02)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_environment_i_of_n_equals_the_single_one(task):
     actions = np.random.default_rng(0).uniform(-1, 1, (6, 3, 4))

@@ -59,7 +59,9 @@ class SkildModel(ClosedLoopSpirl):
 
     type_tag: ClassVar[str] = "skild"
     config_class: ClassVar[type] = SkildConfig
-    selection_metric: ClassVar[str] = "loss"
+    # Not the likelihood: on the few demonstrations that are held out it gets worse while the
+    # posterior's roll-outs get better.
+    selection_metric: ClassVar[str] = "discriminator_loss"
     config: SkildConfig
 
     def __init__(
