@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from skillgym.cli.errors import CellsFailed, NoCells, NoSkillModel, UnknownName
-from skillgym.errors import InvalidConfig
+from skillgym_envs.core.checks import check_count, check_range
 
 if TYPE_CHECKING:
     from skillgym.evaluation.tables import Cell
@@ -54,8 +54,10 @@ def main(
     from skillgym.evaluation.benchmark import run_cells
     from skillgym.evaluation.tables import TABLES
 
-    if workers < 1:
-        raise InvalidConfig("workers", workers, "at least 1")
+    check_count("workers", workers)
+    check_count("steps", steps)
+    check_range("seeds", min(seeds, default=0), 0)
+    check_range("minutes", 0.0 if minutes is None else minutes, 0)
     names = check_tables(tables, suite)
     every = [cell for name in names for cell in TABLES[name].cells(seeds, steps)]
     every.sort(key=lambda cell: seeds.index(cell.seed))  # one seed of everything comes first

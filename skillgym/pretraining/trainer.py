@@ -67,8 +67,8 @@ class OfflineTrainer:
     """Minimises a skill model's loss on batches from memory.
 
     RAdam as in the authors' code of SPiRL (`torch.optim.RAdam`: betas 0.9 and 0.999, eps 1e-8, no
-    weight decay, an un-rectified step while the rectification is undefined). Deviation: no clipping
-    of the gradient during the first 100 steps.
+    weight decay, an un-rectified step while the rectification is undefined). Deviation: gradients
+    are bounded by `config.max_grad_norm` (the authors': by 0.001 in the first 100 steps only).
 
     Every checkpoint holds model, optimiser and generators, and is written atomically: a run that
     was killed at any moment continues from its last one exactly as if nothing had happened.

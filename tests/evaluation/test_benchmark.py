@@ -85,6 +85,9 @@ def test_any_cell_of_the_suite_is_one_command(capsys: pytest.CaptureFixture[str]
         (["kichen"], "unknown table 'kichen'; did you mean 'kitchen'"),
         (["--suite", "paper"], "unknown suite 'paper'; did you mean 'papers'"),
         (["--workers", "0"], "workers"),
+        (["--steps", "0"], "steps=0"),
+        (["--seeds", "-1"], "seeds=-1"),
+        (["--minutes", "-1"], "minutes=-1"),
         (["--only", "nothing"], "which leaves no cell"),
     ],
 )

@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 ARGUMENTS = {
     "train_kitchen_prior_sac": (40,),
     "sb3_on_skills": (8,),
-    "wrap_your_env": (110,),
+    "wrap_your_env": (20, 60),
     "load_dataset": None,  # gets the small dataset of this test
 }
 
