@@ -7,8 +7,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.noise import ActionNoise
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples, Schedule
 from torch import Tensor, nn
@@ -31,10 +29,10 @@ from skillgym.rl.discrete_prior_sac.policies import (
     check_discrete_prior,
 )
 from skillgym.rl.prior_sac import losses
-from skillgym.rl.prior_sac.priors import PriorAlgorithm
+from skillgym.rl.prior_sac.off_policy import PriorOffPolicyAlgorithm
 
 
-class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
+class DiscretePriorSAC(PriorOffPolicyAlgorithm):
     """Chooses codes of a skill model and stays close to its prior: the kitchen algorithm of PTGM.
 
     The actor maximises the expected value minus alpha times the KL divergence from the prior, which
@@ -82,6 +80,7 @@ class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
         "MlpPolicy": DiscreteSACPolicy,
         "SkillPriorPolicy": DiscreteSkillPriorPolicy,
     }
+    prior_policy = DiscreteSkillPriorPolicy
     policy: DiscreteSACPolicy
     actor: CategoricalActor
     critic: DiscreteCritic
@@ -175,28 +174,9 @@ class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
         learned = ["alpha_optimizer"] if self.alpha_optimizer is not None else []
         return modules + learned, ["log_alpha"]
 
-    def _sample_action(
-        self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
-    ) -> tuple[np.ndarray, np.ndarray]:
-        # A policy that starts as the prior warms up with itself instead of uniform skills.
-        if isinstance(self.policy, DiscreteSkillPriorPolicy):
-            learning_starts = 0
-        return super()._sample_action(learning_starts, action_noise, n_envs)
-
-    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
-        """Update actor, critics and temperature."""
-        self.policy.set_training_mode(True)
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
         optimizers = [self.actor.optimizer, self.critic.optimizer]
-        if self.alpha_optimizer is not None:
-            optimizers.append(self.alpha_optimizer)
-        self._update_learning_rate(optimizers)
-        updates = []
-        for _ in range(gradient_steps):
-            batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)  # type: ignore[union-attr]
-            updates.append(self._update(batch))
-            self._update_target_critics()
-        self._n_updates += gradient_steps
-        self._record(updates)
+        return [*optimizers, *filter(None, [self.alpha_optimizer])]
 
     def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
         """One update on a batch: temperature, then actor and critics from the same old networks."""
@@ -264,16 +244,3 @@ class DiscretePriorSAC(PriorAlgorithm, OffPolicyAlgorithm):
             with torch.no_grad():
                 self.log_alpha.clamp_(min=float(np.log(self.min_alpha)))
         return loss
-
-    @torch.no_grad()
-    def _update_target_critics(self) -> None:
-        target: list[Tensor] = list(self.critic_target.parameters())
-        online: list[Tensor] = list(self.critic.parameters())
-        torch._foreach_lerp_(target, online, self.tau)
-
-    def _record(self, updates: list[dict[str, Tensor]]) -> None:
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/target_divergence", self.target_divergence)
-        for name in updates[0]:
-            values = [update[name].item() for update in updates]
-            self.logger.record(f"train/{name}", np.mean(values))

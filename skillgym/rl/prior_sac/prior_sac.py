@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from stable_baselines3 import SAC
-from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
@@ -16,14 +14,15 @@ from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import TanhPrior
 from skillgym.rl.prior_sac import losses
+from skillgym.rl.prior_sac.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
-from skillgym.rl.prior_sac.priors import SOURCES, PriorAlgorithm
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym.rl.prior_sac.priors import SOURCES
+from skillgym_envs.core.checks import check_count
 
 KLS = ("sampled", "analytic", None)
 
 
-class PriorSAC(PriorAlgorithm, SAC):
+class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     """SB3's SAC, regularised towards a skill prior: the algorithm of SPiRL.
 
     The actor maximises Q minus alpha times the KL divergence from the prior, which is also part of
@@ -69,6 +68,7 @@ class PriorSAC(PriorAlgorithm, SAC):
         **SAC.policy_aliases,
         "SkillPriorPolicy": SkillPriorPolicy,
     }
+    prior_policy = SkillPriorPolicy
 
     def __init__(
         self,
@@ -87,7 +87,6 @@ class PriorSAC(PriorAlgorithm, SAC):
             raise InvalidConfig("kl", kl, "'sampled', 'analytic' or None")
         if isinstance(prior, str) and prior not in SOURCES:
             raise InvalidConfig("prior", prior, "'auto', 'posterior', a network or None")
-        check_range("target_divergence", target_divergence, 0.0)
         check_count("num_kl_samples", num_kl_samples)
         if kwargs.get("use_sde"):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
@@ -135,32 +134,14 @@ class PriorSAC(PriorAlgorithm, SAC):
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "prior"]
 
-    def _sample_action(
-        self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
-    ) -> tuple[np.ndarray, np.ndarray]:
-        # A policy that starts as the prior warms up with itself instead of uniform skills.
-        if isinstance(self.policy, SkillPriorPolicy):
-            learning_starts = 0
-        return super()._sample_action(learning_starts, action_noise, n_envs)
-
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """Update the networks; without a divergence this is SB3's own."""
         if self.prior is None or self.kl is None:
+            SAC.train(self, gradient_steps, batch_size)
+        else:
             super().train(gradient_steps, batch_size)
-            return
-        self.policy.set_training_mode(True)
-        self._update_learning_rate(self._optimizers())
-        updates = []
-        for step in range(gradient_steps):
-            batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)  # type: ignore[union-attr]
-            updates.append(self._update(batch))
-            if step % self.target_update_interval == 0:
-                self._update_target_critics()
-        self._n_updates += gradient_steps
-        self._record(updates)
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
-        """Those that follow the schedule of the learning rate."""
         optimizers = [self.actor.optimizer, self.critic.optimizer]
         return [*optimizers, *filter(None, [self.ent_coef_optimizer])]
 
@@ -255,16 +236,3 @@ class PriorSAC(PriorAlgorithm, SAC):
         loss.backward()
         self.ent_coef_optimizer.step()
         return loss
-
-    @torch.no_grad()
-    def _update_target_critics(self) -> None:
-        target: list[Tensor] = list(self.critic_target.parameters())
-        online: list[Tensor] = list(self.critic.parameters())
-        torch._foreach_lerp_(target, online, self.tau)
-
-    def _record(self, updates: list[dict[str, Tensor]]) -> None:
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/target_divergence", self.target_divergence)
-        for name in {name: None for update in updates for name in update}:
-            values = [update[name].item() for update in updates if name in update]
-            self.logger.record(f"train/{name}", np.mean(values))
