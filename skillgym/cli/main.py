@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 
 from skillgym.cli.errors import UnknownCommand
 from skillgym_envs.core.errors import SkillgymError
@@ -96,8 +97,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
     import tyro
 
     if threading.current_thread() is threading.main_thread():
-        # What batch systems send before they kill: checkpoints are written as after Ctrl-C.
-        signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     command = import_module(f"skillgym.cli.{name}")
     tyro.cli(
@@ -106,6 +106,13 @@ def run(name: str, arguments: Sequence[str]) -> None:
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """What batch systems send before they kill: checkpoints are written as after Ctrl-C."""
+    handler = signal.getsignal(signal.SIGINT)
+    # Scripts start background jobs with Ctrl-C ignored.
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
 
 def _complain(sentence: str, status: int = 1) -> int:

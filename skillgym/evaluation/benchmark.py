@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -94,7 +93,7 @@ def stop_trainings(processes: Iterable[subprocess.Popen[bytes]]) -> None:
     """
     processes = list(processes)
     for process in processes:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # Ctrl-C may be ignored in a background job
     for process in processes:
         process.wait()
 

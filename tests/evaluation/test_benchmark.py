@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -153,11 +154,17 @@ def test_complete_cells_are_not_run_and_failures_are_told(
     assert not (tmp_path / done.name / "log.txt").exists()
 
 
+def ignore_interrupts() -> None:
+    """What a script does to its background jobs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def test_a_terminated_bench_lets_its_trainings_write_a_checkpoint(tmp_path: Path) -> None:
     arguments = ["bench", "kitchen", "--only", "mixed-sac-seed0", "--folder", str(tmp_path)]
     command = [sys.executable, "-m", "skillgym.cli.main", *arguments]
     cell = tmp_path / "mixed-sac-seed0"
-    with subprocess.Popen([*command, "--results", str(tmp_path / "out")]) as process:
+    command += ["--results", str(tmp_path / "out")]
+    with subprocess.Popen(command, preexec_fn=ignore_interrupts) as process:
         deadline = time.monotonic() + 300
         while not (cell / "log.txt").exists() or "step/s" not in (cell / "log.txt").read_text():
             assert time.monotonic() < deadline
