@@ -96,7 +96,7 @@ def style(axes: Axes, steps: str) -> None:
 
 
 def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values of several runs at common steps: those of the first run that all runs reached.
+    """Values of several runs at common steps: those of the first run, up to the last that all reached.
 
     Args:
         runs: R runs of one method.
@@ -105,10 +105,8 @@ def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float6
         Steps (T,) and values (R, T), interpolated linearly.
     """
     last = min(run[0][-1] for run in runs)
-    first = np.asarray(runs[0][0], float)
-    steps = first[first <= last]
-    if not len(steps):  # a short first run: its end is all there is to compare
-        steps = np.array([float(last)])
+    # Evaluations of different runs are a few steps apart: the last of all must not be lost.
+    steps = np.unique(np.minimum(np.asarray(runs[0][0], float), last))
     return steps, np.array([np.interp(steps, *run) for run in runs])
 
 

@@ -25,6 +25,14 @@ def test_runs_are_compared_where_all_have_values() -> None:
     np.testing.assert_allclose(table, [[0.0, 1.0], [4.0, 6.0]])
 
 
+def test_curves_end_where_the_shortest_run_ends() -> None:
+    runs = [([10.0, 27.0], [1.0, 2.0]), ([10.0, 25.0], [3.0, 6.0])]
+    for curves in (runs, runs[::-1]):  # whichever run went a few steps too far
+        steps, table = plots.align(curves)
+        assert steps.tolist() == [10.0, 25.0]
+        assert sorted(table[:, -1].round(3)) == [1.882, 6.0]
+
+
 def test_points_are_grouped_by_method_and_seed() -> None:
     points = [
         {"task": task, "method": method, "seed": seed, "step": step, "subtasks": seed + step}
