@@ -171,7 +171,7 @@ def main(
             print("\n".join(markdown(rows[-1:])[2:]), flush=True)
     print("\n".join(markdown(rows)))
     if not only:
-        print(write(rows, results, "python -m benchmarks.throughput"))
+        print(write(rows, results, f"python -m benchmarks.throughput --repeats {repeats}"))
 
 
 if __name__ == "__main__":
