@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -65,10 +65,7 @@ def off_policy(
             agent.train(len(piece), batch_size=batch_size)
             yield len(piece)
 
-    speeds = interleaved({name: partial(run, agent) for name, agent in agents.items()}, repeats)
-    ours, reference = agents
-    what = f"{what}, batch {batch_size}"
-    return [compare(what, speeds, ours, reference, "updates/s", target)]
+    return _compared(f"{what}, batch {batch_size}", agents, run, repeats, target)
 
 
 def on_policy(
@@ -83,10 +80,18 @@ def on_policy(
             agent.train()
             yield 5 * steps // batch_size
 
+    return _compared(f"{what}, batch {batch_size}", agents, run, repeats, target)
+
+
+def _compared(
+    what: str,
+    agents: dict[str, Any],
+    run: Callable[[Any], Iterator[int]],
+    repeats: int,
+    target: str,
+) -> list[Row]:
     speeds = interleaved({name: partial(run, agent) for name, agent in agents.items()}, repeats)
-    ours, reference = agents
-    what = f"{what}, batch {batch_size}"
-    return [compare(what, speeds, ours, reference, "updates/s", target)]
+    return [compare(what, speeds, *agents, "updates/s", target)]
 
 
 def _fill(agents: dict[str, Any], steps: int) -> None:

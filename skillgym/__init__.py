@@ -7,8 +7,9 @@ actions are skills (`SkillKitchen-v0`). It imports no torch; `load_skill` and ev
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from skillgym.lazy import lazily
 from skillgym.wrappers.registration import register_skill_envs
 from skillgym_envs import __version__
 
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "list_skills", "load_skill", "save_skill"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("list_skills", "load_skill", "save_skill"):
-        from skillgym import hub
-
-        return getattr(hub, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+__getattr__ = lazily(__name__, {"hub": ("list_skills", "load_skill", "save_skill")})
 
 register_skill_envs()

@@ -96,7 +96,7 @@ def style(axes: Axes, steps: str) -> None:
 
 
 def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values of several runs at common steps: those of the first run, up to the last that all reached.
+    """Values of several runs at common steps: the first run's, up to the last that all reached.
 
     Args:
         runs: R runs of one method.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -64,6 +64,12 @@ def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.floa
         raise UnknownRewardOption(reward, REWARDS)
     check_range("gamma", gamma, 0.0, 1.0)
     return np.ones(max_steps) if reward == "sum" else gamma ** np.arange(max_steps, dtype=float)
+
+
+def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> NDArray[np.bool_]:
+    """The environments (N,) that a reset with these options is about."""
+    mask: NDArray[np.bool_] | None = (options or {}).get("reset_mask")
+    return np.ones(num_envs, bool) if mask is None else mask
 
 
 def checked_skills(

@@ -89,7 +89,7 @@ class ResidualActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             What the environment returns; the observation with the skill that ran.
 
         Raises:
-            InvalidSkill: If the action has the wrong shape.
+            InvalidSkill: If the action has the wrong shape or is not finite.
         """
         if self._observation is None:
             raise ResetNeeded

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skillgym.errors import UnsupportedSpace
 from skillgym.types import FloatArray, SkillModel
-from skillgym.wrappers.errors import InvalidSkill
+from skillgym.wrappers.common import checked_skills
 from skillgym.wrappers.running_skills import Flags, RunningSkills, begin_skills
 
 
@@ -105,15 +105,21 @@ class ResidualControl:
             np.concatenate([skills.high, high - low]).astype(np.float32),
         )
 
-    def act(self, observation: NDArray[Any], actions: NDArray[Any]) -> FloatArray:
+    def act(
+        self, observation: NDArray[Any], actions: NDArray[Any], running: Flags | None = None
+    ) -> FloatArray:
         """Primitive actions (N, A) for observations (N, O) and actions (N, S + A).
 
+        Args:
+            observation: Observations.
+            actions: Skills and residuals.
+            running: The environments (N,) whose actions count; all if None.
+
         Raises:
-            InvalidSkill: If the actions have the wrong shape.
+            InvalidSkill: If actions have the wrong shape or are not finite.
         """
         expected = (len(observation), *self.action_space.shape)
-        if actions.shape != expected:
-            raise InvalidSkill(f"of shape {actions.shape}", expected)
+        actions = checked_skills(actions, expected, running)
         self.running.begin(observation, actions[:, self.layout.skill])
         primitive = self.running.actions(observation) + actions[:, self.layout.residual]
         bounded: FloatArray = np.clip(primitive, *self._bounds).astype(np.float32)

@@ -11,7 +11,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from skillgym.types import FloatArray, SkillModel
-from skillgym.wrappers.common import named, resolve_skill_model
+from skillgym.wrappers.common import named, reset_mask, resolve_skill_model
 from skillgym.wrappers.errors import WrongAutoresetMode
 from skillgym.wrappers.residual_control import ResidualControl
 from skillgym.wrappers.running_skills import Flags
@@ -65,8 +65,7 @@ class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start episodes in all environments, or in those of `options["reset_mask"]`."""
-        mask = (options or {}).get("reset_mask")
-        mask = np.ones(self.num_envs, bool) if mask is None else mask
+        mask = reset_mask(options, self.num_envs)
         observation, infos = self.env.reset(seed=seed, options=options)
         self._observation = np.array(observation)
         self._over = self._over & ~mask
@@ -84,11 +83,13 @@ class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
             skills that ran.
 
         Raises:
-            InvalidSkill: If the actions have the wrong shape.
+            InvalidSkill: If actions have the wrong shape or are not finite.
         """
         if self._observation is None:
             raise ResetNeeded
-        primitive = self._control.act(self._observation, np.asarray(actions, np.float32))
+        primitive = self._control.act(
+            self._observation, np.asarray(actions, np.float32), ~self._over
+        )
         observation, rewards, terminated, truncated, infos = self.env.step(primitive)
         self._observation, ended = np.array(observation), terminated | truncated
         reached = self._observation.copy()

@@ -12,7 +12,13 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.common import checked_skills, named, resolve_skill_model, reward_weights
+from skillgym.wrappers.common import (
+    checked_skills,
+    named,
+    reset_mask,
+    resolve_skill_model,
+    reward_weights,
+)
 from skillgym.wrappers.errors import UnevenSkills, WrongAutoresetMode
 from skillgym.wrappers.vector_infos import merge_rows, object_rows
 from skillgym.wrappers.vector_skill_step import VectorSkillStep
@@ -86,8 +92,7 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start episodes in all environments, or in those of `options["reset_mask"]`."""
-        mask = (options or {}).get("reset_mask")
-        mask = np.ones(self.num_envs, bool) if mask is None else mask
+        mask = reset_mask(options, self.num_envs)
         observation, infos = self.env.reset(seed=seed, options=options)
         self._observation = np.array(observation)
         self._over, self._ended = self._over & ~mask, self._ended & ~mask

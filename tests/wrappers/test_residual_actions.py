@@ -153,6 +153,27 @@ def single() -> ResidualActions:
     return ResidualActions(TimeLimit(env, LIMIT), StubSkills(max_steps=10))
 
 
+def test_actions_must_be_finite_unless_they_are_ignored() -> None:
+    """In NEXT_STEP the action of an environment that is to be reset does not count."""
+    env = counting()
+    env.reset(seed=0)
+    with pytest.raises(InvalidSkill, match="NaN"):
+        env.step(np.full(3, np.nan, np.float32))
+    makers = [lambda: CountingEnv(end=3), lambda: CountingEnv()]
+    inner = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.NEXT_STEP)
+    env = VectorResidualActions(inner, StubSkills())
+    env.reset(seed=0)
+    actions = np.zeros((2, 3), np.float32)
+    actions[0] = np.nan
+    with pytest.raises(InvalidSkill, match="NaN"):
+        env.step(actions)
+    while not (terminated := env.step(np.zeros((2, 3), np.float32))[2]).any():
+        pass
+    assert terminated.tolist() == [True, False]
+    observation, *_ = env.step(actions)
+    assert observation[0, 0] == 0.0 and np.isfinite(observation).all()
+
+
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
 def test_environment_i_equals_a_single_one_with_the_same_seed(mode: AutoresetMode) -> None:
     env, singles = vector(mode), [single() for _ in range(N)]
