@@ -56,7 +56,7 @@ def box(size: int) -> Box:
 def off_policy(
     what: str, agents: dict[str, Any], batch_size: int, repeats: int, target: str, updates: int = 60
 ) -> list[Row]:
-    """Updates of an agent against those of the second, on batches of their replay buffers."""
+    """Updates of the first agent against those of the others, on batches of replay buffers."""
     _fill(agents, 1000)
 
     def run(agent: Any) -> Iterator[int]:
@@ -91,7 +91,8 @@ def _compared(
     target: str,
 ) -> list[Row]:
     speeds = interleaved({name: partial(run, agent) for name, agent in agents.items()}, repeats)
-    return [compare(what, speeds, *agents, "updates/s", target)]
+    ours, *references = agents
+    return [compare(what, speeds, ours, other, "updates/s", target) for other in references]
 
 
 def _fill(agents: dict[str, Any], steps: int) -> None:
@@ -143,12 +144,13 @@ def skild(repeats: int) -> list[Row]:
 
 
 def discrete_prior_sac(repeats: int) -> list[Row]:
-    """DiscretePriorSAC against SB3's DQN with as many parameters.
+    """DiscretePriorSAC against SB3's DQN with as many parameters, and SAC with equal networks.
 
     DQN has one network that learns; with six layers of width 384 it has as many parameters as the
-    actor and the two critics of DiscretePriorSAC together.
+    actor and the two critics of DiscretePriorSAC together. SAC chooses numbers, not codes, but has
+    an actor and two critics, too.
     """
-    from stable_baselines3 import DQN
+    from stable_baselines3 import DQN, SAC
     from torch import nn
 
     from skillgym.nn.priors import CategoricalMLP
@@ -162,6 +164,12 @@ def discrete_prior_sac(repeats: int) -> list[Row]:
     agents = {
         "DiscretePriorSAC": DiscretePriorSAC("SkillPriorPolicy", env, prior=prior, device="cpu"),
         "SB3's DQN": DQN("MlpPolicy", env, policy_kwargs=networks, device="cpu"),
+        "SB3's SAC": SAC(
+            "MlpPolicy",
+            RandomEnv(OBSERVATION, box(LATENT)),
+            policy_kwargs=_sac_networks(Q_ARCH),
+            device="cpu",
+        ),
     }
     return off_policy("DiscretePriorSAC, kitchen sizes", agents, 256, repeats, ">= 0.8")
 

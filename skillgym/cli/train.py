@@ -40,8 +40,8 @@ def main(
             demo-replay, gail or gail-rl, and spirl to compare, each followed by a task:
             skild-kitchen-kbts, skild-kitchen-misaligned, skild-maze, skild-office...; and
             spirl-tabletop, spirl-maze-image, spirl-maze-image-open. With Fetch
-            reskill, reskill-gaussian, reskill-unit, reskill-no-residual, ppo, sac-her or sac,
-            followed by slippery-push, clean-up, pyramid-stack or complex-hook:
+            reskill, reskill-gaussian, reskill-unit, reskill-no-residual, spirl, ppo, sac or
+            sac-her, followed by slippery-push, clean-up, pyramid-stack or complex-hook:
             reskill-slippery-push...
         world: World to train in; that of the preset by default.
         env: Keywords of the world, for example tasks=misaligned ordered=true.

@@ -179,27 +179,30 @@ WORLDS_TABLE = Table(
     ),
 )
 
-RESKILL = ("reskill", "reskill-no-residual", "reskill-gaussian", "reskill-unit", "ppo")
+RESKILL = (
+    *("reskill", "reskill-no-residual", "reskill-gaussian", "reskill-unit"),
+    *("spirl", "ppo", "sac"),
+)
 
 RESKILL_TABLE = Table(
-    title="ReSkill and baselines in the Fetch tasks",
+    title="ReSkill, SPiRL and baselines in the Fetch tasks",
     tasks=tuple(
         Task(
             name=name,
             suffix=f"-{name}",
             world=f"skillgym/Fetch{world}-v0",
-            methods=(*RESKILL, sac),
+            methods=(*RESKILL, *more),
             steps=2_000_000,
             score="return",
             best=best,
             final_episodes=100,
             num_envs=15,
         )
-        for name, world, sac, best in (
-            ("slippery-push", "SlipperyPush", "sac-her", 50.0),
-            ("clean-up", "CleanUp", "sac", 50.0),
-            ("pyramid-stack", "PyramidStack", "sac", 50.0),
-            ("complex-hook", "ComplexHook", "sac-her", 100.0),
+        for name, world, more, best in (
+            ("slippery-push", "SlipperyPush", ("sac-her",), 50.0),
+            ("clean-up", "CleanUp", (), 50.0),
+            ("pyramid-stack", "PyramidStack", (), 50.0),
+            ("complex-hook", "ComplexHook", ("sac-her",), 100.0),
         )
     ),
 )

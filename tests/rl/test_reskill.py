@@ -499,10 +499,12 @@ def test_other_agents_choose_noise_too() -> None:
 
 
 def test_every_task_has_its_methods_and_every_method_its_model() -> None:
-    methods = {"reskill", "reskill-gaussian", "reskill-unit", "reskill-no-residual", "ppo"}
+    methods = {"reskill", "reskill-gaussian", "reskill-unit", "reskill-no-residual"}
+    methods |= {"spirl", "ppo", "sac"}
     for task in presets.TASKS:
-        sac = "sac-her" if task.name in ("slippery-push", "complex-hook") else "sac"
-        assert set(presets.presets_of(task)) == {f"{m}-{task.name}" for m in (*methods, sac)}
+        more = {"sac-her"} if task.name in ("slippery-push", "complex-hook") else set()
+        assert set(presets.presets_of(task)) == {f"{m}-{task.name}" for m in methods | more}
+    assert PRESETS["spirl-complex-hook"].skill_model == "spirl-fetch-hook"
     for task, total in (("slippery-push", 30_000), ("pyramid-stack", 20_000)):
         assert PRESETS[f"reskill-{task}"].agent["rollout_steps"] == total
         assert PRESETS[f"reskill-no-residual-{task}"].agent["rollout_steps"] == total // 10

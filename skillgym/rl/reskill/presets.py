@@ -14,7 +14,7 @@ from typing import Any
 
 from stable_baselines3 import HerReplayBuffer
 
-from skillgym.rl.agent_preset import AgentPreset
+from skillgym.rl.agent_preset import SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset, Algorithm
 
 WORKERS, SKILL_LENGTH = 15, 10
 
@@ -72,6 +72,8 @@ PRIORS = {
 }
 """Methods with both levels: end of the skill model's name, and what it says of the prior."""
 
+FLAT: tuple[Algorithm, ...] = ("PPO", "SAC")
+
 
 def presets_of(task: FetchTask) -> dict[str, AgentPreset]:
     """All methods on a task, by `METHOD-TASK`."""
@@ -102,22 +104,33 @@ def skill_presets(task: FetchTask) -> dict[str, AgentPreset]:
         deterministic=True,
         agent={"rollout_steps": task.skills_per_rollout},
     )
+    found["spirl"] = AgentPreset(
+        title=f"{task.name}: closed-loop skills of SPiRL, prior-regularised",
+        skill_model=f"spirl-fetch-{task.source}",
+        world=task.world,
+        target_divergence=SKILL_DIVERGENCE,
+        alpha=SKILL_ALPHA,
+        critic_layer_norm=True,
+    )
     return found
 
 
 def flat_presets(task: FetchTask) -> dict[str, AgentPreset]:
     """The methods without skills."""
     common: dict[str, Any] = {"skill_model": None, "world": task.world, "deterministic": True}
-    ppo = AgentPreset(title=f"{task.name}: PPO of primitive actions", algorithm="PPO", **common)
-    if not task.relabel:
-        title = f"{task.name}: SAC of primitive actions"
-        return {"ppo": ppo, "sac": AgentPreset(title=title, algorithm="SAC", **common)}
-    sac = AgentPreset(
-        title=f"{task.name}: SAC of primitive actions with hindsight experience replay",
-        algorithm="SAC",
-        policy="MultiInputPolicy",
-        options={"goals": True},
-        agent={"replay_buffer_class": HerReplayBuffer, "learning_starts": 1_000},
-        **common,
-    )
-    return {"ppo": ppo, "sac-her": sac}
+    found = {
+        algorithm.lower(): AgentPreset(
+            title=f"{task.name}: {algorithm} of primitive actions", algorithm=algorithm, **common
+        )
+        for algorithm in FLAT
+    }
+    if task.relabel:
+        found["sac-her"] = AgentPreset(
+            title=f"{task.name}: SAC of primitive actions with hindsight experience replay",
+            algorithm="SAC",
+            policy="MultiInputPolicy",
+            options={"goals": True},
+            agent={"replay_buffer_class": HerReplayBuffer, "learning_starts": 1_000},
+            **common,
+        )
+    return found
