@@ -10,13 +10,14 @@ import sys
 import gymnasium as gym
 
 import skillgym  # noqa: F401  (registers SkillKitchen-v0)
-from skillgym.rl import PriorSAC
+from skillgym.rl.presets import make_agent
 
 
 def main(skills: int = 5_000) -> None:
     """Train for a number of skills (10 control steps each), then run one episode."""
     env = gym.make("SkillKitchen-v0", skill_model="spirl-kitchen")
-    agent = PriorSAC("SkillPriorPolicy", env, seed=0, verbose=1)
+    # The preset of the benchmarks; PriorSAC("SkillPriorPolicy", env) has the numbers of the paper.
+    agent = make_agent("spirl-cl", env, seed=0, verbose=1)
     agent.learn(skills)
 
     observation, info = env.reset(seed=1)
