@@ -17,6 +17,7 @@ from skillgym.data.minari_reader import (
 from skillgym.data.pictures import PictureWindows
 from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
+from skillgym.errors import InvalidConfig
 
 
 def load_windows(source: str | Path) -> WindowDataset:
@@ -75,6 +76,14 @@ def load_transitions(source: str | Path) -> Transitions:
 
 
 def split_name(source: str | Path) -> tuple[str | Path, int | None]:
-    """A dataset's name without its `[:N]`, and N (None for all episodes)."""
-    found = re.fullmatch(r"(.+)\[:(\d+)\]", str(source))
-    return (source, None) if found is None else (found[1], int(found[2]))
+    """A dataset's name without its `[:N]`, and N (None for all episodes).
+
+    Raises:
+        InvalidConfig: If what stands in brackets at its end is something else.
+    """
+    found = re.fullmatch(r"(.+)\[(.*)\]", str(source))
+    if found is None or Path(source).exists():
+        return source, None
+    if not re.fullmatch(r":\d+", found[2]):
+        raise InvalidConfig("dataset", str(source), f"{found[1]}[:N] for the first N episodes")
+    return found[1], int(found[2][1:])

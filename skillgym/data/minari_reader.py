@@ -180,12 +180,12 @@ def _locate(source: str | Path) -> Path:
 
 
 def _command(name: str) -> str:
-    """The command that makes or fetches the dataset that `name` most likely means."""
+    """The command that makes or fetches the dataset that `name` seems to mean."""
     if name.startswith("D4RL/"):
         return f"minari download {name}"
     commands = {make(0).dataset_id: command for command, make in registered_datasets().items()}
-    closest = get_close_matches(name, commands, n=1, cutoff=0.0)
-    return f"skillgym collect {commands[closest[0]]}"
+    closest = get_close_matches(name, commands, n=1)
+    return f"skillgym collect {commands[closest[0]] if closest else 'NAME'}"
 
 
 def _warn_of_other_simulator(source: str | Path, metadata: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
+from skillgym.errors import InvalidConfig, ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import atomic_directory, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
 from skillgym.pretraining.config import TrainerConfig
@@ -102,7 +102,11 @@ class OfflineTrainer:
         progress_bar: bool = False,
     ) -> None:
         self.config = config = config or TrainerConfig()
-        self.model = model.to(config.device)
+        try:
+            self.model = model.to(config.device)
+        except (RuntimeError, AssertionError) as error:  # the latter: torch without CUDA
+            problem = f"a device of this machine, such as cpu ({str(error).splitlines()[0]})"
+            raise InvalidConfig("device", config.device, problem) from None
         self.folder = Path(folder)
         self.step = 0
         self.best_step, self.best_value = 0, math.inf

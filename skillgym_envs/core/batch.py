@@ -149,8 +149,9 @@ class WorldBatch:
     def names(self, completed: NDArray[np.bool_]) -> NDArray[np.object_]:
         """Names of completed subtasks: tuples, shape (N,), from flags of shape (N, K)."""
         names = np.empty(len(completed), dtype=object)
-        for row, flags in enumerate(completed):
-            names[row] = self.names_of(flags)
+        names.fill(())
+        for row in np.flatnonzero(completed.any(axis=1)).tolist():
+            names[row] = self.names_of(completed[row])
         return names
 
     def names_of(self, completed: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from skillgym.data import (
     load_windows,
 )
 from skillgym.data.kitchen_formats import goal_half
+from skillgym.errors import InvalidConfig
 
 OURS, D4RL_V2 = "skillgym/kitchen/test-v0", "D4RL/kitchen/mixed-v2"
 
@@ -128,6 +129,9 @@ def test_the_first_episodes_by_name(ours: str, trajectories: list[Trajectory]) -
     for load in (load_windows, load_transitions):
         with pytest.raises(InvalidTrajectories, match=r"first 4 episodes .* expected 1 to 3"):
             load(f"{ours}[:4]")
+        for end in ("[1:2]", "[2]", "[:-1]", "[]"):
+            with pytest.raises(InvalidConfig, match=r"\[:N\] for the first N episodes"):
+                load(f"{ours}{end}")
 
 
 def assert_same_windows(one: WindowDataset, other: WindowDataset) -> None:
@@ -168,6 +172,8 @@ def test_missing_dataset_names_the_nearest_one_and_the_command(ours: str) -> Non
     assert f"did you mean '{OURS}'" in str(failure.value)
     with pytest.raises(DatasetNotFound, match="minari download D4RL/kitchen/partial-v2"):
         load_windows("D4RL/kitchen/partial-v2")
+    with pytest.raises(DatasetNotFound, match="skillgym collect NAME`"):
+        load_windows("robots/of-mine")
 
 
 def test_missing_dataset_in_an_empty_folder(root: Path) -> None:

@@ -294,6 +294,13 @@ def test_impossible_configurations_are_refused(field: str, value: float) -> None
         TrainerConfig(**{field: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("device", ["foo", "cuda:77", "meta:x"])
+def test_unknown_devices_are_refused(device: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match=f"Got device='{device}', expected a device"):
+        train(tmp_path / "run", device=device)
+    assert not (tmp_path / "run").exists()
+
+
 SCRIPT = """
 import sys
 from pathlib import Path
