@@ -18,6 +18,7 @@ def main(
     world: str | None = None,
     trust: bool = False,
     overwrite: bool = False,
+    observation_size: int | None = None,
 ) -> None:
     """Make a Minari dataset from recordings of an original project.
 
@@ -29,5 +30,7 @@ def main(
         world: Id of the world that the recordings are from; their shapes are checked.
         trust: Read pickles (skimo, reskill), although reading runs whatever code is in them.
         overwrite: Replace a dataset that was made from something else.
+        observation_size: Keep so many of the first numbers of each observation, such as 21 of
+            CALVIN's 39 for SkiMo's task.
     """
-    print(convert(source, kind, dataset, world, trust, overwrite))
+    print(convert(source, kind, dataset, world, trust, overwrite, observation_size))

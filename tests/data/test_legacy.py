@@ -17,6 +17,7 @@ from skillgym.data import load_windows
 from skillgym.data.errors import ForeignTrajectories, UnreadableDataset, UntrustedPickle
 from skillgym.data.legacy import convert, read_trajectories
 from skillgym_envs.collect.errors import DatasetExists
+from skillgym_envs.core.errors import InvalidConfig
 
 RNG = np.random.default_rng(0)
 STATES = RNG.normal(size=(8, 4)).astype(np.float32)
@@ -96,6 +97,35 @@ def test_pickles_are_read_only_if_trusted(tmp_path: Path, kind: str) -> None:
         np.testing.assert_array_equal(each.actions, ACTIONS[:7])
 
 
+def test_skimo_trajectories_end_where_they_are_done(tmp_path: Path) -> None:
+    """Two trajectories in one item, the second with a padded tail; an item that lost a row."""
+    dones = np.isin(np.arange(8), (2, 6, 7))
+    short = {"obs": STATES[:7], "actions": ACTIONS, "dones": dones}
+    with gzip.open(tmp_path / "maze.gz", "wb") as file:
+        pickle.dump([{"obs": STATES, "actions": ACTIONS, "dones": dones}, short], file)
+    first, second = read_trajectories(tmp_path, "skimo", trust=True)
+    np.testing.assert_array_equal(first.observations, STATES[:3])
+    np.testing.assert_array_equal(first.actions, ACTIONS[:2])
+    np.testing.assert_array_equal(second.observations, STATES[3:7])
+    np.testing.assert_array_equal(second.actions, ACTIONS[3:6])
+
+
+def test_calvin_data_become_those_of_skimos_task(tmp_path: Path) -> None:
+    """Robot, furniture and lights: the tabletop's default observation."""
+    states, _ = write_calvin(tmp_path)
+    source, name, world = tmp_path, "legacy/calvin-v0", "skillgym/Tabletop-v0"
+    with pytest.raises(ForeignTrajectories, match="39"):
+        convert(source, "calvin", name, world)
+    convert(source, "calvin", name, world, observation_size=21)
+    observations, _ = load_windows(name).episode(1)
+    np.testing.assert_allclose(observations, states[3:, :21], rtol=1e-6)
+    with pytest.raises(DatasetExists, match="its content"):
+        convert(source, "calvin", name)
+    for size in (0, 40, "all"):
+        with pytest.raises(InvalidConfig, match="observation_size"):
+            convert(source, "calvin", name, observation_size=size)
+
+
 def test_calvin_sessions_are_trajectories(tmp_path: Path) -> None:
     states, actions = write_calvin(tmp_path)
     first, second = read_trajectories(tmp_path, "calvin")
@@ -148,6 +178,9 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "half.gz").write_bytes(gzip.compress(b"\x80\x04}")[:-4])
     with pytest.raises(UnreadableDataset, match="'skimo'"):
         list(read_trajectories(tmp_path, "skimo", trust=True))
+    write_spirl(tmp_path / "short" / "rollout_0.h5", valid=0)
+    with pytest.raises(UnreadableDataset, match="two rows"):
+        convert(tmp_path / "short", "spirl", "legacy/short-v0")
     with pytest.raises(UnreadableDataset, match="ep_start_end_ids"):
         list(read_trajectories(tmp_path, "calvin"))
 

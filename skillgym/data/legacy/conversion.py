@@ -16,10 +16,11 @@ from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
 from minari.storage import get_dataset_path
 
-from skillgym.data.errors import ForeignTrajectories
+from skillgym.data.errors import ForeignTrajectories, UnreadableDataset
 from skillgym.data.legacy.formats import Trajectory, read_trajectories
 from skillgym_envs.collect.assembly import install
 from skillgym_envs.collect.errors import DatasetExists
+from skillgym_envs.core.checks import check_count, check_range
 
 
 def convert(
@@ -29,6 +30,7 @@ def convert(
     world: str | None = None,
     trust: bool = False,
     overwrite: bool = False,
+    observation_size: int | None = None,
 ) -> Path:
     """Make a Minari dataset from recordings of an original project.
 
@@ -43,6 +45,8 @@ def convert(
             the dataset.
         trust: Whether to read pickles, which run code of their maker.
         overwrite: Whether to replace a dataset that was made from something else.
+        observation_size: How many of the first numbers of each observation to keep, such as 21 of
+            CALVIN's 39 for SkiMo's task; all if None.
 
     Returns:
         The dataset's folder in Minari's local folder.
@@ -52,8 +56,13 @@ def convert(
         UnreadableDataset: If the recordings are damaged or of another format.
         ForeignTrajectories: If they do not fit the world.
         DatasetExists: If the place is taken by something else.
+        InvalidConfig: If the observation size is no integer from 1 to that of the recordings.
     """
-    trajectories = list(read_trajectories(source, kind, trust))
+    check_count("observation_size", observation_size)
+    trajectories = _cut(list(read_trajectories(source, kind, trust)), observation_size)
+    if not trajectories:
+        problem = "no trajectory has two rows"
+        raise UnreadableDataset(source, problem, "check that it is what was recorded")
     facts = {"converted_from": kind, "content_sha256": _digest(trajectories)}
     root: Path = get_dataset_path()
     final = root / dataset_id
@@ -85,6 +94,15 @@ def convert(
     finally:
         if env is not None:
             env.close()
+
+
+def _cut(trajectories: list[Trajectory], size: int | None) -> list[Trajectory]:
+    """Trajectories with the first numbers of their observations alone."""
+    if size is None:
+        return trajectories
+    for each in trajectories:
+        check_range("observation_size", size, 1, each.observations.shape[1])
+    return [each._replace(observations=each.observations[:, :size]) for each in trajectories]
 
 
 def _digest(trajectories: Sequence[Trajectory]) -> str:

@@ -144,10 +144,20 @@ def _read_spirl(path: Path) -> Iterator[Trajectory]:
 
 
 def _read_skimo(path: Path) -> Iterator[Trajectory]:
-    """Gzipped pickle of a list of dictionaries with `obs`, `actions` and `dones`."""
+    """Gzipped pickle of a list of dictionaries with `obs`, `actions` and `dones`.
+
+    As SkiMo's loader does it: a row that is done ends a trajectory, so that padded tails fall into
+    pieces of one row, and an item with fewer observations than flags is passed over.
+    """
     with gzip.open(path, "rb") as file:
         for item in pickle.load(file):
-            yield _trajectory(item["obs"], item["actions"])
+            states, moves = np.asarray(item["obs"]), np.asarray(item["actions"])
+            done = np.asarray(item["dones"]).ravel()
+            if len(states) < len(done):
+                continue
+            ends = np.flatnonzero(done[:-1]) + 1
+            for rows in zip(np.split(states, ends), np.split(moves, ends), strict=True):
+                yield _trajectory(*rows)
 
 
 def _read_reskill(path: Path) -> Iterator[Trajectory]:
