@@ -51,7 +51,7 @@ def completed_subtasks(observations: NDArray[np.floating[Any]]) -> tuple[str, ..
 
 
 def play(seed: int = 0) -> DatasetSpec:
-    """1200 episodes of 360 control steps, as many as SkiMo has of CALVIN's play in scene D."""
+    """1200 episodes of 360 control steps; SkiMo has about as many of CALVIN's play in scene D."""
     return _play("play-v0", 1200, seed)
 
 

@@ -31,8 +31,8 @@ class TabletopExpert:
     """Works through a sequence of tasks by moving the environment's target pose.
 
     Each task is a list of phases; a phase gives a pose of the hand, as a function of what is seen.
-    A try that takes too long is begun again, up to four times. The expert adds up its own actions,
-    as the environment does, and so knows the pose that the environment aims at.
+    A try that takes too long is begun again; the fourth is the last. The expert adds up its own
+    actions, as the environment does, and so knows the pose that the environment aims at.
 
     Attributes:
         sequence: Names of tasks, in order.

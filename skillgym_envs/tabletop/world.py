@@ -94,8 +94,8 @@ class TabletopWorld(World):
             None.
 
     Options of `reset`: `robot_state` (15,) and `scene_state` (24,), or one row for each
-    environment, put robot and scene into a state. Otherwise the arm is at home, the furniture shut,
-    the lights off and the blocks are at random.
+    environment that is reset, put robot and scene into a state. Otherwise the arm is at home, the
+    furniture shut, the lights off and the blocks are at random.
 
     Deviation: after a reset the last gripper action is that of the given robot state, else 1, and
     the button counts as pressed before if it is pressed; the reference forgets to reset both. Given
