@@ -12,6 +12,10 @@ from functools import cached_property
 import numpy as np
 from gymnasium import spaces
 
+SOURCES = ("qpos", "qvel", "sensor", "camera", "memory", "constant")
+"""Where numbers come from: the simulator, a picture, what the world keeps besides (last commands,
+lights, progress), or nowhere: they are the same throughout an episode."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ObservationBlock:
@@ -21,8 +25,8 @@ class ObservationBlock:
         name: Name of the block, unique in its layout.
         labels: One label per dimension, for example the joint's name in the MJCF file.
         units: One unit per dimension, SI: `m`, `rad`, `m/s`, `rad/s` or `1`.
-        frame: Coordinate frame of the numbers: `world`, `joint` or the name of a body.
-        source: Where the numbers come from: `qpos`, `qvel`, `sensor`, `camera` or `constant`.
+        frame: Coordinate frame of the numbers: `world`, `joint`, the name of a body, or `task`.
+        source: Where the numbers come from, one of `SOURCES`.
         noise: Half-width of the uniform noise added to each dimension, in the dimension's unit.
     """
 

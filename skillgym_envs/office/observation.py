@@ -102,7 +102,7 @@ def _parts(model: mujoco.MjModel) -> list[tuple[ObservationBlock, list[Reading]]
     block = _block("fingers", ("left finger", "right finger"), ("m", "m"), "joint", "qpos")
     parts.append((block, [Reading(slot) for slot in fingers]))
     flag = model.nq + model.nsensordata
-    block = _block("gripper_open", ("gripper open",), ("1",), "gripper", "control")
+    block = _block("gripper_open", ("gripper open",), ("1",), "gripper", "memory")
     parts.append((block, [Reading(flag)]))
     return [*parts, _constant("monitor"), _constant("lamp")]
 
@@ -129,7 +129,7 @@ def _task_parts(
     ]
     size = len(labels)
     task = _block("task", tuple(labels), ("1",) * size, "task", "constant")
-    progress = _block("progress", ("subtasks completed",), ("1",), "task", "control")
+    progress = _block("progress", ("subtasks completed",), ("1",), "task", "memory")
     return [
         (task, [Reading(first + i) for i in range(size)]),
         (progress, [Reading(first + size)]),

@@ -18,11 +18,11 @@ def observation_layout(kind: str, scene: Scene) -> ObservationLayout:
         _block("tcp_euler", ["tcp roll", "tcp pitch", "tcp yaw"], "rad", "world", "sensor"),
         _block("opening", ["gripper opening"], "m", "joint", "qpos"),
         _block("arm_qpos", ARM_JOINTS, "rad", "joint", "qpos"),
-        _block("gripper_action", ["last gripper action"], "1", "joint", "constant"),
+        _block("gripper_action", ["last gripper action"], "1", "gripper", "memory"),
     )
     furniture = (
         _block("furniture_qpos", ["slider", "drawer", "button", "switch"], "m", "joint", "qpos"),
-        _block("lights", ["lightbulb", "led"], "1", "world", "qpos"),
+        _block("lights", ["lightbulb", "led"], "1", "world", "memory"),
     )
     blocks = tuple(
         block

@@ -19,6 +19,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import skillgym  # noqa: F401  registers the environments
 from skillgym_envs.core.errors import SkillgymError
+from skillgym_envs.core.observations import SOURCES
 
 IDS = [
     spec.id
@@ -97,6 +98,17 @@ def test_gymnasium_check_env(env):
 def test_sb3_check_env(env):
     sb3_check_env(env, warn=True)
     sb3_check_env(bare(env), warn=True)
+
+
+@pytest.mark.parametrize("env_id", WORLD_IDS)
+def test_layout_tells_where_numbers_come_from(env_id):
+    """What is called constant is, within an episode."""
+    env = gym.make(env_id)
+    sources = np.array([row["source"] for row in env.unwrapped.layout.rows()])
+    assert set(sources) <= set(SOURCES)
+    steps = rollout(env, actions_of(env.action_space, STEPS))
+    assert not np.ptp([step[0][sources == "constant"] for step in steps], axis=0).any()
+    env.close()
 
 
 def test_two_instances_agree(env_id, env):

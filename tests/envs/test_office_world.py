@@ -169,7 +169,7 @@ def test_constants_are_37_and_compact_leaves_them_out(env):
     assert len(labels) == 60 and "handle x" in labels and "handle y" not in labels
     kept = np.setdiff1d(np.arange(97), constant)
     np.testing.assert_array_equal(np.array(small), np.array(full)[:, kept])
-    assert set(sources[kept]) == {"qpos", "sensor", "control"}
+    assert set(sources[kept]) == {"qpos", "sensor", "memory"}
 
 
 def test_goal_tells_task_and_progress():
