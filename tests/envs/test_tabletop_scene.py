@@ -19,7 +19,7 @@ from skillgym_envs.tabletop.rotations import (
     rotated,
     turn_towards,
 )
-from skillgym_envs.tabletop.scenes import BLOCK_LENGTHS, COLOURS
+from skillgym_envs.tabletop.scenes import BLOCK_LENGTHS, CABINET_Y, COLOURS, TABLE_Y
 from skillgym_envs.tabletop.world import CONTACTS
 
 
@@ -160,10 +160,21 @@ def test_random_blocks_lie_apart_on_their_surfaces(name):
     poses = np.array([random_blocks(rng, scene) for _ in range(300)]).reshape(-1, 7)
     on_table = poses[:, 1] < 0.0
     assert 1 / 3 - 0.05 < on_table.mean() < 1 / 3 + 0.15  # more often where there is more room
-    x = poses[on_table, 0]
-    assert scene.table[0] <= x.min() and x.max() <= scene.table[1]
-    x = poses[~on_table, 0]
-    assert scene.slider_left[0] <= x.min() and x.max() <= scene.slider_right[1]
+    areas = (
+        (scene.table, TABLE_Y),
+        (scene.slider_left, CABINET_Y),
+        (scene.slider_right, CABINET_Y),
+    )
+    inside = []
+    for x, y in areas:
+        low, high = np.transpose((x, y))
+        inside.append(((poses[:, :2] >= low) & (poses[:, :2] <= high)).all(axis=1))
+        assert np.ptp(poses[inside[-1], :2], axis=0) == pytest.approx(high - low, rel=0.1)
+    assert (np.sum(inside, axis=0) == 1).all()
+    np.testing.assert_array_equal(inside[0], on_table)
+    assert (poses[:, 2] == 0.46).all()
+    yaws = euler_of_quat(poses[:, 3:])[:, 2]
+    assert yaws.min() < -3.1 and yaws.max() > 3.1 and abs(yaws.mean()) < 0.2
 
 
 def test_no_blocks_touch_after_a_reset():
