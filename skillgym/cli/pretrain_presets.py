@@ -135,6 +135,10 @@ FEW = TrainerConfig(steps=3_000, validation_share=0.1, validate_every=250, evalu
 GUIDED = replace(FEW, steps=1_000, evaluate_every=500)
 """For a posterior that starts as the prior: more steps drive it away from the prior elsewhere."""
 
+ONE_WAY = replace(FEW, steps=6_000, validate_every=500, evaluate_every=2_000)
+"""For the maze, whose demonstrations all go the same way and keep to it the longer it is learned
+(5 % of the posterior's own episodes reach the goal after 1000 steps, 20 to 35 % from 4000 on)."""
+
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 PICTURES: dict[str, Any] = {
     "dataset": "skillgym/maze/random-small-v0",
@@ -223,7 +227,11 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
 for _task, _fields in DEMOS.items():
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(trainer=GUIDED, **_fields, **EMBEDDINGS[_task.split("-")[0]]),
+        SkildPretraining(
+            trainer=ONE_WAY if _task == "maze" else GUIDED,
+            **_fields,
+            **EMBEDDINGS[_task.split("-")[0]],
+        ),
     )
     PRESETS[f"bc-{_task}"] = (
         f"behaviour cloning of the demonstrations: {_task}",

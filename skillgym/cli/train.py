@@ -39,7 +39,7 @@ def main(
             demonstrations skild, skild-imitation, skild-imitation-tuned, skill-bc-rl, bc-rl,
             demo-replay, gail or gail-rl, and spirl to compare, each followed by a task:
             skild-kitchen-kbts, skild-kitchen-misaligned, skild-maze, skild-office...; and
-            spirl-tabletop, spirl-maze-image, spirl-maze-image-open. With Fetch
+            spirl-tabletop, spirl-maze-skimo, spirl-maze-image, spirl-maze-image-open. With Fetch
             reskill, reskill-gaussian, reskill-unit, reskill-no-residual, spirl, ppo, sac or
             sac-her, followed by slippery-push, clean-up, pyramid-stack or complex-hook:
             reskill-slippery-push...

@@ -166,9 +166,8 @@ WORLDS_TABLE = Table(
         ),
         Task(
             name="maze-skimo",
-            suffix="-maze",
+            suffix="-maze-skimo",
             world=MAZE,
-            options=("variant=skimo",),
             methods=("spirl",),
             steps=2_000_000,
             best=1.0,

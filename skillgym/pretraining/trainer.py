@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from skillgym.errors import InvalidConfig, ResumeMismatch, RunExists, TrainingDiverged
+from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import atomic_directory, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
-from skillgym.pretraining.config import TrainerConfig
+from skillgym.pretraining.config import TrainerConfig, usable_device
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
 from skillgym.pretraining.state import read_training_state, write_training_state
@@ -102,11 +102,7 @@ class OfflineTrainer:
         progress_bar: bool = False,
     ) -> None:
         self.config = config = config or TrainerConfig()
-        try:
-            self.model = model.to(config.device)
-        except (RuntimeError, AssertionError) as error:  # the latter: torch without CUDA
-            problem = f"a device of this machine, such as cpu ({str(error).splitlines()[0]})"
-            raise InvalidConfig("device", config.device, problem) from None
+        self.model = model.to(usable_device(config.device))
         self.folder = Path(folder)
         self.step = 0
         self.best_step, self.best_value = 0, math.inf

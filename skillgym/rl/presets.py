@@ -104,6 +104,16 @@ PRESETS: dict[str, AgentPreset] = {
         skill_model="spirl-maze-image-open",
         **_PICTURES,
     ),
+    "spirl-maze-skimo": AgentPreset(
+        title="maze of SkiMo: closed-loop skills, prior-regularised",
+        skill_model="spirl-maze",
+        world="skillgym/Maze-v0",
+        options={"variant": "skimo"},
+        target_divergence=10.0,
+        critic_arch=SHALLOW,
+        batch_size=128,
+        buffer_size=100_000,
+    ),
     "spirl-tabletop": AgentPreset(
         title="tabletop: closed-loop skills, prior-regularised",
         skill_model="spirl-tabletop",

@@ -139,7 +139,9 @@ class SlipperyPushWorld(BlockWorld):
     goal. Reward: 1 in every step in which the block is nearer than 3 cm to the goal, seen from
     above.
 
-    Deviation: the reference registers 100 steps and trains with 50; here an episode has 50.
+    Deviation: the reference registers 100 steps and trains with 50; here an episode has 50. It puts
+    the fingers back to 0 after each control step, in which a block may have moved them; here
+    nothing moves them.
     """
 
     subtasks = ("push",)

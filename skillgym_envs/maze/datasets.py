@@ -15,7 +15,11 @@ from skillgym_envs.maze.expert import make_expert
 from skillgym_envs.maze.variants import GOAL, START, VARIANTS
 
 MAX_STEPS = 1600
-"""Control steps after which a try is given up, as in the authors' data generation."""
+"""Control steps after which a try is given up.
+
+Deviation: it is the authors' cap on the length of an episode (500 with pictures); here ways that
+take longer are replaced.
+"""
 
 # A random start, as in the authors' data, of an episode that no goal ends.
 _ANYWHERE = {

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_count, check_range
 from skillgym_envs.maze.errors import InvalidLayout
 
 WALL, FREE, GOAL = "#", "O", "G"
@@ -123,6 +124,7 @@ def make_layout(
 
     Raises:
         InvalidLayout: If the layout is no maze.
+        InvalidConfig: If `size` is no positive integer, or the seed is negative.
     """
     return random_layout(size, layout_seed) if layout is None else MazeLayout.from_text(layout)
 
@@ -143,7 +145,10 @@ def random_layout(size: int = 40, seed: int = 0) -> MazeLayout:
 
     Raises:
         InvalidLayout: If `size` is less than 10.
+        InvalidConfig: If `size` is no positive integer, or the seed is negative.
     """
+    check_count("size", size)
+    check_range("layout_seed", seed, 0)
     if size < 2 * _BREADTH:
         raise InvalidLayout(f"has the size {size}, which is less than {2 * _BREADTH}")
     rng = np.random.default_rng(seed)

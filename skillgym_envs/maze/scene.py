@@ -71,7 +71,7 @@ def maze_model(layout: MazeLayout, goal: tuple[float, float], goal_radius: float
         name="goal",
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
         pos=[goal[0] + ORIGIN, goal[1] + ORIGIN, FLOOR_HEIGHT],
-        size=[goal_radius, 0.005, 0.0],
+        size=[max(goal_radius, 1e-3), 0.005, 0.0],
         rgba=_GOAL_RGBA,
     )
     return spec.compile()

@@ -82,12 +82,14 @@ class MazeWorld(World):
         InvalidPosition: If start or goal touches a wall, or no way leads from one to the other.
         UnknownVariant: If there is no such variant.
         UnknownObservation: If there is no such kind of observation.
-        InvalidConfig: If noise, radius or speed is negative.
+        InvalidConfig: If noise, radius, speed or seed is negative, the noise larger than the maze,
+            or the size no integer.
 
     Deviation: the references put the ball into a wall in 31 % of the starts with noise (25 % with
     its centre); here the start is drawn again. `start_in_walls=True` restores theirs. They also let
     a step with a zero action pass before the first observation, which changes nothing outside of
-    walls, and is left out.
+    walls, and is left out. Random starts are at the centre (i - 0.2, j - 0.2) of a cell, theirs at
+    (i, j).
     """
 
     name = "maze"
@@ -123,8 +125,10 @@ class MazeWorld(World):
         self.goal_reward = _either(goal_reward, task.goal_reward)
         self.terminate = _either(terminate, task.terminate)
         self.start_speed = start_speed
-        for name in ("start_noise", "goal_radius", "start_speed"):
+        for name in ("goal_radius", "start_speed"):
             check_range(name, getattr(self, name), 0.0)
+        # Farther away there are no starts to be found.
+        check_range("start_noise", self.start_noise, 0.0, float(max(self.maze.walls.shape)))
         self.start_in_walls = start_in_walls
         published = self.maze == random_layout()
         self.goal = _position("goal", _either(goal, GOAL if published else self.maze.goal))

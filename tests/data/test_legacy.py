@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import h5py
@@ -97,12 +99,46 @@ def test_pickles_are_read_only_if_trusted(tmp_path: Path, kind: str) -> None:
         np.testing.assert_array_equal(each.actions, ACTIONS[:7])
 
 
-def test_skimo_trajectories_end_where_they_are_done(tmp_path: Path) -> None:
-    """Two trajectories in one item, the second with a padded tail; an item that lost a row."""
-    dones = np.isin(np.arange(8), (2, 6, 7))
-    short = {"obs": STATES[:7], "actions": ACTIONS, "dones": dones}
+def test_records_are_of_a_class_that_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in ReSkill's own files: its dictionaries have a class of its package."""
+
+    class AttrDict(dict[str, Any]):
+        __qualname__ = "AttrDict"
+
+        def __getstate__(self) -> Any:
+            return self
+
+        def __setstate__(self, state: Any) -> None:
+            pass
+
+    module = ModuleType("skills_of_others")
+    AttrDict.__module__, module.AttrDict = module.__name__, AttrDict  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        demos = [AttrDict(obs=list(STATES), actions=list(ACTIONS))] * 2
+        np.save(tmp_path / "demos.npy", np.array(demos), allow_pickle=True)
+    with pytest.raises(ModuleNotFoundError):
+        np.load(tmp_path / "demos.npy", allow_pickle=True)
+    for each in read_trajectories(tmp_path, "reskill", trust=True):
+        np.testing.assert_array_equal(each.observations, STATES)
+        np.testing.assert_array_equal(each.actions, ACTIONS[:7])
+
+
+def test_skimo_leaves_out_what_lacks_observations(tmp_path: Path) -> None:
+    whole = {"obs": STATES, "actions": ACTIONS, "dones": np.arange(8) == 7}
     with gzip.open(tmp_path / "maze.gz", "wb") as file:
-        pickle.dump([{"obs": STATES, "actions": ACTIONS, "dones": dones}, short], file)
+        pickle.dump([{**whole, "obs": STATES[:5]}, whole], file)
+    (only,) = read_trajectories(tmp_path, "skimo", trust=True)
+    np.testing.assert_array_equal(only.observations, STATES)
+
+
+def test_skimo_trajectories_end_where_they_are_done(tmp_path: Path) -> None:
+    """Two trajectories in one item, the second with a padded tail."""
+    item = {"obs": STATES, "actions": ACTIONS, "dones": np.isin(np.arange(8), (2, 6, 7))}
+    with gzip.open(tmp_path / "maze.gz", "wb") as file:
+        pickle.dump([item], file)
     first, second = read_trajectories(tmp_path, "skimo", trust=True)
     np.testing.assert_array_equal(first.observations, STATES[:3])
     np.testing.assert_array_equal(first.actions, ACTIONS[:2])

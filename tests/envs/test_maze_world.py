@@ -119,6 +119,10 @@ def test_text_in_all_its_forms():
         ({"layout": [[1, 1, 1], [1, 0, 1], [1, 1, 1]]}, "strings"),
         ({"goal": (10.0, 10.3)}, "goal"),  # touches the wall of column 11
         ({"layout": ["#####", "#O#O#", "#####"], "start": (1, 3)}, "no way"),
+        ({"start_noise": 43.0}, "start_noise=43.0, expected a number from 0 to 42"),
+        ({"size": 20.0}, "size=20.0"),
+        ({"size": "20"}, "size='20'"),
+        ({"layout_seed": -1}, "layout_seed=-1"),
     ],
 )
 def test_errors_are_one_sentence(keywords, message):
@@ -298,6 +302,15 @@ def test_keywords_override_the_variant():
     )
     assert (world.start_noise, world.goal_radius) == (0.0, 1.5)
     assert (world.goal_reward, world.terminate) == (2.0, False)
+
+
+def test_a_goal_may_be_a_point():
+    world = MazeWorld(goal_radius=0.0, goal_reward=3.0)
+    positions = np.array([[18.0, 8.0], [18.0, 8.0 + 1e-9]])
+    memory = {"completed": np.zeros((2, 1), bool)}
+    outcome, _ = world.score(None, Physics(positions, positions, positions), memory)
+    np.testing.assert_array_equal(outcome.reward, [3.0, 0.0])
+    assert world.model.site("goal").size[0] == 1e-3  # of the marker
 
 
 def test_time_limit():

@@ -73,10 +73,10 @@ def test_the_suite_has_every_table_and_no_name_twice() -> None:
 
 def test_any_cell_of_the_suite_is_one_command(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["bench", "--suite", "papers", "--dry-run", "--seeds", "1", "--only"]
-    assert cli.main([*arguments, "maze-skimo-spirl-seed1"]) == 0
+    assert cli.main([*arguments, "mixed-ordered-spirl-cl-seed1"]) == 0
     assert capsys.readouterr().out == (
-        "skillgym train spirl-maze --world skillgym/Maze-v0 --env variant=skimo "
-        "--seed 1 --steps 2000000 --final-episodes 50\n"
+        "skillgym train spirl-cl --world skillgym/Kitchen-v0 --env tasks=mixed ordered=true "
+        "--seed 1 --steps 500000 --final-episodes 50\n"
     )
 
 

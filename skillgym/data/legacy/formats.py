@@ -125,6 +125,25 @@ def _trajectory(
     return Trajectory(states, moves[:-1], earned[:-1], images)
 
 
+class _Record(dict[str, Any]):
+    """An object of a class that is not installed, such as ReSkill's own kind of dictionary."""
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take over its attributes."""
+        self.update(state)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads pickles of the original projects without their packages."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class of this name, or `_Record` where there is none."""
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError):
+            return _Record
+
+
 def _read_spirl(path: Path) -> Iterator[Trajectory]:
     """HDF5 with groups `traj0`...: states, actions, pad_mask, perhaps rewards and images.
 
@@ -150,7 +169,7 @@ def _read_skimo(path: Path) -> Iterator[Trajectory]:
     pieces of one row, and an item with fewer observations than flags is passed over.
     """
     with gzip.open(path, "rb") as file:
-        for item in pickle.load(file):
+        for item in _Unpickler(file).load():
             states, moves = np.asarray(item["obs"]), np.asarray(item["actions"])
             done = np.asarray(item["dones"]).ravel()
             if len(states) < len(done):
@@ -162,8 +181,11 @@ def _read_skimo(path: Path) -> Iterator[Trajectory]:
 
 def _read_reskill(path: Path) -> Iterator[Trajectory]:
     """NumPy object array of records with lists `obs` and `actions`."""
-    for item in np.load(path, allow_pickle=True):
-        record: Any = item if isinstance(item, Mapping) else vars(item)
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)  # then comes the pickle of the array
+        records = _Unpickler(file).load()
+    for record in records:
         yield _trajectory(np.stack(record["obs"]), np.stack(record["actions"]))
 
 

@@ -108,7 +108,7 @@ class ImageSpirlConfig(SpirlConfig):
         """
         super().__post_init__()
         size = self.image_size
-        require(self, "image_size", size >= 8 and size.bit_count() == 1, "8, 16, 32 or 64")
+        require(self, "image_size", size >= 8 and size.bit_count() == 1, "a power of two from 8 on")
         require(self, "state_size", self.state_size >= 0, "at least 0")
         for field in ("image_channels", "conv_channels", "picture_features"):
             require(self, field, getattr(self, field) >= 1, "at least 1")
