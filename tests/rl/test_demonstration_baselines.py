@@ -224,15 +224,14 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     # Deviations of the kitchen: the authors' weights are fixed at 0.1, their bound is 46.
     assert (tuned["alpha"], tuned["posterior_alpha"]) == ("auto_0.1", "auto_0.1")
     assert (tuned["target_divergence"], tuned["posterior_target_divergence"]) == (2.5, 2.5)
-    assert tuned["max_log_odds"] == 5.0 and agent.max_log_odds == pytest.approx(46.05, abs=0.01)
+    office = make_agent("skild-office", env, device="cpu")
+    assert tuned["max_log_odds"] == agent.max_log_odds == 5.0
+    assert office.max_log_odds == pytest.approx(46.05, abs=0.01)
     for name, preset in PRESETS.items():
-        if (
-            preset.world == "skillgym/Kitchen-v0"
-            and preset.skill_model
-            and preset.start != "random"
-        ):
-            flat = preset.skill_model.startswith(("bc", "flat"))
-            assert preset.critic_layer_norm == (not flat and name != "ptgm-ppo"), name
+        skills = preset.skill_model and not preset.skill_model.startswith(("bc", "flat", "reskill"))
+        starts = preset.start != "random" and name != "ptgm-ppo"
+        others = name.startswith(("spirl-maze-", "spirl-tabletop"))  # not measured
+        assert preset.critic_layer_norm == bool(skills and starts and not others), name
     office = PRESETS["skild-office"].agent
     assert (office["start"], office["alpha"], office["posterior_alpha"]) == ("posterior", 5.0, 5.0)
     assert PRESETS["spirl-office"].target_divergence == 1.0

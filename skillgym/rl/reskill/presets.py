@@ -14,7 +14,7 @@ from typing import Any
 
 from stable_baselines3 import HerReplayBuffer
 
-from skillgym.rl.agent_preset import SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset, Algorithm
+from skillgym.rl.agent_preset import SKILL_DIVERGENCE, AgentPreset, Algorithm
 
 WORKERS, SKILL_LENGTH = 15, 10
 
@@ -109,7 +109,6 @@ def skill_presets(task: FetchTask) -> dict[str, AgentPreset]:
         skill_model=f"spirl-fetch-{task.source}",
         world=task.world,
         target_divergence=SKILL_DIVERGENCE,
-        alpha=SKILL_ALPHA,
         critic_layer_norm=True,
     )
     return found
