@@ -25,7 +25,10 @@ def test_the_prior_of_a_skill_model_is_measured(
         (["evaluate", "no-such-thing"], "neither a bundled model nor a directory"),
         (["watch", "no-such-thing"], "neither a bundled model nor a directory"),
         (["train", "spirl-cll"], "did you mean 'spirl-cl'"),
-        (["train", "skild-maze"], "make it with `skillgym pretrain skild-maze`"),
+        (
+            ["train", "reskill-unit-clean-up", "--steps", "1"],  # its model is not bundled
+            "make it with `skillgym pretrain reskill-fetch-block-unit`",
+        ),
         (["pretrain", "skild-kitchen-kbts", "--dataset", "no/such-v0"], "MINARI_DATASETS_PATH"),
         (["train", "sac", "--world", "skillgym/Kichen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
         (["pretrain", "flat-kitchen", "--dataset", "no/such-v0"], "MINARI_DATASETS_PATH"),
