@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from skillgym.errors import InvalidConfig
 
 
@@ -68,16 +66,3 @@ class TrainerConfig:
             raise InvalidConfig("validation_share", self.validation_share, "between 0 and 1")
         if self.schedule not in ("cosine", "constant"):
             raise InvalidConfig("schedule", self.schedule, "cosine or constant")
-
-
-def usable_device(name: str) -> torch.device:
-    """The torch device of this name.
-
-    Raises:
-        InvalidConfig: If this machine does not have it.
-    """
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:  # the latter: torch without CUDA
-        expected = f"a device of this machine, such as cpu ({str(error).splitlines()[0]})"
-        raise InvalidConfig("device", name, expected) from None

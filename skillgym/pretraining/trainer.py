@@ -20,7 +20,8 @@ from tqdm import tqdm
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import atomic_directory, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
-from skillgym.pretraining.config import TrainerConfig, usable_device
+from skillgym.pretraining.config import TrainerConfig
+from skillgym.pretraining.device import usable_device
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
 from skillgym.pretraining.state import read_training_state, write_training_state
