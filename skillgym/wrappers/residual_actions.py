@@ -93,7 +93,7 @@ class ResidualActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         """
         if self._observation is None:
             raise ResetNeeded
-        primitive = self._control.act(self._observation, np.asarray(action, np.float32)[None])[0]
+        primitive = self._control.act(self._observation, [action])[0]
         observation, reward, terminated, truncated, info = self.env.step(primitive)
         self._observation = np.array(observation)[None]
         ended = np.array([terminated or truncated])

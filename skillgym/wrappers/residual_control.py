@@ -106,7 +106,7 @@ class ResidualControl:
         )
 
     def act(
-        self, observation: NDArray[Any], actions: NDArray[Any], running: Flags | None = None
+        self, observation: NDArray[Any], actions: Any, running: Flags | None = None
     ) -> FloatArray:
         """Primitive actions (N, A) for observations (N, O) and actions (N, S + A).
 
@@ -116,10 +116,10 @@ class ResidualControl:
             running: The environments (N,) whose actions count; all if None.
 
         Raises:
-            InvalidSkill: If actions have the wrong shape or are not finite.
+            InvalidSkill: If actions have the wrong shape or are not finite numbers.
         """
         expected = (len(observation), *self.action_space.shape)
-        actions = checked_skills(actions, expected, running)
+        actions = checked_skills(actions, expected, running).astype(np.float32)
         self.running.begin(observation, actions[:, self.layout.skill])
         primitive = self.running.actions(observation) + actions[:, self.layout.residual]
         bounded: FloatArray = np.clip(primitive, *self._bounds).astype(np.float32)

@@ -87,9 +87,7 @@ class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
         """
         if self._observation is None:
             raise ResetNeeded
-        primitive = self._control.act(
-            self._observation, np.asarray(actions, np.float32), ~self._over
-        )
+        primitive = self._control.act(self._observation, actions, ~self._over)
         observation, rewards, terminated, truncated, infos = self.env.step(primitive)
         self._observation, ended = np.array(observation), terminated | truncated
         reached = self._observation.copy()

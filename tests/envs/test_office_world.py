@@ -494,8 +494,7 @@ def test_random_actions_do_no_harm():
 def test_a_hundred_thousand_random_actions_do_no_harm():
     row = measure(substeps=10, steps=100_000, seeds=64)
     assert row.control_steps >= 100_000
-    assert (row.not_finite, row.warnings) == (0, 0)
-    assert row.off_the_desk <= 4  # of 448 objects; the elbow of a folded arm flings one
+    assert (row.not_finite, row.warnings, row.off_the_desk) == (0, 0, 0)
 
 
 @pytest.mark.slow
