@@ -485,9 +485,9 @@ def test_environment_i_equals_a_single_one():
 
 
 def test_random_actions_do_no_harm():
-    row = measure(substeps=10, steps=128, seeds=8, threads=1)
+    row = measure(substeps=10, steps=400, seeds=8, threads=1)
     assert (row.not_finite, row.warnings, row.off_the_desk) == (0, 0, 0)
-    assert row.fastest_object < 5.0
+    assert row.fastest_object < 2.0 and row.fastest_joint < 16.0
 
 
 @pytest.mark.slow
