@@ -83,9 +83,10 @@ def _play(name: str, num_episodes: int, seed: int) -> DatasetSpec:
     return DatasetSpec(
         dataset_id=f"skillgym/tabletop/{name}",
         description=f"{num_episodes} episodes of 360 control steps in which a scripted expert "
-        "plays with furniture and blocks of scene D, in random order. Rewards are those of SkiMo's "
-        "task, which no episode completes.",
+        "plays with furniture and blocks of scene D, in random order, from random states of the "
+        "furniture. Rewards are those of SkiMo's task, which no episode completes.",
         env_id="skillgym/Tabletop-v0",
+        env_kwargs={"furniture": "random"},
         plans=(("play",),) * num_episodes,
         make_expert=make_player,
         achieved=whole_episode,

@@ -16,6 +16,8 @@ from skillgym_envs.tabletop.scenes import (
     BLOCK_WIDTH,
     CABINET_Y,
     COLOURS,
+    DRAWER_RANGE,
+    SWITCH_RANGE,
     TABLE_Y,
     Scene,
 )
@@ -97,6 +99,16 @@ def random_blocks(rng: np.random.Generator, scene: Scene) -> Floats:
     poses[:, :2], poses[:, 2] = spots, BLOCK_HEIGHT
     poses[:, 3], poses[:, 6] = np.cos(yaws / 2), np.sin(yaws / 2)
     return poses
+
+
+def random_furniture(rng: np.random.Generator, scene: Scene) -> Floats:
+    """Door, drawer, button, lever and the two lights (6,) as the scene state has them.
+
+    Each part and the LED are in one of their two states with equal probability; the button is up.
+    """
+    door, drawer, lever, led = rng.integers(2, size=4)
+    joints = (door * scene.door_range, drawer * DRAWER_RANGE, 0.0, lever * SWITCH_RANGE)
+    return np.array([*joints, lever, led], np.float64)
 
 
 def _apart(spots: Floats, yaws: Floats, lengths: Floats) -> bool:

@@ -32,7 +32,7 @@ from skillgym_envs.tabletop.control import MAX_MOVE, MAX_TURN, joint_targets, tc
 from skillgym_envs.tabletop.furniture import HIDDEN, glow_positions
 from skillgym_envs.tabletop.model import TOUCHABLE, tabletop_model
 from skillgym_envs.tabletop.observation import OBSERVATIONS, observation_layout
-from skillgym_envs.tabletop.placement import blocks_of, given_state, random_blocks
+from skillgym_envs.tabletop.placement import blocks_of, given_state, random_blocks, random_furniture
 from skillgym_envs.tabletop.robot import FINGER_OPEN, HOME
 from skillgym_envs.tabletop.rotations import euler_of_axes, euler_of_quat
 from skillgym_envs.tabletop.scenes import BUTTON_PRESSED, COLOURS, SCENES, SWITCH_ON, UnknownScene
@@ -92,10 +92,12 @@ class TabletopWorld(World):
             that in which the task before it was completed (CALVIN's long-horizon protocol).
         patience: Control steps that a task may take; after them the episode terminates. No limit if
             None.
+        furniture: How an episode begins: `shut`, with the lights off, or `random`, with door,
+            drawer, lever and LED in either of their two states.
 
     Options of `reset`: `robot_state` (15,) and `scene_state` (24,), or one row for each
-    environment that is reset, put robot and scene into a state. Otherwise the arm is at home, the
-    furniture shut, the lights off and the blocks are at random.
+    environment that is reset, put robot and scene into a state. Otherwise the arm is at home,
+    furniture and lights are as `furniture` says and the blocks are at random.
 
     Deviation: after a reset the last gripper action is that of the given robot state, else 1, and
     the button counts as pressed before if it is pressed; the reference forgets to reset both. Given
@@ -123,6 +125,7 @@ class TabletopWorld(World):
         observation: Literal["skimo", "robot", "scene", "full"] = "skimo",
         since: Literal["episode", "subtask"] = "episode",
         patience: int | None = None,
+        furniture: Literal["shut", "random"] = "shut",
     ) -> None:
         if scene not in SCENES:
             raise UnknownScene(scene)
@@ -130,12 +133,15 @@ class TabletopWorld(World):
             raise UnknownChoice("observation", observation, OBSERVATIONS)
         if since not in ("episode", "subtask"):
             raise UnknownChoice("since", since, ("episode", "subtask"))
+        if furniture not in ("shut", "random"):
+            raise UnknownChoice("furniture", furniture, ("shut", "random"))
         check_count("patience", patience)
         self.scene_name, self.scene = scene, SCENES[scene]
         self.subtasks = resolve_tasks(tasks)
         self.observation = observation
         self.since = since
         self.patience = patience
+        self.furniture = furniture
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
         self.layout = observation_layout(observation, self.scene)
         # Red, blue, pink to the order of the scene state.
@@ -164,6 +170,9 @@ class TabletopWorld(World):
             grip = np.where(robot[:, 14:] < 0.0, _CLOSE, _OPEN)
         if scene is None:
             blocks = np.stack([random_blocks(rng, self.scene) for rng in rngs])
+            if self.furniture == "random":
+                parts = np.stack([random_furniture(rng, self.scene) for rng in rngs])
+                qpos[:, FURNITURE], led = parts[:, :4], parts[:, 5:] > 0.5
         else:
             blocks = blocks_of(scene, self.scene)
             qpos[:, FURNITURE], led = scene[:, :4], scene[:, 5:6] > 0.5

@@ -198,6 +198,20 @@ def test_a_given_state_is_observed_again():
     np.testing.assert_allclose(again[6:], np.concatenate((robot, scene))[6:], atol=1e-6)
 
 
+@pytest.mark.parametrize("scene", "ABCD")
+def test_random_furniture_rests(scene):
+    """Parts stay at either end of their ways; the bulb is on where the lever is up."""
+    env, seen = make(furniture="random", scene=scene), set()
+    for seed in range(8):
+        first, _ = env.reset(seed=seed)
+        for _ in range(10):
+            later, *_ = env.step(np.array([0, 0, 0, 0, 0, 0, 1.0]))
+        np.testing.assert_allclose(later[15:], first[15:], atol=2e-3)
+        assert (first[18] > 0.044) == first[19]
+        seen.add(tuple(first[[15, 16, 18, 20]] > 0.0))
+    assert len(seen) > 4
+
+
 @pytest.mark.parametrize(
     "options",
     [{"robot_state": np.zeros(14)}, {"scene_state": np.full(24, np.nan)}, {"scene_state": "left"}],
@@ -210,7 +224,12 @@ def test_bad_states_are_one_sentence(options):
 
 @pytest.mark.parametrize(
     ("keywords", "hint"),
-    [({"scene": "E"}, "'D'"), ({"observation": "skim"}, "skimo"), ({"since": "start"}, "subtask")],
+    [
+        ({"scene": "E"}, "'D'"),
+        ({"observation": "skim"}, "skimo"),
+        ({"since": "start"}, "subtask"),
+        ({"furniture": "open"}, "random"),
+    ],
 )
 def test_unknown_keywords(keywords, hint):
     with pytest.raises(SkillgymError, match=hint):
