@@ -116,6 +116,7 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
             preset.posterior,
             discriminator_size=preset.discriminator_size,
             discriminator_layers=preset.discriminator_layers,
+            fallback_weight=preset.fallback_weight,
         )
     kind: type[SkillModule] = FlatPrior
     if isinstance(preset, SpirlPretraining):

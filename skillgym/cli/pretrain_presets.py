@@ -117,6 +117,8 @@ class SkildPretraining(Pretraining):
         posterior: Whether the posterior starts as a random network, or as the embedding's prior.
         discriminator_size: Width of the discriminator.
         discriminator_layers: Its square layers.
+        fallback_weight: Weight of the divergence of the posterior from the prior in states that are
+            not of demonstrations.
     """
 
     embedding: str = "spirl-kitchen"
@@ -124,6 +126,7 @@ class SkildPretraining(Pretraining):
     posterior: Literal["random", "prior"] = "prior"
     discriminator_size: int = 32
     discriminator_layers: int = 3
+    fallback_weight: float = 0.0
 
 
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)

@@ -145,6 +145,42 @@ def test_the_loss_is_likelihood_and_cross_entropy(
     torch.testing.assert_close(scalars["discriminator_loss"], entropy.detach())
 
 
+def test_the_fallback_is_a_divergence_weighted_by_where_demonstrations_are_not() -> None:
+    """One joint pass; the mean of many single samples is the closed form of two Gaussians."""
+    model = SkildModel.from_embedding(embedding(), fallback_weight=0.5).eval()
+    batch, others = random_batch(model), random_batch(model)[3]
+    generator = torch.Generator().manual_seed(0)
+    drawn = [model.loss(batch, generator) for _ in range(500)]
+    mean = {name: torch.stack([row[name] for _, row in drawn]).mean() for name in drawn[0][1]}
+    divergence = model.posterior(others).kl(model.prior(others)).sum(-1)
+    foreign = 1.0 - torch.sigmoid(model.discriminator(others))
+    expected = (foreign * divergence).mean()
+    torch.testing.assert_close(mean["posterior_fallback"], expected.detach(), rtol=0.1, atol=0.05)
+    total = mean["posterior_nll"] + mean["discriminator_loss"] + 0.5 * mean["posterior_fallback"]
+    torch.testing.assert_close(mean["loss"], total)
+    model.zero_grad()
+    (drawn[0][0] - drawn[0][1]["discriminator_loss"]).backward()
+    assert all(p.grad is not None for p in model.posterior.parameters())
+
+
+def test_with_the_fallback_the_posterior_stays_the_prior_elsewhere() -> None:
+    """Demonstrations around 2, all other states around -2."""
+    divergences = []
+    for weight in (0.0, 1.0):
+        model = SkildModel.from_embedding(embedding(), posterior="prior", fallback_weight=weight)
+        optimizer = torch.optim.Adam(model.train().parameter_groups(1e-2))
+        generator = torch.Generator().manual_seed(0)
+        for seed in range(100):
+            observations, actions, demonstrated, others = random_batch(model, 32, seed)
+            batch = observations * 0.1 + 2, actions * 0.1, demonstrated * 0.1 + 2, others * 0.1 - 2
+            optimizer.zero_grad()
+            model.loss(batch, generator)[0].backward()
+            optimizer.step()
+        model.eval()
+        divergences.append(model.posterior(batch[3]).kl(model.prior(batch[3])).sum(-1).mean())
+    assert divergences[1] < 0.1 < divergences[0]
+
+
 def test_closed_forms_of_the_discriminator() -> None:
     nothing = torch.zeros(3)
     assert discriminator_loss(nothing, nothing).item() == pytest.approx(math.log(2))

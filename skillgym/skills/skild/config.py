@@ -18,11 +18,14 @@ class SkildConfig(SpirlConfig):
     Attributes:
         discriminator_size: Width of the discriminator.
         discriminator_layers: Its square layers.
+        fallback_weight: Weight of the divergence of the posterior from the prior in states that are
+            not of demonstrations, where the paper says nothing about the posterior (0).
         embedding: Digest of the embedding's tensors; None if they were never fixed.
     """
 
     discriminator_size: int = 32
     discriminator_layers: int = 3
+    fallback_weight: float = 0.0
     embedding: str | None = None
 
     def __post_init__(self) -> None:
@@ -34,3 +37,4 @@ class SkildConfig(SpirlConfig):
         super().__post_init__()
         require(self, "discriminator_size", self.discriminator_size >= 1, "at least 1")
         require(self, "discriminator_layers", self.discriminator_layers >= 0, "at least 0")
+        require(self, "fallback_weight", self.fallback_weight >= 0.0, "at least 0")

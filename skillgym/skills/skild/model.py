@@ -51,6 +51,10 @@ class SkildModel(ClosedLoopSpirl):
     optimiser instead of two. The statistics of the frozen decoder do not drift, as they do in the
     authors' code.
 
+    Deviation: with `fallback_weight` the posterior is the prior where there are no demonstrations.
+    One that only knows demonstrations is sure of arbitrary skills there, with divergences from the
+    prior of up to 1e8 nats, which no policy between the two can be near to.
+
     Args:
         observation_space: One-dimensional Box of size O.
         action_space: One-dimensional Box of size A.
@@ -158,20 +162,48 @@ class SkildModel(ClosedLoopSpirl):
         return *windows, demonstrated[:, 0], others[:, 0]
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
-        """Negative log-likelihood of encoded skills, plus the discriminator's cross-entropy."""
+        """Negative log-likelihood of encoded skills, plus the discriminator's cross-entropy.
+
+        With a `fallback_weight`, also (1 - D(s)) KL(p_d || p_a) in task-agnostic states.
+        """
         observations, actions, demonstrated, others = batch
         with torch.no_grad():
             latents = self.encode(observations, actions).sample(generator)
-        nll = prior_nll(self.posterior(observations[:, 0]), latents)
         logits = self.discriminator(demonstrated), self.discriminator(others)
         entropy = discriminator_loss(*logits)
         scalars = {
-            "loss": nll + entropy,
-            "posterior_nll": nll,
             "discriminator_loss": entropy,
             "discriminator_accuracy": accuracy(*logits),
         }
-        return nll + entropy, {name: value.detach() for name, value in scalars.items()}
+        starts, weight = observations[:, 0], self.config.fallback_weight
+        if weight:
+            foreign = 1.0 - torch.sigmoid(logits[1].detach())
+            nll, fallback = self._guided(starts, latents, others, foreign, generator)
+            scalars["posterior_fallback"] = fallback
+            total = nll + entropy + weight * fallback
+        else:
+            nll = prior_nll(self.posterior(starts), latents)
+            total = nll + entropy
+        scalars = {"loss": total, "posterior_nll": nll, **scalars}
+        return total, {name: value.detach() for name, value in scalars.items()}
+
+    def _guided(
+        self,
+        starts: Tensor,
+        latents: Tensor,
+        others: Tensor,
+        foreign: Tensor,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Both terms of the posterior: likelihood of latents, and divergence from the prior.
+
+        One pass for both kinds of states (B, O), because BatchNorm knows only one.
+        """
+        posterior, count = self.posterior(torch.cat([starts, others])), len(starts)
+        samples = posterior.sample(generator)[count:]
+        log_prob = posterior.log_prob(torch.cat([latents, samples]))
+        divergence = log_prob[count:] - self.prior(others).log_prob(samples)
+        return -log_prob[:count].mean(), (foreign * divergence).mean()
 
     @torch.no_grad()
     def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
