@@ -109,7 +109,8 @@ class SkildPretraining(Pretraining):
     """The skill posterior of demonstrations, and their discriminator.
 
     Deviation: the posterior starts as the prior (the authors': random). A network that knows only
-    a few scripted demonstrations is sure of itself where it is wrong; few steps keep it from that.
+    a few scripted demonstrations is sure of itself where it is wrong; few steps keep it from that,
+    and the fallback (the authors': none) keeps it near the prior away from demonstrations.
 
     Attributes:
         embedding: Skill embedding: name of a bundled model, folder, or name of its preset.
@@ -126,7 +127,7 @@ class SkildPretraining(Pretraining):
     posterior: Literal["random", "prior"] = "prior"
     discriminator_size: int = 32
     discriminator_layers: int = 3
-    fallback_weight: float = 0.0
+    fallback_weight: float = 0.1
 
 
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
@@ -232,6 +233,7 @@ for _task, _fields in DEMOS.items():
         f"SkiLD's posterior and discriminator: {_task}",
         SkildPretraining(
             trainer=ONE_WAY if _task == "maze" else GUIDED,
+            fallback_weight=0.0 if _task == "maze" else 0.1,
             **_fields,
             **EMBEDDINGS[_task.split("-")[0]],
         ),
