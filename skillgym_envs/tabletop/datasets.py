@@ -36,6 +36,8 @@ def whole_episode(observations: NDArray[np.floating[Any]]) -> tuple[str, ...]:
 def completed_subtasks(observations: NDArray[np.floating[Any]]) -> tuple[str, ...]:
     """Subtasks of SkiMo's task done in an episode, in the order in which they were done first.
 
+    What is so from the start was not done.
+
     Args:
         observations: Observations of the episode, shape (T+1, 21).
     """
@@ -46,7 +48,8 @@ def completed_subtasks(observations: NDArray[np.floating[Any]]) -> tuple[str, ..
         "move_slider_left": slider > 0.15,
         "turn_on_led": led > 0.5,
     }
-    first = {name: int(flags.argmax()) for name, flags in done.items() if flags.any()}
+    begins = {name: flags[1:] & ~flags[:-1] for name, flags in done.items()}
+    first = {name: int(flags.argmax()) for name, flags in begins.items() if flags.any()}
     return tuple(sorted(first, key=lambda name: first[name]))
 
 

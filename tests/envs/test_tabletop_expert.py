@@ -15,6 +15,7 @@ from skillgym_envs.collect import collect, dataset_spec
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import UnknownTask
 from skillgym_envs.tabletop import TASKS, TabletopWorld, chain
+from skillgym_envs.tabletop.datasets import completed_subtasks
 from skillgym_envs.tabletop.expert import PLANS, TabletopExpert
 from skillgym_envs.tabletop.phases import hand
 from skillgym_envs.tabletop.play import PlayExpert
@@ -111,9 +112,18 @@ def test_play_never_shows_the_whole_task(tmp_path: Path) -> None:
         observations, actions = data.episode(index)
         assert observations.shape == (361, 21)
         assert actions.shape == (360, 7)
+        assert len(completed_subtasks(observations)) < 4
         moved = np.abs(observations[:, 15:] - observations[0, 15:]).max(axis=0)
         assert (moved > 0.005).any()
     assert not np.array_equal(data.episode(0)[1], data.episode(1)[1])
+
+
+def test_what_is_done_from_the_start_was_not_done():
+    """The drawer is open from the start; then it is shut and, after the bulb is on, opened."""
+    observations = np.zeros((5, 21))
+    observations[:, 16], observations[3:, 19] = (0.2, 0.2, 0.0, 0.0, 0.2), 1.0
+    assert completed_subtasks(observations[:3]) == ()
+    assert completed_subtasks(observations) == ("turn_on_lightbulb", "open_drawer")
 
 
 def test_play_begins_in_every_state_of_the_furniture():
