@@ -229,11 +229,12 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
 }
 for _task, _fields in DEMOS.items():
+    # The maze's posterior would no longer reach the goal by itself if it fell back to the prior.
+    _maze: dict[str, Any] = {"trainer": ONE_WAY, "fallback_weight": 0.0}
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
         SkildPretraining(
-            trainer=ONE_WAY if _task == "maze" else GUIDED,
-            fallback_weight=0.0 if _task == "maze" else 0.1,
+            **(_maze if _task == "maze" else {"trainer": GUIDED}),
             **_fields,
             **EMBEDDINGS[_task.split("-")[0]],
         ),

@@ -129,12 +129,13 @@ class TabletopWorld(World):
     ) -> None:
         if scene not in SCENES:
             raise UnknownScene(scene)
-        if observation not in OBSERVATIONS:
-            raise UnknownChoice("observation", observation, OBSERVATIONS)
-        if since not in ("episode", "subtask"):
-            raise UnknownChoice("since", since, ("episode", "subtask"))
-        if furniture not in ("shut", "random"):
-            raise UnknownChoice("furniture", furniture, ("shut", "random"))
+        for keyword, given, known in (
+            ("observation", observation, tuple(OBSERVATIONS)),
+            ("since", since, ("episode", "subtask")),
+            ("furniture", furniture, ("shut", "random")),
+        ):
+            if given not in known:
+                raise UnknownChoice(keyword, given, known)
         check_count("patience", patience)
         self.scene_name, self.scene = scene, SCENES[scene]
         self.subtasks = resolve_tasks(tasks)
@@ -164,7 +165,7 @@ class TabletopWorld(World):
         scene = given_state(options, "scene_state", 24, count)
         qpos = np.zeros((count, self.model.nq))
         qpos[:, ARM], qpos[:, FINGERS] = HOME, FINGER_OPEN
-        grip, led = np.tile(_OPEN, (count, 1)), np.zeros((count, 1), bool)
+        grip, parts = np.tile(_OPEN, (count, 1)), np.zeros((count, 6))
         if robot is not None:
             qpos[:, ARM], qpos[:, FINGERS] = robot[:, 7:14], robot[:, 6:7] / 2.0
             grip = np.where(robot[:, 14:] < 0.0, _CLOSE, _OPEN)
@@ -172,14 +173,12 @@ class TabletopWorld(World):
             blocks = np.stack([random_blocks(rng, self.scene) for rng in rngs])
             if self.furniture == "random":
                 parts = np.stack([random_furniture(rng, self.scene) for rng in rngs])
-                qpos[:, FURNITURE], led = parts[:, :4], parts[:, 5:] > 0.5
         else:
-            blocks = blocks_of(scene, self.scene)
-            qpos[:, FURNITURE], led = scene[:, :4], scene[:, 5:6] > 0.5
-        qpos[:, BLOCKS] = blocks.reshape(count, 21)
+            blocks, parts = blocks_of(scene, self.scene), scene[:, :6]
+        qpos[:, FURNITURE], qpos[:, BLOCKS] = parts[:, :4], blocks.reshape(count, 21)
         memory = {
             "grip": grip,
-            "led": led,
+            "led": parts[:, 5:] > 0.5,
             "pressed": qpos[:, BUTTON] > BUTTON_PRESSED,
             "waited": np.zeros(count, np.int64),
             "count": np.zeros((count, 1)),

@@ -504,7 +504,7 @@ def test_a_hundred_thousand_random_actions_stay_numbers(hundred_thousand):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the elbow hits 2 of 448 objects off the desk")
+@pytest.mark.xfail(strict=True, reason="the arm hits 2 of 448 objects off the desk")
 def test_a_hundred_thousand_random_actions_leave_the_objects_on_the_desk(hundred_thousand):
     assert hundred_thousand.off_the_desk == 0
 

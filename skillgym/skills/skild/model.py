@@ -52,8 +52,8 @@ class SkildModel(ClosedLoopSpirl):
     authors' code.
 
     Deviation: with `fallback_weight` the posterior is the prior where there are no demonstrations.
-    One that only knows demonstrations is sure of arbitrary skills there, with divergences from the
-    prior of up to 1e8 nats, which no policy between the two can be near to.
+    One that only knows demonstrations is sure of arbitrary skills there, so far from the prior that
+    no policy can be near to both.
 
     Args:
         observation_space: One-dimensional Box of size O.
@@ -171,20 +171,21 @@ class SkildModel(ClosedLoopSpirl):
             latents = self.encode(observations, actions).sample(generator)
         logits = self.discriminator(demonstrated), self.discriminator(others)
         entropy = discriminator_loss(*logits)
-        scalars = {
-            "discriminator_loss": entropy,
-            "discriminator_accuracy": accuracy(*logits),
-        }
-        starts, weight = observations[:, 0], self.config.fallback_weight
-        if weight:
+        starts, scalars = observations[:, 0], {}
+        if self.config.fallback_weight:
             foreign = 1.0 - torch.sigmoid(logits[1].detach())
             nll, fallback = self._guided(starts, latents, others, foreign, generator)
             scalars["posterior_fallback"] = fallback
-            total = nll + entropy + weight * fallback
+            total = nll + entropy + self.config.fallback_weight * fallback
         else:
             nll = prior_nll(self.posterior(starts), latents)
             total = nll + entropy
-        scalars = {"loss": total, "posterior_nll": nll, **scalars}
+        scalars |= {
+            "loss": total,
+            "posterior_nll": nll,
+            "discriminator_loss": entropy,
+            "discriminator_accuracy": accuracy(*logits),
+        }
         return total, {name: value.detach() for name, value in scalars.items()}
 
     def _guided(
