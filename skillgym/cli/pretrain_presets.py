@@ -133,9 +133,6 @@ class SkildPretraining(Pretraining):
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
 """For worlds whose scripted motions are fewer than the kitchen's."""
 
-LONG = TrainerConfig(steps=40_000, evaluate_every=20_000)
-"""For the maze: a million windows, each of which `SHORT` would see 1.5 times."""
-
 FEW = TrainerConfig(steps=3_000, validation_share=0.1, validate_every=250, evaluate_every=1_500)
 """For demonstrations, which are soon known by heart."""
 
@@ -192,9 +189,10 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "spirl-maze": (
         "closed-loop SPiRL skills of the maze",
-        SpirlPretraining(
-            dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-3), trainer=LONG, **MAZE
-        ),
+        # Deviation: SkiLD's authors have 1e-3, those of SPiRL's mazes 1e-2. With 1e-3 a latent encodes
+        # each of the script's motions to 32 nats; posteriors of demonstrations are then so sharp
+        # that no policy stays near them, and reach the goal in 10 % of their episodes, not 60 %.
+        SpirlPretraining(dataset="skillgym/maze/play-v0", model=SpirlConfig(beta=1e-2), **MAZE),
     ),
     "spirl-maze-image": (
         "closed-loop SPiRL skills of mazes, seen in pictures",
