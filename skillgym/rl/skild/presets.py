@@ -82,10 +82,10 @@ MAZE = DemonstrationTask(
     spirl={"skill_model": "spirl-maze", "target_divergence": 1.0, "critic_arch": SHALLOW},
     flat={"actor_arch": SHALLOW},
     skild={
-        "start": "prior",
-        "alpha": "auto",
+        "start": "posterior",  # Deviation: the authors start as the prior here.
+        "alpha": SKILL_ALPHA,
         "target_divergence": 10.0,
-        "posterior_alpha": "auto",
+        "posterior_alpha": SKILL_ALPHA,
         "posterior_target_divergence": 1.0,
         "max_log_odds": LOG_ODDS,
     },
