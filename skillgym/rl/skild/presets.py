@@ -85,7 +85,7 @@ MAZE = DemonstrationTask(
         "start": "posterior",  # Deviation: the authors start as the prior here.
         "alpha": SKILL_ALPHA,
         "target_divergence": 10.0,
-        "posterior_alpha": SKILL_ALPHA,
+        "posterior_alpha": "auto",
         "posterior_target_divergence": 1.0,
         "max_log_odds": LOG_ODDS,
     },
