@@ -83,9 +83,9 @@ MAZE = DemonstrationTask(
     flat={"actor_arch": SHALLOW},
     skild={
         "start": "posterior",  # Deviation: the authors start as the prior here.
-        "alpha": SKILL_ALPHA,
+        "alpha": "auto",
         "target_divergence": 10.0,
-        "posterior_alpha": SKILL_ALPHA,
+        "posterior_alpha": "auto",
         "posterior_target_divergence": 1.0,
         "max_log_odds": LOG_ODDS,
     },
