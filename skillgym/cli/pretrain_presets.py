@@ -228,8 +228,7 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "ptgm-kitchen": (
         "goal codes of the kitchen (PTGM)",
-        # Given the states of recorded episodes as goals, the low-level policy of 30 000 steps
-        # completes 1.6 elements of the four in each, that of 60 000 steps 2.0.
+        # Twice the usual steps: the low-level policy is what limits the agent, and still improves.
         PtgmPretraining(
             model=PtgmConfig(goal=KITCHEN_GOAL),
             trainer=TrainerConfig(steps=60_000, evaluate_every=30_000),
