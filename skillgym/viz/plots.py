@@ -52,7 +52,7 @@ def learning_curves(
         draw_curves(axes, curves)
         style(axes, "control steps")
         axes.set_ylabel(label)
-        axes.set_ylim(0.0, limit)
+        axes.set_ylim(0.0, limit and 1.02 * limit)  # the best score is seen whole
         axes.set_xlim(left=0.0)
         axes.set_title(title)
         if len(curves) > INSIDE:
