@@ -235,9 +235,9 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
         ),
     ),
 }
+# The maze's demonstrations all go one way, which the posterior has to leave the prior for.
+_maze: dict[str, Any] = {"trainer": FEW, "fallback_weight": 0.0}
 for _task, _fields in DEMOS.items():
-    # The maze's demonstrations all go one way, which the posterior has to leave the prior for.
-    _maze: dict[str, Any] = {"trainer": FEW, "fallback_weight": 0.0}
     PRESETS[f"skild-{_task}"] = (
         f"SkiLD's posterior and discriminator: {_task}",
         SkildPretraining(
