@@ -32,14 +32,17 @@ class Acting:
     env: GymnasiumVecEnv
 
 
-def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> Acting:
+def open_agent(
+    what: str, num_envs: int, seed: int, options: dict[str, Any], deterministic: bool = False
+) -> Acting:
     """Find a run folder's agent, or else a skill model whose prior acts.
 
     Args:
         what: Run folder of `skillgym train`, or name or folder of a skill model.
         num_envs: Number of environments.
         seed: Seed of a prior's samples.
-        options: Keywords of the world; those of the run, if it is one, go before.
+        options: Keywords of the world, which go before those of the run, if it is one.
+        deterministic: Take the most likely actions, also of a method that is evaluated by samples.
 
     Raises:
         NoRun: If the run folder has no checkpoint yet.
@@ -50,7 +53,7 @@ def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> 
         model = load_skill(what)
         world = world_id(model.world, model.observation_space.shape[0])
         env = make_env("spirl-cl", world, num_envs, skill_model=model, **options)
-        return Acting(what, prior_policy(model, seed), env)
+        return Acting(what, prior_policy(model, seed, deterministic), env)
     checkpoint = folder / "checkpoints" / "last"
     if not checkpoint.exists():
         raise NoRun(folder, "a checkpoint")
@@ -62,7 +65,7 @@ def open_agent(what: str, num_envs: int, seed: int, options: dict[str, Any]) -> 
         **{**config["options"], **options},
     )
     agent = load_agent(config["method"], checkpoint / "agent.zip", env)
-    return Acting(config["method"], policy_of(agent, config["method"]), env)
+    return Acting(config["method"], policy_of(agent, config["method"], deterministic), env)
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ def main(
     episodes: int = 50,
     num_envs: int = 10,
     seed: int = 1_000_003,
+    deterministic: bool = False,
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -27,6 +28,7 @@ def main(
         episodes: Number of episodes.
         num_envs: Environments at the same time.
         seed: Seed of the environments and of the prior's samples.
+        deterministic: Take the most likely actions, also of a method that is measured by samples.
         env: Keywords of the world in place of the run's, for example tasks=misaligned.
         json_output: Print JSON.
     """
@@ -39,7 +41,7 @@ def main(
     from skillgym.evaluation import rollout
 
     torch.manual_seed(seed)
-    acting = open_agent(what, min(num_envs, episodes), seed, parse_options(env))
+    acting = open_agent(what, min(num_envs, episodes), seed, parse_options(env), deterministic)
     try:
         measured = rollout(acting.policy, acting.env, episodes, seed, progress=True)
     finally:

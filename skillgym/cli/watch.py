@@ -20,6 +20,7 @@ def main(
     seed: int = 0,
     width: int = 480,
     height: int = 360,
+    deterministic: bool = False,
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
 ) -> None:
     """Make a video of a trained agent, or of a skill model's prior.
@@ -31,6 +32,7 @@ def main(
         seed: Seed of the environment and of the policy's samples.
         width: Width of the video in pixels.
         height: Height of the video in pixels.
+        deterministic: Take the most likely actions, also of a method that is measured by samples.
         env: Keywords of the world in place of the run's, for example tasks=misaligned.
     """
     check_count("episodes", episodes)
@@ -47,7 +49,7 @@ def main(
     path = output or folder / f"{Path(what).name}-seed{seed}.mp4"
     torch.manual_seed(seed)
     options = {"render_mode": "rgb_array", "width": width, "height": height, **parse_options(env)}
-    acting = open_agent(what, 1, seed, options)
+    acting = open_agent(what, 1, seed, options, deterministic)
     try:
         outcomes = record_episodes(
             acting.policy, acting.env, path, seed, episodes=episodes, progress=True

@@ -265,12 +265,13 @@ class Experiment:
                 raise ResumeMismatch(name, value, old[name])
 
 
-def policy_of(agent: BaseAlgorithm, method: str) -> Policy:
+def policy_of(agent: BaseAlgorithm, method: str, deterministic: bool = False) -> Policy:
     """How an agent acts in evaluations.
 
     Args:
         agent: The agent.
         method: Its preset, which says whether it samples its actions, as most papers evaluate it.
+        deterministic: Take the most likely actions, whatever the preset says.
     """
-    deterministic = find_preset(method).deterministic
+    deterministic = deterministic or find_preset(method).deterministic
     return lambda observations: agent.predict(observations, deterministic=deterministic)[0]

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from skillgym.errors import UnsupportedSpace
 from skillgym.evaluation.rollouts import Policy
+from skillgym.nn.distributions import Distribution
 from skillgym.nn.priors import TanhPrior
 from skillgym.types import SkillModel
 
 
-def prior_policy(model: SkillModel, seed: int) -> Policy:
+def prior_policy(model: SkillModel, seed: int, deterministic: bool = False) -> Policy:
     """Policy that samples the prior and brings the sample into the skill space, as agents do.
 
     Args:
@@ -24,6 +25,7 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
             skills. If it has a `behaviour`, as `SkillModule`s have, that one is sampled: of SkiLD
             the posterior, which imitates the demonstrations.
         seed: Seed of the samples.
+        deterministic: Take the most likely skill in place of a sample.
 
     Returns:
         Maps observations (N, O) to skills (N, Z) or (N,).
@@ -36,8 +38,9 @@ def prior_policy(model: SkillModel, seed: int) -> Policy:
 
     @torch.no_grad()
     def policy(observations: NDArray[Any]) -> NDArray[Any]:
-        sample = prior(torch.as_tensor(observations)).sample(generator)
-        skills: NDArray[Any] = skill(sample).numpy()
+        distribution: Distribution = prior(torch.as_tensor(observations))
+        chosen = distribution.mode() if deterministic else distribution.sample(generator)
+        skills: NDArray[Any] = skill(chosen).numpy()
         return skills
 
     return policy
