@@ -135,8 +135,12 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
                 **_names(cell),
                 "budget": ran.steps,
                 "steps": result["steps"],
-                "subtasks": round(result["subtasks"], 4),
-                "return": round(result["return"], 4),
+                **{
+                    name: round(result[name], 4)
+                    for score in SCORES
+                    for name in (score, f"{score}_deterministic")
+                    if name in result  # not in results of before there were both
+                },
                 "episodes": result["episodes"],
                 "minutes": round(result["seconds"] / 60.0, 1),
                 "rates": "; ".join(f"{name} {rate:.2f}" for name, rate in result["rates"].items()),

@@ -119,14 +119,15 @@ class Experiment:
         return read_json(path)
 
     def run(self, progress: bool = True, seconds: float | None = None) -> dict[str, Any]:
-        """Train up to the budget, then evaluate.
+        """Train up to the budget, then evaluate, as the preset says and by the most likely actions.
 
         Args:
             progress: Whether to show progress bars.
             seconds: Time budget of this sitting [s]; the run counts as complete when it is spent.
 
         Returns:
-            The result: subtasks, return, rates, steps, seconds.
+            The result: subtasks, return (also those of the most likely actions, `_deterministic`),
+            rates, steps, seconds.
 
         Raises:
             KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
@@ -145,12 +146,16 @@ class Experiment:
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
                 raise KeyboardInterrupt
+            number = config.final_episodes
             policy = policy_of(agent, config.method)
-            episodes = self._evaluate(policy, evaluation_env, config.final_episodes, progress)
+            deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress)
+            if not find_preset(config.method).deterministic:
+                policy = policy_of(agent, config.method, deterministic=True)
+                deterministic = self._evaluate(policy, evaluation_env, number, progress)
         finally:
             env.close()
             evaluation_env.close()
-        return self._finish(episodes, monitor)
+        return self._finish(episodes, deterministic, monitor)
 
     def _train(
         self,
@@ -240,10 +245,14 @@ class Experiment:
         state = {"control_steps": monitor.control_steps, "seconds": monitor.seconds}
         save_checkpoint(self.checkpoint, agent, state)
 
-    def _finish(self, episodes: Episodes, monitor: TrainingMonitor) -> dict[str, Any]:
+    def _finish(
+        self, episodes: Episodes, deterministic: Episodes, monitor: TrainingMonitor
+    ) -> dict[str, Any]:
         result = {
             "subtasks": float(episodes.num_subtasks.mean()),
             "return": float(episodes.returns.mean()),
+            "subtasks_deterministic": float(deterministic.num_subtasks.mean()),
+            "return_deterministic": float(deterministic.returns.mean()),
             "episodes": len(episodes.subtasks),
             "rates": episodes.rates(),
             "subtasks_of_episodes": episodes.num_subtasks.tolist(),

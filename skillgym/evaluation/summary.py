@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skillgym.evaluation.statistics import Interval, stratified_bootstrap
+from skillgym.evaluation.statistics import Interval, iqm, stratified_bootstrap
 from skillgym.evaluation.tables import Table, Task
 from skillgym.runs import PACKAGES
 
@@ -34,6 +35,8 @@ class Summary:
         budgets: Control steps of training, different ones in ascending order.
         episodes: Episodes of the final evaluations, likewise.
         result: Interquartile mean over all runs, with its 95 % bootstrap interval.
+        deterministic: Interquartile mean of the same agents when they take their most likely
+            actions, which most methods sample otherwise; None if it was not measured.
     """
 
     tasks: tuple[str, ...]
@@ -44,6 +47,7 @@ class Summary:
     budgets: tuple[int, ...]
     episodes: tuple[int, ...]
     result: Interval
+    deterministic: float | None = None
 
     @property
     def interval(self) -> Interval | None:
@@ -51,7 +55,7 @@ class Summary:
         return self.result if len(self.seeds) > 1 else None
 
     def cells(self) -> dict[str, str]:
-        """The row of a table for people; `number` turns it back into one of a CSV file."""
+        """The row of a table for people."""
         ends = self.interval
         return {
             "task": ", ".join(self.tasks),
@@ -59,6 +63,7 @@ class Summary:
             "score": f"{self.score} of {self.best:g}" if len(self.tasks) == 1 else self.score,
             "IQM": f"{self.result.estimate:.2f}",
             "95 % interval": f"{ends.low:.2f} to {ends.high:.2f}" if ends else "one seed",
+            "deterministic": "" if self.deterministic is None else f"{self.deterministic:.2f}",
             "control steps": ", ".join(f"{steps:,}" for steps in self.budgets),
             "seeds": str(len(self.seeds)),
             "episodes": ", ".join(map(str, self.episodes)),
@@ -75,6 +80,7 @@ class Summary:
             "iqm": f"{self.result.estimate:.4f}",
             "low": f"{ends.low:.4f}" if ends else "",
             "high": f"{ends.high:.4f}" if ends else "",
+            "iqm_deterministic": "" if self.deterministic is None else f"{self.deterministic:.4f}",
             "seeds": "; ".join(map(str, self.seeds)),
             "budgets": "; ".join(map(str, self.budgets)),
             "episodes": "; ".join(map(str, self.episodes)),
@@ -136,9 +142,8 @@ def summarise(method: str, runs_of: Mapping[Task, Mapping[int, Row]]) -> Summary
         runs_of: Runs on each task by seed, the same seeds everywhere.
     """
     (first, *others), seeds = runs_of, sorted(next(iter(runs_of.values())))
-    scores = [[float(runs[seed][t.score]) for t, runs in runs_of.items()] for seed in seeds]
-    if others:  # tasks count differently; shares of the best can be compared
-        scores = (np.array(scores) / [task.best for task in runs_of]).tolist()
+    scores = _scores(runs_of, "")
+    deterministic = _scores(runs_of, "_deterministic")
     every = [row for runs in runs_of.values() for row in runs.values()]
     return Summary(
         tasks=tuple(task.name for task in runs_of),
@@ -149,7 +154,24 @@ def summarise(method: str, runs_of: Mapping[Task, Mapping[int, Row]]) -> Summary
         budgets=tuple(sorted({_budget(row) for row in every})),
         episodes=tuple(sorted({int(row["episodes"]) for row in every})),
         result=stratified_bootstrap(scores, np.random.default_rng(0)),
+        deterministic=None if np.isnan(deterministic).any() else float(iqm(deterministic)),
     )
+
+
+def _number(field: Any) -> float:
+    """A number of a CSV file, NaN if its field is empty or not there."""
+    return float("nan") if field in (None, "") else float(field)
+
+
+def _scores(runs_of: Mapping[Task, Mapping[int, Row]], suffix: str) -> NDArray[np.float64]:
+    """Scores (seeds, tasks), NaN where a run has none; of several tasks, shares of the best."""
+    scores = [
+        [_number(runs[seed].get(task.score + suffix)) for seed in sorted(runs)]
+        for task, runs in runs_of.items()
+    ]
+    # Tasks count differently; shares of the best can be compared.
+    best = [task.best if len(runs_of) > 1 else 1.0 for task in runs_of]
+    return np.array(scores).T / best
 
 
 def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -109,7 +109,9 @@ def test_results_hold_the_complete_cells_only(tmp_path: Path) -> None:
     assert rows[0]["mujoco"] == "3.11.0" and rows[0]["commit"] == "abc"
     assert rows[0]["command"].startswith("skillgym train spirl-cl")
     table = (tmp_path / "results" / "kitchen.md").read_text()
-    assert "| mixed | spirl-cl | subtasks of 4 | 2.50 | 2.00 to 3.00 | 500,000 | 2 | 2 |" in table
+    assert (
+        "| mixed | spirl-cl | subtasks of 4 | 2.50 | 2.00 to 3.00 |  | 500,000 | 2 | 2 |" in table
+    )
     with (tmp_path / "results" / "kitchen_curves.csv").open() as file:
         assert [float(row["step"]) for row in csv.DictReader(file)] == [1000, 2000] * 2
     assert (tmp_path / "results" / "kitchen_mixed.png").exists()

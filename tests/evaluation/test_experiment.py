@@ -54,6 +54,7 @@ def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -
     assert {"mujoco", "torch", "stable-baselines3"} <= set(versions)
     assert 900 <= result["steps"] < 900 + 2 * 10
     assert result["subtasks"] == result["subtasks_of_episodes"][0]
+    assert 0 <= result["subtasks_deterministic"] <= 4 and "return_deterministic" in result
     assert [step for step, *_ in evaluations(tmp_path)] == [300, 600, 900]
 
 

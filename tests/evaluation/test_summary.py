@@ -40,7 +40,7 @@ def test_seeds_are_summarised_by_task_best_first() -> None:
         (("four",), "good"), (("four",), "bad"), (("points",), "good")
     ]  # fmt: skip
     assert found[0].seeds == (0, 1) and found[0].result == (3.25, 3.0, 3.5)
-    assert "| four | good | subtasks of 4 | 3.25 | 3.00 to 3.50 | 1,000 | 2 | 50 |" in (
+    assert "| four | good | subtasks of 4 | 3.25 | 3.00 to 3.50 |  | 1,000 | 2 | 50 |" in (
         markdown(found)
     )
 
@@ -50,9 +50,21 @@ def test_a_single_seed_has_no_interval() -> None:
     assert found.interval is None
     assert found.cells()["95 % interval"] == "one seed"
     assert found.record()["low"] == found.record()["high"] == ""
-    assert "| points | good | return of 50 | 25.00 | one seed | 1,000 | 1 | 50 |" in (
+    assert "| points | good | return of 50 | 25.00 | one seed |  | 1,000 | 1 | 50 |" in (
         markdown([found])
     )
+
+
+def test_deterministic_scores_are_summarised_where_every_seed_has_them() -> None:
+    rows = [run("four", "good", seed, 3.0) for seed in (0, 1)]
+    rows[0]["subtasks_deterministic"], rows[1]["subtasks_deterministic"] = "0.0", "3.0"
+    (found,) = by_task(TABLE, rows)
+    assert found.deterministic == 1.5 and found.cells()["deterministic"] == "1.50"
+    rows[1]["subtasks_deterministic"] = ""
+    (found,) = by_task(TABLE, rows)
+    assert found.deterministic is None and found.record()["iqm_deterministic"] == ""
+    both = [rows[0], run("points", "good", 0, 5.0) | {"return_deterministic": 25.0}]
+    assert across_tasks(TABLE, both)[0].deterministic == 0.25  # shares: 0 of 4, 25 of 50
 
 
 def test_runs_of_different_budgets_are_never_mixed() -> None:
