@@ -155,7 +155,8 @@ class Demo:
         curves = {"PriorSAC": [([0.0, *steps], [before, *values])]}
         notes = [
             "Skills are ten control steps long. Evaluations are on separate episodes, "
-            "with the policies' own randomness."
+            "with the policies' own randomness. "
+            f"By its most likely skills, PriorSAC completes {result['subtasks_deterministic']:.2f}."
         ]
         baseline = result_of(self.folder / "sac")
         if baseline is None:

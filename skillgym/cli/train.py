@@ -84,7 +84,10 @@ def main(
     folder = folder or Path("runs") / name
     experiment = Experiment(config, folder, on_evaluation=tell)
     result = experiment.run(seconds=None if minutes is None else 60.0 * minutes)
-    print(f"{result['subtasks']:.2f} subtasks over {result['episodes']} episodes; run in {folder}")
+    print(
+        f"{result['subtasks']:.2f} subtasks over {result['episodes']} episodes, "
+        f"{result['subtasks_deterministic']:.2f} by the most likely actions; run in {folder}"
+    )
 
 
 def tell(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:

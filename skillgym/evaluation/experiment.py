@@ -116,7 +116,8 @@ class Experiment:
         path, old = self.folder / "result.json", self._old_config()
         if not path.exists() or old.get("steps", self.config.steps) < self.config.steps:
             return None
-        return read_json(path)
+        result = read_json(path)
+        return result if "subtasks_deterministic" in result else None  # of an earlier version
 
     def run(self, progress: bool = True, seconds: float | None = None) -> dict[str, Any]:
         """Train up to the budget, then evaluate, as the preset says and by the most likely actions.

@@ -11,6 +11,14 @@ import pytest
 from skillgym.cli import demo_steps
 from skillgym.evaluation import Episodes
 
+RESULT = {
+    "subtasks": 1.0,
+    "subtasks_deterministic": 2.0,
+    "episodes": 1,
+    "seconds": 1.0,
+    "rates": {},
+}
+
 
 def test_demo_leaves_a_report(
     tmp_path: Path,
@@ -38,18 +46,18 @@ def test_report_says_when_the_baseline_failed(tmp_path: Path) -> None:
         "time/step,eval/subtasks,eval/return\n10,1.0,1.0\n"
     )
     prior = Episodes(np.ones(1), np.ones(1, np.int64), (("kettle",),))
-    result = {"subtasks": 1.0, "episodes": 1, "steps": 10, "seconds": 1.0, "rates": {}}
+    result = RESULT | {"steps": 10}
     page = demo_steps.Demo(tmp_path, 10, 1.0, 0).report(prior, result, []).read_text("utf8")
     assert "baseline did not end" in page and "log.txt" in page
 
 
 def test_a_baseline_that_was_never_evaluated_still_has_its_end_in_the_plot(tmp_path: Path) -> None:
-    result = {"subtasks": 0.5, "episodes": 1, "steps": 7, "seconds": 1.0, "rates": {}}
+    result = RESULT | {"steps": 7}
     for run in ("spirl-cl", "sac"):
         (tmp_path / run).mkdir()
         (tmp_path / run / "metrics.csv").write_text("time/step\n5\n")  # the time was up before
         (tmp_path / run / "result.json").write_text(json.dumps(result))
     demo = demo_steps.Demo(tmp_path, 10, 1.0, 0)
-    assert demo.curve("sac", result) == ([7], [0.5])
+    assert demo.curve("sac", result) == ([7], [1.0])
     prior = Episodes(np.ones(1), np.ones(1, np.int64), (("kettle",),))
     assert "SAC, choosing single actions" in demo.report(prior, result, []).read_text("utf8")

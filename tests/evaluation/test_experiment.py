@@ -59,8 +59,19 @@ def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -
 
 
 def test_a_complete_run_is_not_repeated(tmp_path: Path, config: dict[str, Any]) -> None:
-    (tmp_path / "result.json").write_text('{"subtasks": 3.0}')
-    assert Experiment(ExperimentConfig(**config), tmp_path).run() == {"subtasks": 3.0}
+    (tmp_path / "result.json").write_text('{"subtasks_deterministic": 3.0}')
+    result = Experiment(ExperimentConfig(**config), tmp_path).run()
+    assert result == {"subtasks_deterministic": 3.0}
+
+
+def test_a_result_without_the_most_likely_actions_is_measured_anew(
+    tmp_path: Path, config: dict[str, Any]
+) -> None:
+    first = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    old = {name: value for name, value in first.items() if not name.endswith("deterministic")}
+    (tmp_path / "result.json").write_text(json.dumps(old))
+    again = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    assert again == first  # nothing was trained, and evaluations have their own seeds
 
 
 def test_a_larger_budget_goes_on_with_a_complete_run(

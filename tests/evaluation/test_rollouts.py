@@ -68,6 +68,10 @@ def test_prior_acts_in_the_kitchen_and_repeats_itself(kitchen_skills: Any) -> No
     first = prior_policy(model, seed=3)(observations)
     assert first.shape == (2, 10) and (np.abs(first) <= 2.0).all()
     np.testing.assert_array_equal(first, prior_policy(model, seed=3)(observations))
+    likeliest = prior_policy(model, seed=3, deterministic=True)(observations)
+    assert not np.allclose(first, likeliest)
+    other = prior_policy(model, seed=4, deterministic=True)(observations)
+    np.testing.assert_array_equal(likeliest, other)
     episodes = rollout(prior_policy(model, seed=3), env, episodes=4, seed=0)
     env.close()
     assert episodes.lengths.tolist() == [20] * 4
