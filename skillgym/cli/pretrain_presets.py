@@ -229,8 +229,8 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     "ptgm-kitchen": (
         "goal codes of the kitchen (PTGM)",
         # Twice the usual steps: the low-level policy is what limits the agent, and still improves.
-        # Deviation: it acts with its mean. The noise of the scripted data is wider than the
-        # handles; sampling it, as the authors do, loses a third of the elements.
+        # Deviation: it acts with its mean. The noise of the scripted data is wide for handles and
+        # knobs; sampling, as the authors do, costs the prior a third of its subtasks.
         PtgmPretraining(
             model=PtgmConfig(goal=KITCHEN_GOAL, sample_actions=False),
             trainer=TrainerConfig(steps=60_000, evaluate_every=30_000),
