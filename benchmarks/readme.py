@@ -17,8 +17,10 @@ BEGIN, END = "<!-- results: written by benchmarks/readme.py -->", "<!-- end of r
 SUITE = "papers"
 READING = """\
 IQM: interquartile mean over the seeds, with its 95 % bootstrap interval, stratified by task where
-there are several ([Agarwal et al. 2021](https://arxiv.org/abs/2108.13264)). Only rows with the same
-control steps of training can be compared."""
+there are several ([Agarwal et al. 2021](https://arxiv.org/abs/2108.13264)). The score samples the
+agent's actions where the method's authors do, `deterministic` takes the most likely ones. Only rows
+with the same control steps of training can be compared.
+[What the authors report](docs/benchmarks.md#what-the-authors-report)."""
 
 
 def block(results: Path) -> str:

@@ -29,6 +29,8 @@ SEEDS = 3
 NOTES = (
     "Score: mean over the episodes of the final evaluation. IQM: interquartile mean over runs, "
     "which is the mean if there are fewer than four.",
+    "The score samples the agent's actions where the method's authors do; the column deterministic "
+    "is the IQM of the same agents by their most likely actions.",
     "Interval: 95 % bootstrap over seeds, stratified by task (Agarwal et al. 2021, "
     "arXiv:2108.13264). A single seed has none.",
     "Only rows with the same control steps of training can be compared; runs of different length "
