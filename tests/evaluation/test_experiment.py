@@ -71,7 +71,8 @@ def test_a_result_without_the_most_likely_actions_is_measured_anew(
     old = {name: value for name, value in first.items() if not name.endswith("deterministic")}
     (tmp_path / "result.json").write_text(json.dumps(old))
     again = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
-    assert again == first  # nothing was trained, and evaluations have their own seeds
+    again["seconds"] = first["seconds"]  # the only difference: nothing was trained
+    assert again == first
 
 
 def test_a_larger_budget_goes_on_with_a_complete_run(
