@@ -101,8 +101,9 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
     assert isinstance(agent, DiscretePriorSAC)
     assert linear_layers(agent.critic.networks[1]) == [(60, 256)] + [(256, 256)] * 5 + [(256, 50)]
     assert linear_layers(agent.actor) == [(60, 128)] + [(128, 128)] * 3 + [(128, 50)]
-    assert (agent.kl, agent.max_grad_norm) == ("prior-policy", 10.0)
-    assert agent.target_divergence == 2.5  # deviation: the paper has 5
+    assert agent.max_grad_norm == 10.0
+    # Deviations: the paper has KL(prior || policy), as is the class's default, and 5.
+    assert (agent.kl, agent.target_divergence) == ("policy-prior", 1.0)
     assert isinstance(agent.critic.networks[0][1], nn.LayerNorm)  # deviation, too
     assert (agent.gamma, agent.tau, agent.batch_size) == (0.99, 0.005, 256)
 
