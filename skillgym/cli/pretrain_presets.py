@@ -228,7 +228,7 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "ptgm-kitchen": (
         "goal codes of the kitchen (PTGM)",
-        # Twice the usual steps: the low-level policy is what limits the agent, and still improves.
+        # Twice the usual steps: the loss of the low-level policy still falls.
         # Deviation: it acts with its mean. The noise of the scripted data is wide for handles and
         # knobs; sampling, as the authors do, halves what the prior completes (0.7, not 1.4).
         PtgmPretraining(

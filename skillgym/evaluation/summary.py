@@ -142,8 +142,11 @@ def summarise(method: str, runs_of: Mapping[Task, Mapping[int, Row]]) -> Summary
         runs_of: Runs on each task by seed, the same seeds everywhere.
     """
     (first, *others), seeds = runs_of, sorted(next(iter(runs_of.values())))
-    scores = _scores(runs_of, "")
-    deterministic = _scores(runs_of, "_deterministic")
+    measured = all(
+        row.get(f"{task.score}_deterministic") not in (None, "")
+        for task, runs in runs_of.items()
+        for row in runs.values()
+    )
     every = [row for runs in runs_of.values() for row in runs.values()]
     return Summary(
         tasks=tuple(task.name for task in runs_of),
@@ -153,20 +156,15 @@ def summarise(method: str, runs_of: Mapping[Task, Mapping[int, Row]]) -> Summary
         seeds=tuple(seeds),
         budgets=tuple(sorted({_budget(row) for row in every})),
         episodes=tuple(sorted({int(row["episodes"]) for row in every})),
-        result=stratified_bootstrap(scores, np.random.default_rng(0)),
-        deterministic=None if np.isnan(deterministic).any() else float(iqm(deterministic)),
+        result=stratified_bootstrap(_scores(runs_of), np.random.default_rng(0)),
+        deterministic=float(iqm(_scores(runs_of, "_deterministic"))) if measured else None,
     )
 
 
-def _number(field: Any) -> float:
-    """A number of a CSV file, NaN if its field is empty or not there."""
-    return float("nan") if field in (None, "") else float(field)
-
-
-def _scores(runs_of: Mapping[Task, Mapping[int, Row]], suffix: str) -> NDArray[np.float64]:
-    """Scores (seeds, tasks), NaN where a run has none; of several tasks, shares of the best."""
+def _scores(runs_of: Mapping[Task, Mapping[int, Row]], suffix: str = "") -> NDArray[np.float64]:
+    """Scores (seeds, tasks); of several tasks, shares of the best."""
     scores = [
-        [_number(runs[seed].get(task.score + suffix)) for seed in sorted(runs)]
+        [float(runs[seed][task.score + suffix]) for seed in sorted(runs)]
         for task, runs in runs_of.items()
     ]
     # Tasks count differently; shares of the best can be compared.

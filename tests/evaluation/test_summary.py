@@ -63,6 +63,8 @@ def test_deterministic_scores_are_summarised_where_every_seed_has_them() -> None
     rows[1]["subtasks_deterministic"] = ""
     (found,) = by_task(TABLE, rows)
     assert found.deterministic is None and found.record()["iqm_deterministic"] == ""
+    with pytest.raises(ValueError, match="could not convert"):  # a score is never left out
+        by_task(TABLE, [rows[0] | {"subtasks": ""}])
     both = [rows[0], run("points", "good", 0, 5.0) | {"return_deterministic": 25.0}]
     assert across_tasks(TABLE, both)[0].deterministic == 0.25  # shares: 0 of 4, 25 of 50
 
