@@ -91,13 +91,18 @@ def random_actions(env_id: str, *shape: int) -> np.ndarray:
 
 
 def single(env_id: str, repeats: int, target: str) -> list[Row]:
-    """One environment against a loop over `mj_step` with the same model and the same controls."""
+    """One environment against a loop over `mj_step` with the same controls.
+
+    Where the physics leaves out what only pictures show, the model with it is another reference.
+    """
     env = gym.make(env_id)
     simulator = env.unwrapped._simulator
     actions = random_actions(env_id, EPISODE[env_id])
     recording = record(env, actions)
     model, skip = simulator._models[0], simulator.frame_skip
-    data = mujoco.MjData(model)
+    models = {"bare mj_step loop": model}
+    if (scene := env.unwrapped.world.visual_model(model)) is not model:
+        models["bare mj_step loop, the model with its visual geoms"] = scene
 
     def ours() -> Iterator[int]:
         env.reset(seed=0)
@@ -107,7 +112,8 @@ def single(env_id: str, repeats: int, target: str) -> list[Row]:
                 env.step(action)
             yield len(piece)
 
-    def reference() -> Iterator[int]:
+    def bare(model: mujoco.MjModel) -> Iterator[int]:
+        data = mujoco.MjData(model)
         mujoco.mj_setState(model, data, recording.states[0], _STATE)
         yield 0
         for piece in pieces(recording.controls, 10):
@@ -118,11 +124,11 @@ def single(env_id: str, repeats: int, target: str) -> list[Row]:
         if not np.array_equal(data.qpos, recording.end[0]):
             raise RuntimeError("The reference made another motion, so the ratio means nothing.")
 
-    bare = "bare mj_step loop"
-    speeds = interleaved({"environment": ours, bare: reference}, repeats)
+    references = {name: partial(bare, each) for name, each in models.items()}
+    speeds = interleaved({"environment": ours, **references}, repeats)
     env.close()
     what = f"gymnasium.make({env_id!r})"
-    return [compare(what, speeds, "environment", bare, STEPS, target)]
+    return [compare(what, speeds, "environment", name, STEPS, target) for name in references]
 
 
 def write_control(data: mujoco.MjData, control: Control) -> None:

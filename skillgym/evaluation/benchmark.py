@@ -24,6 +24,9 @@ from skillgym.runs import origin
 SCORES = ("subtasks", "return")
 """What an evaluation gives, and a task may count."""
 
+_Key = tuple[str, str, int, int]
+"""Task, method, seed and budget."""
+
 
 def run_cells(
     cells: Sequence[Cell], folder: Path, workers: int, minutes: float | None = None
@@ -181,27 +184,27 @@ def evaluations(folder: Path) -> list[tuple[float, ...]]:
 def merge_csv(
     path: Path, table: Sequence[Mapping[str, Any]], tasks: Iterable[Task]
 ) -> list[dict[str, Any]]:
-    """Replace the rows of some cells in a results file, so that machines and sittings share it.
+    """Replace the rows of some runs in a results file, so that machines and sittings share it.
 
     Args:
         path: The file, written completely or not at all; need not exist.
-        table: New rows, with `task`, `method` and `seed`. Old rows of the same cells go, those of
-            other cells stay.
+        table: New rows, with `task`, `method`, `seed` and perhaps `budget`. Old rows with the same
+            go, others stay.
         tasks: Tasks of the table: their order is that of the rows, and rows of others go.
 
     Returns:
         The rows of the file.
     """
-    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    groups: dict[_Key, list[dict[str, Any]]] = {}
     for row in table:
-        groups.setdefault(_cell_key(row), []).append(dict(row))
-    old: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+        groups.setdefault(_key(row), []).append(dict(row))
+    old: dict[_Key, list[dict[str, Any]]] = {}
     for row in read_csv(path):
-        old.setdefault(_cell_key(row), []).append(row)
+        old.setdefault(_key(row), []).append(row)
     groups = old | groups
     order = [(task.name, method) for task in tasks for method in task.methods]
     keys = sorted(
-        (key for key in groups if key[:2] in order), key=lambda key: (order.index(key[:2]), key[2])
+        (key for key in groups if key[:2] in order), key=lambda key: (order.index(key[:2]), key[2:])
     )
     merged = [row for key in keys for row in groups[key]]
     names = list(dict.fromkeys(name for row in merged for name in row))
@@ -214,5 +217,5 @@ def _names(cell: Cell) -> dict[str, Any]:
     return {"task": cell.task.name, "method": cell.method, "seed": cell.seed}
 
 
-def _cell_key(row: Mapping[str, Any]) -> tuple[str, str, int]:
-    return row["task"], row["method"], int(row["seed"])
+def _key(row: Mapping[str, Any]) -> _Key:
+    return row["task"], row["method"], int(row["seed"]), int(row.get("budget") or 0)

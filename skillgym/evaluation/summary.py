@@ -177,7 +177,8 @@ def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str
 
     Args:
         points: Evaluations during training.
-        rows: The runs that they belong to.
+        rows: The runs that they belong to; those of a seed in ascending order of their budgets, as
+            the curve is that of the last.
     """
     budgets: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows:

@@ -14,6 +14,7 @@ from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.world import World
 
 RENDER_MODES = ("rgb_array", "human")
+_STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
 class UnknownRenderMode(SkillgymError, ValueError):
@@ -54,11 +55,13 @@ class EnvRenderer:
             raise UnknownRenderMode(render_mode, known)
         check_count("width", width)
         check_count("height", height)
+        self._world = world
         self._mode = render_mode
         self._width, self._height = width, height
         self._camera = world.camera if camera is None else camera
         self._open: Any = None
-        self._model: mujoco.MjModel | None = None  # that the renderer was opened for
+        self._model: mujoco.MjModel | None = None  # of the state that was drawn last
+        self._scene: mujoco.MjData | None = None  # what is drawn in place of that state, if any
 
     def render(self, data: mujoco.MjData) -> NDArray[np.uint8] | None:
         """Draw a state: a frame (height, width, 3) for `rgb_array`, the window for `human`."""
@@ -66,15 +69,21 @@ class EnvRenderer:
             return None
         from skillgym_envs.core.rendering import FrameRenderer, HumanViewer
 
-        model = data.model
-        if model is not self._model:  # another variant
+        if data.model is not self._model:  # another variant
             self.close()
-            self._model = model
+            self._model = data.model
+            scene = self._world.visual_model(data.model)
+            self._scene = None if scene is data.model else mujoco.MjData(scene)
+        if self._scene is not None:
+            _copy_state(data, self._scene)
+            data = self._scene
         if self._mode == "human":
-            self._open = self._open or HumanViewer(model, data, self._camera)
+            self._open = self._open or HumanViewer(data.model, data, self._camera)
             self._open.sync()
             return None
-        self._open = self._open or FrameRenderer(model, self._width, self._height, self._camera)
+        self._open = self._open or FrameRenderer(
+            data.model, self._width, self._height, self._camera
+        )
         frame: NDArray[np.uint8] = self._open.render(data)
         return frame
 
@@ -86,4 +95,12 @@ class EnvRenderer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the window behind; a copy opens its own."""
-        return self.__dict__ | {"_open": None, "_model": None}
+        return self.__dict__ | {"_open": None, "_model": None, "_scene": None}
+
+
+def _copy_state(source: mujoco.MjData, target: mujoco.MjData) -> None:
+    """Put a state into data of another model with the same joints and mocap bodies."""
+    state = np.empty(mujoco.mj_stateSize(source.model, _STATE))
+    mujoco.mj_getState(source.model, source, state, _STATE)
+    mujoco.mj_setState(target.model, target, state, _STATE)
+    mujoco.mj_forward(target.model, target)

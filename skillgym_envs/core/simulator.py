@@ -138,7 +138,7 @@ class SerialSimulator:
         """Release what the simulator holds. Closing twice is fine."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keep the states only: model and `MjData` would be 57 MB per copy for the kitchen."""
+        """Keep the states only: whoever unpickles has models, and `attach` makes new data."""
         left = ("model", "data", "_views", "_models", "_variants")
         kept = {key: value for key, value in self.__dict__.items() if key not in left}
         states = np.zeros((self.num_envs, mujoco.mj_stateSize(self.model, _INTEGRATION)))

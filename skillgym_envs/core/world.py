@@ -192,6 +192,18 @@ class World(ABC):
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Judge the control step that led to this observation (N, O)."""
 
+    def visual_model(self, model: mujoco.MjModel) -> mujoco.MjModel:
+        """The model that pictures of `model` show.
+
+        Args:
+            model: The world's own, or a variant.
+
+        Returns:
+            A model with the same joints and mocap bodies; `model` itself unless the physics leaves
+            out what only pictures show.
+        """
+        return model
+
     def dress(self, data: mujoco.MjData, memory: Memory) -> None:  # noqa: B027  (optional)
         """Put what only pictures show into a state that is about to be drawn.
 

@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym_envs.core.errors import InvalidAction, SkillgymError, UnknownTask
+from skillgym_envs.core.rendering import FrameRenderer
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.world import Control, Physics
 from skillgym_envs.kitchen import ELEMENTS, TASK_SETS, KitchenWorld
@@ -60,6 +61,28 @@ def test_physics_equal_frankakitchen_v1(reference, seed):
         np.testing.assert_array_equal(ours.qpos, theirs.qpos)
         np.testing.assert_array_equal(ours.qvel, theirs.qvel)
         assert not terminated
+    env.close()
+
+
+def test_pictures_show_what_the_physics_leaves_out(reference, monkeypatch):
+    """The physics has no geoms that touch nothing; a frame is that of FrankaKitchen-v1's model."""
+    monkeypatch.setenv("SKILLGYM_RENDERER", "ray")
+    env = make(render_mode="rgb_array", width=64, height=48)
+    env.reset(seed=0)
+    world, data, model = env.unwrapped.world, env.unwrapped.data, reference.unwrapped.model
+    assert ((data.model.geom_contype | data.model.geom_conaffinity) != 0).all()
+    assert data.model.ngeom == ((model.geom_contype | model.geom_conaffinity) != 0).sum()
+    full = mujoco.MjData(model)
+    for action in np.random.default_rng(0).uniform(-1, 1, (3, 9)):
+        env.step(action)
+        frame = env.render()
+        full.qpos[:] = data.qpos
+        mujoco.mj_forward(model, full)
+        renderer = FrameRenderer(model, 64, 48, world.camera)
+        np.testing.assert_array_equal(frame, renderer.render(full))
+        renderer.close()
+    copy = pickle.loads(pickle.dumps(env))  # also after the first frame
+    np.testing.assert_array_equal(copy.render(), frame)
     env.close()
 
 
@@ -405,7 +428,7 @@ def test_the_state_array_of_the_simulator_is_what_mujoco_holds():
 
 
 def test_a_pickled_environment_is_small():
-    """The compiled model, 57 MB, stays behind; every process has its own."""
+    """The compiled model stays behind; every process has its own."""
     env = make()
     env.reset(seed=0)
     assert len(pickle.dumps(env)) < 500_000

@@ -16,6 +16,7 @@ import pytest
 from skillgym.cli import bench
 from skillgym.cli import main as cli
 from skillgym.evaluation import benchmark
+from skillgym.evaluation.summary import named_by_budget
 from skillgym.evaluation.tables import SUITES, TABLES, Cell, Table, Task
 from skillgym.rl.presets import find_preset
 
@@ -129,6 +130,21 @@ def test_results_of_other_sittings_stay_and_new_ones_replace_old(tmp_path: Path)
         assert [row["seed"] for row in csv.DictReader(file)] == ["0", "0", "2", "2"]
     table = (tmp_path / "results" / "kitchen.md").read_text()
     assert "| mixed | spirl-cl | subtasks of 4 | 3.00 |" in table and "mujoco: 3.11.0" in table
+
+
+def test_a_larger_budget_adds_a_row_and_goes_on_with_the_curve(tmp_path: Path) -> None:
+    cell = replace(CELLS[0], steps=1000)
+    for steps, subtasks in ((1000, 1.0), (9000, 3.0), (9000, 2.0)):
+        folder = tmp_path / f"{steps}-{subtasks}"
+        complete(folder, replace(cell, steps=steps), subtasks)
+        bench.write_results("kitchen", (0,), folder, tmp_path / "out")
+    with (tmp_path / "out" / "kitchen.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["budget"], row["subtasks"]) for row in rows] == [("1000", "1.0"), ("9000", "2.0")]
+    with (tmp_path / "out" / "kitchen_curves.csv").open() as file:
+        points = list(csv.DictReader(file))
+    assert len(points) == 2  # one curve
+    assert {point["method"] for point in named_by_budget(points, rows)} == {"spirl-cl"}
 
 
 def test_a_row_tells_the_budget_of_its_run_whatever_is_asked_for(tmp_path: Path) -> None:
