@@ -32,25 +32,26 @@ def block(results: Path) -> str:
     if not parts:
         return "Nothing is measured yet; `skillgym bench` does it."
     made_with = provenance([row for _, _, rows in tables for row in rows])
+    made_with.pop("commit", None)  # one a sitting; each row tells its own
     return "\n\n".join(
         [
             *parts,
             READING,
             "Made with " + "; ".join(f"{what} {value}" for what, value in made_with.items()) + ".",
             f"All curves on one page: [{SUITE}.html](benchmarks/results/{SUITE}.html). Every run "
-            "with its command: [benchmarks/results](benchmarks/results). How to repeat it: "
-            "[docs/benchmarks.md](docs/benchmarks.md).",
+            "with its command and commit: [benchmarks/results](benchmarks/results). How to repeat "
+            "it: [docs/benchmarks.md](docs/benchmarks.md).",
         ]
     )
 
 
 def table_parts(name: str, table: Table, rows: list[dict[str, str]]) -> Iterator[str]:
-    """Title, results of each task and across tasks, and the plot of the first task, if any."""
+    """Title, results of each task, methods compared across tasks, and the first task's plot."""
     if not rows:
         return
     yield f"**{table.title}**"
     yield markdown(by_task(table, rows)).strip()
-    if together := across_tasks(table, rows):
+    if len(together := across_tasks(table, rows)) > 1:
         yield markdown(together).strip()
     task = rows[0]["task"]
     yield f"![Learning curves: {table.title}, {task}](benchmarks/results/{name}_{task}.png)"

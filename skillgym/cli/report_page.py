@@ -101,13 +101,19 @@ def write_report(suite: str, folder: Path, output: Path) -> str:
     return markdown([s for result in results for s in by_task(result.table, result.runs)])
 
 
+def number_of_cells(runs: Sequence[Row]) -> int:
+    """Different cells among the runs; a cell may have been measured after several budgets."""
+    return len({(run["task"], run["method"], run["seed"]) for run in runs})
+
+
 def page(suite: str, results: Sequence[Results]) -> SuiteReport:
     """The page of a suite."""
     runs = [run for result in results for run in result.runs]
     planned = sum(len(result.table.cells(range(SEEDS))) for result in results)
     return SuiteReport(
         title=f"skillgym: results of the suite “{suite}”",
-        lead=f"{len(runs)} runs are measured; the whole suite with {SEEDS} seeds has {planned}.",
+        lead=f"{number_of_cells(runs)} cells are measured; the whole suite with {SEEDS} seeds has "
+        f"{planned}.",
         notes=NOTES,
         sections=[section(result) for result in results],
         runs=[{name: run.get(name, "") for name in RUN} for run in runs],
@@ -123,7 +129,7 @@ def page(suite: str, results: Sequence[Results]) -> SuiteReport:
 def section(result: Results) -> Section:
     """A results table: first across tasks, then one block per task."""
     planned = len(result.table.cells(range(SEEDS)))
-    text = f"{len(result.runs)} of {planned} runs are measured."
+    text = f"{number_of_cells(result.runs)} of {planned} cells are measured."
     blocks = []
     if together := across_tasks(result.table, result.runs):
         blocks.append(

@@ -92,7 +92,7 @@ def test_the_page_has_every_number_with_its_budget(tmp_path: Path) -> None:
     assert texts[start : start + 6] == ["sac", "0.50", "one seed", "200,000", "1", "50"]
     start = texts.index("skild")
     assert texts[start : start + 6] == ["skild", "0.90", "one seed", "100,000", "1", "50"]
-    assert "0 of 12 runs are measured." in texts  # a table without results is there, too
+    assert "0 of 12 cells are measured." in texts  # a table without results is there, too
     assert "two <cores>" in texts and texts.count("abc") == 7
     assert sum(text.startswith("spirl-cl (2 seeds)") for text in texts) == 2  # legends
 
