@@ -177,8 +177,8 @@ class WorldBatch:
             raise InvalidAction(f"that is no array ({error})", self._action_shape) from None
         if actions.shape != self._action_shape:
             raise InvalidAction(f"of shape {actions.shape}", self._action_shape)
-        # A finite sum has finite terms; the other way round needs a closer look.
-        if not math.isfinite(actions.sum()):
+        # A finite sum of squares has finite terms; the other way round needs a closer look.
+        if not math.isfinite(np.vdot(actions, actions)):
             bad = ~np.isfinite(actions).all(axis=1)
             if active is not None:
                 bad &= active

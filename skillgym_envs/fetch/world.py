@@ -126,7 +126,7 @@ class FetchWorld(World):
         self.goal_size = len(goal_blocks[1].labels)
         self.layout = ObservationLayout((*self.full_blocks(), *goal_blocks) if goals else blocks)
         shown = self.shown()
-        held = ("gripper_pos", "gripper_quat", "fingers")
+        held = ("gripper_pos", "gripper_quat", "finger_targets")
         names = [block.name for block in (*(self.full_blocks() if goals else blocks), *goal_blocks)]
         self._readout = Readout([shown[name] for name in (*names, *held)])
 
@@ -169,6 +169,7 @@ class FetchWorld(World):
             "grip_pos": Shown(self.sensor("grip_pos")),
             "grip_vel": Shown(self.sensor("grip_vel"), scale=dt),
             "fingers": Shown(self._fingers),
+            "finger_targets": Shown(self._fingers[::-1]),  # the order of the actuators
             "finger_vel": Shown([self.model.nq + dof for dof in dofs], scale=dt),
             "gripper_pos": Shown(self.sensor("gripper_pos")),
             "gripper_quat": Shown(self.sensor("gripper_quat")),
@@ -218,7 +219,7 @@ class FetchWorld(World):
             "goal": goal,
             "gripper_pos": np.stack([start.gripper_pos for start in starts]),
             "gripper_quat": np.stack([start.gripper_quat for start in starts]),
-            "fingers": qpos[:, self._fingers],
+            "finger_targets": qpos[:, self._fingers[::-1]],
             "completed": np.zeros((count, 1), bool),
         }
         control = self.control(np.zeros((count, 4)), memory)
@@ -227,19 +228,20 @@ class FetchWorld(World):
 
     def control(self, action: Array, memory: Memory) -> Control:
         """Displace the gripper's target from where the gripper is, and the fingers' from theirs."""
-        xp = namespace(action)
+        # Joined and reshaped: `stack` takes 3 times as long.
+        join = namespace(action).concat
         action = action.clip(-1.0, 1.0)
         target = memory["gripper_pos"] + MAX_MOVE * action[:, :3]
         # Quaternions that nearly agree are added, and normalised by MuJoCo: so do the references.
         turn = memory["gripper_quat"] + like(_REST, action)
-        fingers = memory["fingers"]
+        fingers = memory["finger_targets"]
         if not self.blocked_gripper:
             fingers = fingers + action[:, 3:]
         marker = memory["goal"][:, :3]  # to be seen in pictures
         return Control(
-            ctrl=xp.flip(fingers, axis=1),  # the actuators are in the opposite order
-            mocap_pos=xp.stack([target, marker], axis=1),
-            mocap_quat=xp.stack([turn, turn], axis=1),
+            ctrl=fingers,
+            mocap_pos=join([target, marker], axis=1).reshape(-1, 2, 3),
+            mocap_quat=join([turn, turn], axis=1).reshape(-1, 2, 4),
         )
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
@@ -251,7 +253,7 @@ class FetchWorld(World):
         # In the precision of observations, so that `compute_reward` gives exactly the same.
         goals = xp.astype(read[:, -9 - 2 * self.goal_size : -9], xp.float32)
         kept = {"gripper_pos": read[:, -9:-6], "gripper_quat": read[:, -6:-2]}
-        kept |= {"fingers": read[:, -2:], "goals": goals}
+        kept |= {"finger_targets": read[:, -2:], "goals": goals}
         return read[:, : self.layout.size], memory | kept
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
