@@ -13,7 +13,7 @@ from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.core.world import World
 
-RENDERING = ("render_mode", "width", "height", "camera")
+RENDERING = ("render_mode", "width", "height", "camera", "shadows")
 """Keywords of every environment beside those of its world."""
 
 
@@ -33,24 +33,14 @@ def entry_points(
         check_keywords(make_world, world)
         return make_world(**world)
 
-    def make_env(
-        *,
-        render_mode: str | None = None,
-        width: int = 480,
-        height: int = 360,
-        camera: str | None = None,
-        **world: Any,
-    ) -> WorldEnv:
+    def make_env(**keywords: Any) -> WorldEnv:
         """Make one environment.
 
         Args:
-            render_mode: `None`, `"rgb_array"` or `"human"`.
-            width: Width of rendered frames [pixel].
-            height: Height of rendered frames [pixel].
-            camera: Name of a camera of the model; the world's own view if None.
-            world: Keywords of the world.
+            keywords: Those of `WorldEnv` (`RENDERING`), and those of the world.
         """
-        return WorldEnv(checked(**world), render_mode, width, height, camera)
+        rendering = {name: keywords.pop(name) for name in RENDERING if name in keywords}
+        return WorldEnv(checked(**keywords), **rendering)
 
     def make_vec(
         num_envs: int,
@@ -58,11 +48,7 @@ def entry_points(
         num_threads: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
-        render_mode: str | None = None,
-        width: int = 480,
-        height: int = 360,
-        camera: str | None = None,
-        **world: Any,
+        **keywords: Any,
     ) -> WorldVectorEnv:
         """Make a vector environment.
 
@@ -71,23 +57,17 @@ def entry_points(
             num_threads: Threads that step them; the usable cores if None.
             autoreset_mode: What happens after an episode, see `WorldVectorEnv`.
             max_episode_steps: Control steps of an episode; the world's own number if None.
-            render_mode: `None` or `"rgb_array"`.
-            width: Width of rendered frames [pixel].
-            height: Height of rendered frames [pixel].
-            camera: Name of a camera of the model; the world's own view if None.
-            world: Keywords of the world.
+            keywords: The other ones of `WorldVectorEnv` (`RENDERING`), and those of the world.
         """
-        made = checked(**world)
+        rendering = {name: keywords.pop(name) for name in RENDERING if name in keywords}
+        world = checked(**keywords)
         return WorldVectorEnv(
-            made,
+            world,
             num_envs,
             num_threads=num_threads,
             autoreset_mode=autoreset_mode,
-            max_episode_steps=max_episode_steps or made.max_episode_steps,
-            render_mode=render_mode,
-            width=width,
-            height=height,
-            camera=camera,
+            max_episode_steps=max_episode_steps or world.max_episode_steps,
+            **rendering,
         )
 
     make_env.metadata = WorldEnv.metadata  # type: ignore[attr-defined]  # for rgb_array_list

@@ -31,6 +31,7 @@ class WorldEnv(gym.Env[Any, Any]):
         width: Width of rendered frames [pixel].
         height: Height of rendered frames [pixel].
         camera: Name of a camera of the model; the world's own free camera if None.
+        shadows: Shadows and smooth edges in frames, for pictures to show; slow without a GPU.
     """
 
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": 12}  # noqa: RUF012
@@ -42,6 +43,7 @@ class WorldEnv(gym.Env[Any, Any]):
         width: int = 480,
         height: int = 360,
         camera: str | None = None,
+        shadows: bool = False,
     ) -> None:
         self.world = world
         self.metadata = self.metadata | {"render_fps": round(1.0 / world.control_timestep)}
@@ -51,7 +53,7 @@ class WorldEnv(gym.Env[Any, Any]):
             world.model, 1, world.frame_skip, world.variants, world.fresh_sensors
         )
         self._batch = WorldBatch(world, self._simulator)
-        self._renderer = EnvRenderer(world, render_mode, width, height, camera)
+        self._renderer = EnvRenderer(world, render_mode, width, height, camera, shadows)
         self.render_mode = render_mode
         self._state = "new"
 

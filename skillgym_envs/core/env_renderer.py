@@ -35,6 +35,7 @@ class EnvRenderer:
         width: Width of frames [pixel].
         height: Height of frames [pixel].
         camera: Name of a camera of the model; the world's own free camera if None.
+        shadows: Whether frames have shadows and smooth edges; a window always has.
         known: Render modes that the environment has.
 
     Raises:
@@ -49,6 +50,7 @@ class EnvRenderer:
         width: int,
         height: int,
         camera: str | None,
+        shadows: bool = False,
         known: Sequence[str] = RENDER_MODES,
     ) -> None:
         if render_mode is not None and render_mode not in known:
@@ -59,6 +61,7 @@ class EnvRenderer:
         self._mode = render_mode
         self._width, self._height = width, height
         self._camera = world.camera if camera is None else camera
+        self._shadows = shadows
         self._open: Any = None
         self._model: mujoco.MjModel | None = None  # of the state that was drawn last
         self._scene: mujoco.MjData | None = None  # what is drawn in place of that state, if any
@@ -82,7 +85,7 @@ class EnvRenderer:
             self._open.sync()
             return None
         self._open = self._open or FrameRenderer(
-            data.model, self._width, self._height, self._camera
+            data.model, self._width, self._height, self._camera, shadows=self._shadows
         )
         frame: NDArray[np.uint8] = self._open.render(data)
         return frame

@@ -47,6 +47,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         width: Width of rendered frames [pixel].
         height: Height of rendered frames [pixel].
         camera: Name of a camera of the model; the world's own free camera if None.
+        shadows: Shadows and smooth edges in frames, for pictures to show; slow without a GPU.
 
     Raises:
         InvalidConfig: If a number is not positive, or the autoreset mode unknown.
@@ -64,6 +65,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         width: int = 480,
         height: int = 360,
         camera: str | None = None,
+        shadows: bool = False,
     ) -> None:
         check_count("num_envs", num_envs)
         check_count("num_threads", num_threads)
@@ -91,7 +93,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         )
         self._batch = WorldBatch(world, self._simulator)
         self._renderer = EnvRenderer(
-            world, render_mode, width, height, camera, known=self.metadata["render_modes"]
+            world, render_mode, width, height, camera, shadows, self.metadata["render_modes"]
         )
         self.render_mode = render_mode
         self._rngs: list[np.random.Generator] = []

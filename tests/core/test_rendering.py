@@ -149,6 +149,18 @@ def test_shadows_darken(backend):
     assert frames[1] < frames[0]
 
 
+def test_an_environment_draws_shadows_if_it_is_told_to(monkeypatch):
+    monkeypatch.setenv("SKILLGYM_RENDERER", "ray")
+    brightness = []
+    for shadows in (False, True):
+        keywords = {"render_mode": "rgb_array", "width": 48, "height": 36, "shadows": shadows}
+        env = gym.make("skillgym/Kitchen-v0", **keywords)
+        env.reset(seed=0)
+        brightness.append(env.render().mean())
+        env.close()
+    assert brightness[1] < brightness[0]
+
+
 @needs_opengl
 def test_environments_render_one_after_the_other_and_in_a_batch():
     frames = []
