@@ -107,7 +107,7 @@ def slide(manner: Manner, scene: Scene) -> list[Phase]:
     """Push the sliding door's handle to the right with closed fingers.
 
     When the hinge cabinet's right door stands open in front of the handle, the hand comes from the
-    right of that door, on its side.
+    right of that door, on its side, and pushes it a little shut first.
     """
     crowded = door_in_the_way(scene)
     yaw, roll = (0.45, lambda _: np.pi / 2) if crowded else (-0.2, level)
@@ -117,8 +117,17 @@ def slide(manner: Manner, scene: Scene) -> list[Phase]:
     near = plus(manner.via, -0.08, -0.08, dz)
     if crowded:
         near = (0.05, -0.23, dz)
+    make_room = hand.phase(
+        "make room",
+        beside(site, -0.12, -0.17, dz),
+        lambda s: s.joint("right_hinge_cabinet") < 1.15,
+        CLOSED,
+        0.4,
+        roll,
+    )
     return [
         hand.approach(beside(site, *near), CLOSED, roll),
+        *([make_room] if crowded else []),
         hand.reach("insert", beside(site, -0.07, 0.02 + dy, dz), CLOSED, 0.02, 0.25, roll),
         hand.phase(
             "push",
@@ -217,9 +226,16 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
 
     dx = manner.grip[0]
     near = plus(manner.via, 0.0, -0.11, -0.055)
+    below = beside(site, dx, 0.035, -0.072)
+
+    def inserted(s: Scene) -> bool:
+        # A handle that hangs on the fingers comes along and is never reached exactly.
+        tolerance = 0.015 if height(s) < 1.64 else 0.025
+        return float(np.linalg.norm(below(s) - s.tip)) < tolerance
+
     return [
         hand.approach(beside(site, *near), half),
-        hand.reach("insert", beside(site, dx, 0.035, -0.072), half, 0.015, 0.35),
+        hand.phase("insert", below, inserted, half, 0.35),
         hand.phase(
             "lift",
             beside(site, dx, 0.035, 0.03),

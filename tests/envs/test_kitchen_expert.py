@@ -69,6 +69,14 @@ def test_does_four_elements_in_order_within_an_episode(env: WorldEnv, task: str)
     assert all(goal_distance(name, env.data.qpos) < 0.15 for name in sequence)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_slides_the_cabinet_behind_an_open_door_at_the_first_try(env: WorldEnv, seed: int) -> None:
+    expert = start(env, ("hinge cabinet", "slide cabinet"), seed)
+    tries = []
+    actions = run(env, expert, disturb=lambda expert, data: tries.append(expert.tries))
+    assert expert.done and max(tries) == 1 and len(actions) < 130
+
+
 def test_begins_again_when_the_door_slams_shut(env: WorldEnv) -> None:
     expert = start(env, ("microwave",), seed=1)
     joint = env.data.joint("microwave")
