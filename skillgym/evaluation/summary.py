@@ -210,7 +210,7 @@ def provenance(rows: Iterable[Row]) -> dict[str, str]:
     values = {
         name: dict.fromkeys(str(row[name]) for row in rows if row.get(name)) for name in ORIGIN
     }
-    return {name: ", ".join(found) for name, found in values.items() if found}
+    return {name: " / ".join(found) for name, found in values.items() if found}
 
 
 def _groups(rows: Iterable[Row]) -> dict[tuple[str, str, int], dict[int, Row]]:
