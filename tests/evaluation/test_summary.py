@@ -113,4 +113,4 @@ def test_the_longest_runs_of_each_task_are_put_together() -> None:
 
 def test_different_origins_are_all_named() -> None:
     rows = [run("four", "good", 0, 1.0) | {"commit": commit} for commit in ("a", "b", "a")]
-    assert provenance(rows) == {"machine": "this / that", "commit": "a / b"}
+    assert provenance(rows) == {"machine": "this, that", "commit": "a / b"}
