@@ -171,7 +171,7 @@ class Demo:
         if any(row.steps < self.steps for row in rows[:-1]):
             notes.append(
                 f"A training that did not reach {self.steps:,} control steps was ended by its time "
-                f"budget of {self.minutes:g} minutes."
+                f"budget of {self.minutes:g} min."
             )
         path = self.folder / "report.html"
         Report(
