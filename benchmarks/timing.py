@@ -128,10 +128,10 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
     Returns:
         Path of the Markdown file.
     """
+    record = environment_record()  # before the files change what git says
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "throughput.csv").open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *(row.cells() for row in rows)])
-    record = environment_record()
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     lines = [
         "# Throughput",
