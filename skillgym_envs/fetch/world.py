@@ -126,7 +126,7 @@ class FetchWorld(World):
         self.goal_size = len(goal_blocks[1].labels)
         self.layout = ObservationLayout((*self.full_blocks(), *goal_blocks) if goals else blocks)
         shown = self.shown()
-        held = ("gripper_pos", "gripper_quat", "finger_targets")
+        held = ("gripper_pos", "gripper_quat", "actuated_fingers")
         names = [block.name for block in (*(self.full_blocks() if goals else blocks), *goal_blocks)]
         self._readout = Readout([shown[name] for name in (*names, *held)])
 
@@ -169,7 +169,7 @@ class FetchWorld(World):
             "grip_pos": Shown(self.sensor("grip_pos")),
             "grip_vel": Shown(self.sensor("grip_vel"), scale=dt),
             "fingers": Shown(self._fingers),
-            "finger_targets": Shown(self._fingers[::-1]),  # the order of the actuators
+            "actuated_fingers": Shown(self._fingers[::-1]),  # the order of the actuators
             "finger_vel": Shown([self.model.nq + dof for dof in dofs], scale=dt),
             "gripper_pos": Shown(self.sensor("gripper_pos")),
             "gripper_quat": Shown(self.sensor("gripper_quat")),
@@ -219,7 +219,7 @@ class FetchWorld(World):
             "goal": goal,
             "gripper_pos": np.stack([start.gripper_pos for start in starts]),
             "gripper_quat": np.stack([start.gripper_quat for start in starts]),
-            "finger_targets": qpos[:, self._fingers[::-1]],
+            "actuated_fingers": qpos[:, self._fingers[::-1]],
             "completed": np.zeros((count, 1), bool),
         }
         control = self.control(np.zeros((count, 4)), memory)
@@ -234,7 +234,7 @@ class FetchWorld(World):
         target = memory["gripper_pos"] + MAX_MOVE * action[:, :3]
         # Quaternions that nearly agree are added, and normalised by MuJoCo: so do the references.
         turn = memory["gripper_quat"] + like(_REST, action)
-        fingers = memory["finger_targets"]
+        fingers = memory["actuated_fingers"]
         if not self.blocked_gripper:
             fingers = fingers + action[:, 3:]
         marker = memory["goal"][:, :3]  # to be seen in pictures
@@ -253,7 +253,7 @@ class FetchWorld(World):
         # In the precision of observations, so that `compute_reward` gives exactly the same.
         goals = xp.astype(read[:, -9 - 2 * self.goal_size : -9], xp.float32)
         kept = {"gripper_pos": read[:, -9:-6], "gripper_quat": read[:, -6:-2]}
-        kept |= {"finger_targets": read[:, -2:], "goals": goals}
+        kept |= {"actuated_fingers": read[:, -2:], "goals": goals}
         return read[:, : self.layout.size], memory | kept
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
