@@ -191,7 +191,12 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
         # episodes (1e-3, 40 000 steps), 25 to 40 % (1e-2, 30 000 steps) or 50 % (as here).
         SpirlPretraining(
             dataset="skillgym/maze/play-v0",
-            model=SpirlConfig(beta=1e-2),
+            model=SpirlConfig(
+                beta=1e-2,
+                prior_positions=2,
+                prior_frequencies=(0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
+                prior_noise=(0.1, 0.1, 0.7, 0.7),
+            ),
             trainer=TrainerConfig(steps=15_000, evaluate_every=15_000),
             **MAZE,
         ),

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from skillgym.errors import ForeignEmbedding, InvalidConfig, UnusableEmbedding
 from skillgym.nn.digest import sha256
-from skillgym.nn.priors import PRIORS
 from skillgym.skills.base import Batch, Scalars
 from skillgym.skills.skild.config import SkildConfig
 from skillgym.skills.skild.discriminator import Discriminator
@@ -77,9 +76,7 @@ class SkildModel(ClosedLoopSpirl):
         config = config or SkildConfig()
         super().__init__(observation_space, action_space, config)
         observation_size = self.observation_space.shape[0]
-        self.posterior = PRIORS[config.prior](
-            observation_size, config.latent_size, config.hidden_size, config.prior_layers
-        )
+        self.posterior = self.make_prior()
         self.discriminator = Discriminator(
             observation_size, config.discriminator_size, config.discriminator_layers
         )

@@ -24,6 +24,13 @@ class SpirlConfig:
         prior_layers: Square layers of the prior.
         prior: Form of the prior.
         prior_loss: `"nll"` (default) or the analytic `"kl"` (Gaussian prior only).
+        prior_frequencies: Frequencies of sines and cosines that the prior sees besides the
+            observation, in cycles per unit; see `prior_positions`. Deviation: the authors have
+            none, but fifty times as many gradient steps in which the network can learn places.
+        prior_positions: Entries, from the first on, that these are made of.
+        prior_noise: Standard deviations of noise on the observations that the prior is fitted in,
+            one for each entry, or none. Deviation: the authors have none. It lets the prior say
+            beside the recorded paths what it says on them.
         beta: Weight of the mean KL to the unit Gaussian. Maze: 1e-3.
         target_kl: If given, beta is learned from 1 so that the mean KL meets this value, in nats
             per dimension.
@@ -42,6 +49,9 @@ class SpirlConfig:
     prior_layers: int = 6
     prior: Literal["gaussian", "mixture", "flow"] = "gaussian"
     prior_loss: Literal["nll", "kl"] = "nll"
+    prior_frequencies: tuple[float, ...] = ()
+    prior_positions: int = 0
+    prior_noise: tuple[float, ...] = ()
     beta: float = 5e-4
     target_kl: float | None = None
     beta_learning_rate: float = 3e-4
@@ -54,6 +64,15 @@ class SpirlConfig:
         Raises:
             InvalidConfig: If one cannot work.
         """
+        for field in ("prior_frequencies", "prior_noise"):  # lists, if they come from JSON
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+            require(self, field, all(x > 0 for x in getattr(self, field)), "positive numbers")
+        require(
+            self,
+            "prior_positions",
+            (self.prior_positions > 0) == (self.prior_frequencies != ()),
+            "at least 1 with prior_frequencies, and 0 without",
+        )
         for field in ("skill_horizon", "latent_size", "hidden_size", "encoder_size"):
             require(self, field, getattr(self, field) >= 1, "at least 1")
         for field in ("decoder_layers", "prior_layers", "beta"):
@@ -112,6 +131,8 @@ class ImageSpirlConfig(SpirlConfig):
         require(self, "state_size", self.state_size >= 0, "at least 0")
         for field in ("image_channels", "conv_channels", "picture_features"):
             require(self, field, getattr(self, field) >= 1, "at least 1")
+        for field in ("prior_frequencies", "prior_noise"):
+            require(self, field, getattr(self, field) == (), "() for a prior that sees pictures")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skillgym.nn.distributions import Gaussian, normal_like
+from skillgym.nn.fourier import FourierFeatures
 from skillgym.nn.lstm import EmbeddedLSTM
 from skillgym.nn.mlp import MLP, FoldedMLP
 from skillgym.nn.priors import PRIORS
 from skillgym.skills.base import Batch, Scalars, SkillModule
-from skillgym.skills.spirl.config import SpirlConfig
+from skillgym.skills.spirl.config import SpirlConfig, require
 from skillgym.skills.spirl.losses import (
     best_mse,
     beta_loss,
@@ -66,6 +67,9 @@ class SpirlModel(SkillModule):
         observation_space: One-dimensional Box of size O.
         action_space: One-dimensional Box of size A.
         config: Sizes and weights; the default is the authors' kitchen model.
+
+    Raises:
+        InvalidConfig: If `prior_noise` or `prior_positions` do not fit the observation.
     """
 
     config_class: ClassVar[type] = SpirlConfig
@@ -82,15 +86,22 @@ class SpirlModel(SkillModule):
         skill_space = Box(-bound, bound, (latent_size,), np.float32)
         super().__init__(observation_space, action_space, skill_space, config.skill_horizon)
         self.config: SpirlConfig = config
+        size = self.observation_space.shape[0]
+        noise, positions = config.prior_noise, config.prior_positions
+        require(config, "prior_noise", len(noise) in (0, size), f"{size} numbers, or none")
+        require(config, "prior_positions", positions <= size, f"at most {size}")
         self.prior = self.make_prior()
         if config.target_kl is not None:
             self.log_beta = nn.Parameter(torch.zeros(()))
 
     def make_prior(self) -> nn.Module:
         """A new prior."""
-        config = self.config
+        config, size = self.config, self.observation_space.shape[0]
         sizes = config.latent_size, config.hidden_size, config.prior_layers
-        return PRIORS[config.prior](self.observation_space.shape[0], *sizes)
+        if not config.prior_frequencies:
+            return PRIORS[config.prior](size, *sizes)
+        features = FourierFeatures(size, config.prior_positions, config.prior_frequencies)
+        return nn.Sequential(features, PRIORS[config.prior](features.output_size, *sizes))
 
     @property
     def feature_size(self) -> int:
@@ -118,7 +129,7 @@ class SpirlModel(SkillModule):
         features = self.features(observations)
         posterior = self.encode(features, actions)
         latents = posterior.sample(generator)
-        prior = self.prior(observations[:, 0])
+        prior = self.prior(self._with_noise(observations[:, 0], generator))
         decoded = self.decode(features[:, :-1], latents)
         reconstruction = reconstruction_loss(decoded, actions[:, -self.max_steps :])
         kl = posterior_kl(posterior)
@@ -153,6 +164,13 @@ class SpirlModel(SkillModule):
             groups[0]["params"] = [p for p in groups[0]["params"] if p is not self.log_beta]
             groups.append({"params": [self.log_beta], "lr": self.config.beta_learning_rate})
         return groups
+
+    def _with_noise(self, observations: Tensor, generator: torch.Generator) -> Tensor:
+        """The observations (B, O) in which the prior is fitted."""
+        if not self.training or not self.config.prior_noise:
+            return observations
+        deviations = observations.new_tensor(self.config.prior_noise)
+        return observations + deviations * normal_like(observations, generator)
 
     def _beta(self) -> Tensor | float:
         if self.config.target_kl is None:

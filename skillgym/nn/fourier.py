@@ -1,0 +1,39 @@
+"""Fourier features: a position, seen finely enough by a network that prefers smooth functions.
+
+Shapes: `...` batch axes, `O` observation, `E` entries that are positions, `F` frequencies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class FourierFeatures(nn.Module):
+    """An observation, followed by sines and cosines of its first entries.
+
+    Paper: Tancik et al. 2020, "Fourier Features Let Networks Learn High Frequency Functions in Low
+    Dimensional Domains", Sec. 6.2 ("positional encoding"); arXiv:2006.10739.
+
+    Args:
+        input_size: O.
+        num_entries: E, entries from the first on.
+        frequencies: F numbers, in cycles per unit of an entry.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, input_size: int, num_entries: int, frequencies: Sequence[float]) -> None:
+        super().__init__()
+        self.num_entries = num_entries
+        self.output_size = input_size + 2 * num_entries * len(frequencies)
+        angular = 2 * math.pi * torch.tensor(list(frequencies))
+        self.register_buffer("frequencies", angular, persistent=False)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Features (..., O + 2 E F) of observations (..., O)."""
+        angles = (obs[..., : self.num_entries, None] * self.frequencies).flatten(-2)
+        return torch.cat([obs, angles.sin(), angles.cos()], dim=-1)
