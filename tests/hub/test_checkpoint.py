@@ -33,6 +33,7 @@ from skillgym.hub import list_skills, load_skill, register_model_type, save_skil
 from skillgym.hub.configs import space_from_json, space_to_json
 from skillgym.hub.model_types import model_class
 from skillgym.skills.base import SkillModule
+from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior
 from tests.skills.models import MODELS, small_model
 
@@ -51,6 +52,17 @@ def edit(directory: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
     change(content)
     path.write_text(json.dumps(content))
     return directory
+
+
+def test_round_trip_of_a_prior_with_fourier_features(tmp_path: Path) -> None:
+    options = {"prior_positions": 2, "prior_frequencies": (0.5, 1.0), "prior_noise": (0.1,) * 6}
+    model = small_model(SkildModel, **options)
+    loaded = load_skill(save_skill(model, tmp_path / "model"))
+    assert isinstance(loaded, SkildModel) and loaded.config == model.config
+    states = torch.randn(4, 6)
+    for name in ("prior", "posterior"):
+        before, after = (getattr(m.eval(), name)(states) for m in (model, loaded))
+        torch.testing.assert_close(after.mean, before.mean, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("cls", MODELS)

@@ -10,6 +10,7 @@ import torch
 from gymnasium.spaces import Box
 from torch import nn
 
+from skillgym.nn.fourier import FourierFeatures
 from skillgym.nn.lstm import EmbeddedLSTM
 from skillgym.nn.mlp import MLP, FoldedMLP, count_parameters
 from skillgym.nn.priors import FlowMLP, GaussianMLP, MixtureMLP, TanhPrior
@@ -93,6 +94,16 @@ def test_parameter_counts_of_the_parts() -> None:
     assert count_parameters(MLP(60, 128, 20, 6)) == 110_228
     assert count_parameters(MLP(70, 128, 9, 5)) == 93_449
     assert count_parameters(EmbeddedLSTM(69, 128, 128)) == 157_568
+
+
+def test_fourier_features_tell_the_place_within_a_period() -> None:
+    features = FourierFeatures(3, 2, (0.5, 2.0))
+    obs = torch.tensor([[0.5, 0.25, 7.0]])
+    assert features(obs).shape == (1, features.output_size) == (1, 3 + 2 * 2 * 2)
+    expected = [0.5, 0.25, 7.0, 1.0, 0.0, np.sqrt(0.5), 0.0, 0.0, 1.0, np.sqrt(0.5), -1.0]
+    torch.testing.assert_close(features(obs), torch.tensor([expected]).float(), atol=1e-6, rtol=0)
+    a_period_on = features(obs + torch.tensor([2.0, 2.0, 1.0]))
+    torch.testing.assert_close(a_period_on[:, 3:], features(obs)[:, 3:], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("prior", [GaussianMLP, MixtureMLP, FlowMLP])

@@ -116,6 +116,50 @@ def test_with_a_frozen_autoencoder_only_the_prior_learns(generator: torch.Genera
     assert trained == {id(p) for p in model.prior.parameters()}
 
 
+def test_only_the_prior_sees_noise_and_only_in_training(generator: torch.Generator) -> None:
+    plain = small_model(ClosedLoopSpirl)
+    noisy = small_model(ClosedLoopSpirl, prior_noise=(1.0,) * OBSERVATION_SIZE)
+    batch = random_batch(plain)
+    noisy.load_state_dict(plain.state_dict())
+    for training in (False, True):  # in training, BatchNorm's statistics drift apart
+        terms = []
+        for model in (plain.train(training), noisy.train(training)):
+            _, scalars = model.loss(batch, generator.manual_seed(0))
+            terms.append({name: value.item() for name, value in scalars.items()})
+        assert (terms[0] == terms[1]) is not training
+        for name in ("reconstruction", "kl"):
+            assert terms[0][name] == terms[1][name]
+
+
+def test_the_noise_of_an_entry_has_its_own_deviation(generator: torch.Generator) -> None:
+    deviations = (1.0, *[1e-3] * (OBSERVATION_SIZE - 1))
+    model = small_model(ClosedLoopSpirl, prior_noise=deviations)
+    assert isinstance(model, ClosedLoopSpirl)
+    states = torch.ones(4000, OBSERVATION_SIZE)
+    noise = model._with_noise(states, generator) - states
+    torch.testing.assert_close(noise.std(0), torch.tensor(deviations), rtol=0.1, atol=0)
+
+
+def test_a_prior_with_fourier_features_tells_near_places_apart(
+    generator: torch.Generator,
+) -> None:
+    """Latents that change their sign every 5 cm, 40 m from the origin."""
+    losses = []
+    for options in ({}, {"prior_positions": 1, "prior_frequencies": (1.0, 10.0)}):
+        model = small_model(ClosedLoopSpirl, **options)
+        optimizer = torch.optim.Adam(model.prior.parameters(), 1e-2)
+        for _ in range(150):
+            states = torch.zeros(128, OBSERVATION_SIZE)
+            states[:, 0] = 40 + torch.rand(128, generator=generator)
+            latents = torch.sin(2 * torch.pi * 10 * states[:, :1]).sign().expand(-1, 2)
+            loss = prior_nll(model.prior(states), latents)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.item())
+    assert losses[1] < losses[0] - 1.0
+
+
 def test_analytic_prior_loss(generator: torch.Generator) -> None:
     model = small_model(ClosedLoopSpirl, prior_loss="kl")
     model.loss(random_batch(model), generator)[0].backward()
@@ -284,8 +328,23 @@ def test_other_spaces_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("skill_horizon", 0), ("latent_bound", 0.0), ("beta", -1.0)],
+    [
+        ("skill_horizon", 0),
+        ("latent_bound", 0.0),
+        ("beta", -1.0),
+        ("prior_positions", 2),
+        ("prior_noise", (-0.1,)),
+    ],
 )
 def test_impossible_configurations_are_refused(field: str, value: object) -> None:
     with pytest.raises(InvalidConfig, match=f"Got {field}="):
         SpirlConfig(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"prior_noise": (0.1,)}, {"prior_positions": 7, "prior_frequencies": (1.0,)}],
+)
+def test_a_prior_that_does_not_fit_the_observation_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(InvalidConfig, match=f"Got {next(iter(options))}="):
+        small_model(ClosedLoopSpirl, **options)
