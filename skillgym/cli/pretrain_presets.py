@@ -192,7 +192,7 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
         SpirlPretraining(
             dataset="skillgym/maze/play-v0",
             model=SpirlConfig(
-                beta=1e-2,
+                beta=3e-2,
                 prior_positions=2,
                 prior_frequencies=(0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
                 prior_noise=(0.1, 0.1, 0.7, 0.7),

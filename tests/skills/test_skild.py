@@ -85,6 +85,20 @@ def test_the_posterior_is_a_new_network(model: SkildModel) -> None:
     assert not torch.equal(*weights)
 
 
+def test_the_posterior_is_fitted_with_the_noise_of_the_prior(generator: torch.Generator) -> None:
+    """Only in training, where it makes the likelihood another one."""
+    likelihoods = []
+    for noise in ((), (1.0,) * OBSERVATION_SIZE):
+        model = SkildModel.from_embedding(small_model(ClosedLoopSpirl, prior_noise=noise))
+        batch = random_batch(model)
+        evaluated = model.eval().loss(batch, generator.manual_seed(0))[1]
+        trained = model.train().loss(batch, generator.manual_seed(0))[1]
+        likelihoods.append([scalars["posterior_nll"].item() for scalars in (evaluated, trained)])
+    (plain, plain_trained), (noisy, noisy_trained) = likelihoods
+    assert plain == noisy
+    assert plain_trained != noisy_trained
+
+
 def test_the_posterior_may_start_as_the_prior() -> None:
     source = embedding()
     model = SkildModel.from_embedding(source, posterior="prior").eval()

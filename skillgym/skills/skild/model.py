@@ -168,7 +168,7 @@ class SkildModel(ClosedLoopSpirl):
             latents = self.encode(observations, actions).sample(generator)
         logits = self.discriminator(demonstrated), self.discriminator(others)
         entropy = discriminator_loss(*logits)
-        starts, scalars = observations[:, 0], {}
+        starts, scalars = self._with_noise(observations[:, 0], generator), {}
         if self.config.fallback_weight:
             foreign = 1.0 - torch.sigmoid(logits[1].detach())
             nll, fallback = self._guided(starts, latents, others, foreign, generator)

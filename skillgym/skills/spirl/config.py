@@ -26,11 +26,11 @@ class SpirlConfig:
         prior_loss: `"nll"` (default) or the analytic `"kl"` (Gaussian prior only).
         prior_frequencies: Frequencies of sines and cosines that the prior sees besides the
             observation, in cycles per unit; see `prior_positions`. Deviation: the authors have
-            none, but fifty times as many gradient steps in which the network can learn places.
+            none, but thirty times as many gradient steps in which the network can learn places.
         prior_positions: Entries, from the first on, that these are made of.
         prior_noise: Standard deviations of noise on the observations that the prior is fitted in,
             one for each entry, or none. Deviation: the authors have none. It lets the prior say
-            beside the recorded paths what it says on them.
+            beside the recorded paths what it says on them. SkiLD's posterior gets it, too.
         beta: Weight of the mean KL to the unit Gaussian. Maze: 1e-3.
         target_kl: If given, beta is learned from 1 so that the mean KL meets this value, in nats
             per dimension.
