@@ -185,10 +185,10 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "spirl-maze": (
         "closed-loop SPiRL skills of the maze",
-        # Deviation: SkiLD's authors have 1e-3, those of SPiRL's mazes 1e-2. With 1e-3 a latent
-        # encodes each of the script's motions to 32 nats; posteriors of demonstrations are then so
-        # sharp that no policy stays near them. By themselves they reach the goal in 10 % of their
-        # episodes (1e-3, 40 000 steps), 25 to 40 % (1e-2, 30 000 steps) or 50 % (as here).
+        # Deviation: SkiLD's authors have a beta of 1e-3, those of SPiRL's mazes 1e-2. With 1e-3 a
+        # latent encodes each of the script's motions to 32 nats; posteriors of demonstrations are
+        # then so sharp that no policy stays near them. With 3e-2 the prior by itself gets to the
+        # goal at times, which it does not with 1e-2.
         SpirlPretraining(
             dataset="skillgym/maze/play-v0",
             model=SpirlConfig(
