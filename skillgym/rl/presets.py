@@ -106,7 +106,7 @@ PRESETS: dict[str, AgentPreset] = {
     ),
     "spirl-maze-skimo": AgentPreset(
         title="maze of SkiMo: closed-loop skills, prior-regularised",
-        skill_model="spirl-maze",
+        skill_model="spirl-maze-skimo",
         world="skillgym/Maze-v0",
         options={"variant": "skimo"},
         target_divergence=10.0,
