@@ -136,10 +136,13 @@ PRESETS: dict[str, AgentPreset] = {
         skill_model="ptgm-kitchen",
         algorithm="PriorPPO",
         policy="SkillPriorPolicy",
-        agent={  # of the authors' example in Minecraft; PPO does not run in their kitchen
+        # The rest is of the authors' example in Minecraft; PPO does not run in their kitchen.
+        # Deviation: roll-outs of 20 episodes. With their 40 codes, which are one and a half here,
+        # runs fall from 1.8 subtasks to 0.6.
+        agent={
             "kl_coef": 0.05,
-            "n_steps": 40,
-            "batch_size": 40,
+            "n_steps": 560,
+            "batch_size": 56,
             "n_epochs": 5,
             "learning_rate": 1e-4,
             "gamma": 0.999,
