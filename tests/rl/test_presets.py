@@ -110,7 +110,7 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
     agent = make_agent("ptgm-ppo", make_env("ptgm-ppo", skill_model=goals), device="cpu")
     assert isinstance(agent, PriorPPO)
     assert (agent.kl, agent.kl_coef, agent.vf_coef) == ("policy-prior", 0.05, 1.0)
-    assert (agent.n_steps, agent.batch_size, agent.n_epochs) == (560, 56, 5)
+    assert (agent.n_steps, agent.batch_size, agent.n_epochs) == (560, 56, 5)  # the paper: 40, 40
     assert (agent.learning_rate, agent.gamma) == (1e-4, 0.999)
 
     flat = FlatPrior(*spaces).eval()
