@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 
 import mujoco
 import numpy as np
@@ -98,24 +97,19 @@ def test_load_forgets_solver_history_and_mocap():
 
 def test_threads_end_with_their_simulator():
     """Closed, or merely forgotten."""
-
-    def threads() -> int:
-        return sum(thread.name == "skillgym-physics" for thread in threading.enumerate())
-
-    before = threads()
+    others = set(threading.enumerate())  # of earlier tests, which may end at any time
     closed, forgotten = (ThreadedSimulator(ToyWorld().model, 4, 5, 3) for _ in range(2))
     for simulator in (closed, forgotten):
         simulator.step(control(np.zeros(4)))
-    assert threads() == before + 4
+    threads = set(threading.enumerate()) - others
+    assert [thread.name for thread in threads] == ["skillgym-physics"] * 4
     closed.close()
     closed.close()
     del forgotten, simulator
     gc.collect()
-    for _ in range(100):
-        if threads() == before:
-            return
-        time.sleep(0.05)
-    pytest.fail("threads are left")
+    for thread in threads:
+        thread.join(timeout=5.0)
+        assert not thread.is_alive()
 
 
 def test_a_closed_simulator_can_go_on():
