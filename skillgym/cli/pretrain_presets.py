@@ -140,6 +140,11 @@ GUIDED = replace(FEW, steps=1_000, evaluate_every=500)
 """For a posterior that starts as the prior: more steps drive it away from the prior elsewhere."""
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
+MAZE_PLAY: dict[str, Any] = {
+    "dataset": "skillgym/maze/play-v0",
+    "trainer": TrainerConfig(steps=15_000, evaluate_every=15_000),
+    **MAZE,
+}
 PICTURES: dict[str, Any] = {
     "dataset": "skillgym/maze/random-small-v0",
     "env": ("variant=spirl", "observation=image"),
@@ -189,26 +194,19 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
         # encodes each of the script's motions to 32 nats; posteriors of demonstrations are then so
         # sharp that no policy stays near them. By themselves they reach the goal in 10 % of their
         # episodes (1e-3, 40 000 steps), 25 to 40 % (1e-2, 30 000 steps) or 50 % (as here).
-        SpirlPretraining(
-            dataset="skillgym/maze/play-v0",
-            model=SpirlConfig(beta=1e-2),
-            trainer=TrainerConfig(steps=15_000, evaluate_every=15_000),
-            **MAZE,
-        ),
+        SpirlPretraining(model=SpirlConfig(beta=1e-2), **MAZE_PLAY),
     ),
     "spirl-maze-skimo": (
         "closed-loop SPiRL skills of the maze, for agents without demonstrations",
         # Deviation: 3e-2. The more beta, the less of the latents is left to the prior.
         SpirlPretraining(
-            dataset="skillgym/maze/play-v0",
             model=SpirlConfig(
                 beta=3e-2,
                 prior_positions=2,
                 prior_frequencies=(0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
                 prior_noise=(0.1, 0.1, 0.7, 0.7),
             ),
-            trainer=TrainerConfig(steps=15_000, evaluate_every=15_000),
-            **MAZE,
+            **MAZE_PLAY,
         ),
     ),
     "spirl-maze-image": (
