@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 
 class FourierFeatures(nn.Module):
-    """An observation, followed by sines and cosines of its first entries.
+    """An observation, followed by sines and cosines of its first entries, each by itself.
 
     Paper: Tancik et al. 2020, "Fourier Features Let Networks Learn High Frequency Functions in Low
-    Dimensional Domains", Sec. 6.2 ("positional encoding"); arXiv:2006.10739.
+    Dimensional Domains", the mapping "positional encoding"; arXiv:2006.10739.
 
     Args:
         input_size: O.

@@ -333,6 +333,7 @@ def test_other_spaces_are_refused() -> None:
         ("latent_bound", 0.0),
         ("beta", -1.0),
         ("prior_positions", 2),
+        ("prior_positions", -1),
         ("prior_noise", (-0.1,)),
     ],
 )

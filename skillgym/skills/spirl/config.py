@@ -26,7 +26,7 @@ class SpirlConfig:
         prior_loss: `"nll"` (default) or the analytic `"kl"` (Gaussian prior only).
         prior_frequencies: Frequencies of sines and cosines that the prior sees besides the
             observation, in cycles per unit; see `prior_positions`. Deviation: the authors have
-            none, but thirty times as many gradient steps in which the network can learn places.
+            none, but train longer.
         prior_positions: Entries, from the first on, that these are made of.
         prior_noise: Standard deviations of noise on the observations that the prior is fitted in,
             one for each entry, or none. Deviation: the authors have none. It lets the prior say
@@ -70,7 +70,7 @@ class SpirlConfig:
         require(
             self,
             "prior_positions",
-            (self.prior_positions > 0) == (self.prior_frequencies != ()),
+            self.prior_positions >= 1 if self.prior_frequencies else self.prior_positions == 0,
             "at least 1 with prior_frequencies, and 0 without",
         )
         for field in ("skill_horizon", "latent_size", "hidden_size", "encoder_size"):
