@@ -14,12 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from skillgym.evaluation.tables import Cell, Task
 from skillgym.files import read_csv, read_json, write_csv
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.runs import origin
+from skillgym_envs.core.progress import progress_bar
 
 SCORES = ("subtasks", "return")
 """What an evaluation gives, and a task may count."""
@@ -50,7 +49,7 @@ def run_cells(
     running: dict[Cell, subprocess.Popen[bytes]] = {}
     failed: list[Cell] = []
     complete = len(cells) - len(pending)
-    with tqdm(total=len(cells), initial=complete, unit="cell") as bar:
+    with progress_bar(total=len(cells), initial=complete, unit="cell") as bar:
         try:
             while pending or running:
                 late = deadline is not None and time.monotonic() > deadline
@@ -65,7 +64,8 @@ def run_cells(
                     ok = running.pop(cell).returncode == 0
                     bar.update(ok)
                     failed += [] if ok else [cell]
-                bar.set_postfix_str(", ".join(cell.name for cell in running))
+                bar.set_postfix_str(", ".join(cell.name for cell in running), refresh=False)
+                bar.update(0)
                 time.sleep(0.2)
         finally:
             stop_trainings(running.values())

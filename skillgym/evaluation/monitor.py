@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
-from tqdm import tqdm
 
 from skillgym.evaluation.rollouts import control_steps
 from skillgym.pretraining.interrupt import InterruptFlag
 from skillgym.pretraining.run_folder import STEP_KEY
+from skillgym_envs.core.progress import progress_bar
 
 WINDOW = 20
 """Episodes that the means under `rollout/` are taken over."""
@@ -71,7 +71,7 @@ class TrainingMonitor(BaseCallback):
         self._interrupted = interrupted
         self._begin = time.monotonic()
         self._start = start
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=steps, initial=start, unit="step", disable=not progress, dynamic_ncols=True
         )
         self._returns: deque[float] = deque(maxlen=WINDOW)
@@ -129,5 +129,5 @@ class TrainingMonitor(BaseCallback):
         for row in np.flatnonzero(dones).tolist():
             self._returns.append(float(self._running[row]))
             self._subtasks.append(len(infos[row].get("subtasks_completed", ())))
-            self._bar.set_postfix(subtasks=f"{np.mean(self._subtasks):.2f}")
+            self._bar.set_postfix(subtasks=f"{np.mean(self._subtasks):.2f}", refresh=False)
             self._running[row] = 0.0

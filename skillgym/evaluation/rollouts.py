@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
-from tqdm import tqdm
+
+from skillgym_envs.core.progress import progress_bar
 
 Policy = Callable[[NDArray[Any]], NDArray[Any]]
 """Maps observations (N, O) to actions (N, ...)."""
@@ -78,7 +79,7 @@ def rollout(
     returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
     env.seed(seed)
     observations: Any = env.reset()
-    with tqdm(total=episodes, unit="episode", disable=not progress, leave=False) as bar:
+    with progress_bar(total=episodes, unit="episode", disable=not progress, leave=False) as bar:
         while any(len(d) < q for d, q in zip(done, quota, strict=True)):
             observations, rewards, ended, infos = env.step(policy(observations))
             returns += rewards

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import atomic_directory, recover
@@ -26,6 +25,7 @@ from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
 from skillgym.pretraining.state import read_training_state, write_training_state
 from skillgym.skills.base import Batch, SkillModule
+from skillgym_envs.core.progress import progress_bar
 
 Sampler = Callable[[np.random.Generator, int], tuple[NDArray[Any], ...]]
 """Draws the arrays of a batch of the given size; all randomness comes from the generator."""
@@ -142,7 +142,7 @@ class OfflineTrainer:
         self._start(resume)
         config = self.config
         self._logger = run_logger(self.folder, self.step)
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=config.steps, initial=self.step, unit="step", disable=not self._progress_bar
         )
         self._since = self.step, time.perf_counter()
@@ -232,7 +232,7 @@ class OfflineTrainer:
         means = {name: float(total) / count for name, total in self._sums.items()}
         self._require_finite(means)
         self._sums, self._since = {}, (self.step, now)
-        self._bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
+        self._bar.set_postfix({n: f"{value:.4g}" for n, value in means.items()}, refresh=False)
         self._logger.record(STEP_KEY, self.step)
         self._logger.record("time/steps_per_second", count / (now - clock))
         self._logger.record("train/learning_rate", self._optimizer.param_groups[0]["lr"])

@@ -10,9 +10,9 @@ import imageio.v2 as imageio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from tqdm import tqdm
 
 from skillgym.rl.vec_env import GymnasiumVecEnv
+from skillgym_envs.core.progress import progress_bar
 
 Frame = NDArray[np.uint8]
 
@@ -73,7 +73,7 @@ class _Recorder:
         self._inside = hasattr(self._env, "frame_callback")
         options: dict[str, Any] = {"macro_block_size": 2} if path.suffix == ".mp4" else {"loop": 0}
         self._writer = imageio.get_writer(path, fps=fps, **options)
-        self._bar = tqdm(unit="frame", disable=not progress, leave=False)
+        self._bar = progress_bar(unit="frame", disable=not progress, leave=False)
 
     def __enter__(self) -> _Recorder:
         if self._inside:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from minari.dataset.minari_storage import MinariStorage
 from minari.storage import get_dataset_path
-from tqdm import tqdm
 
 from skillgym_envs.collect.assembly import assemble
 from skillgym_envs.collect.episodes import Episode
@@ -21,6 +20,7 @@ from skillgym_envs.collect.spec import DatasetSpec, dataset_spec
 from skillgym_envs.collect.staging import Staging, differences
 from skillgym_envs.collect.workers import record_episodes
 from skillgym_envs.core.checks import check_count
+from skillgym_envs.core.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def _all_episodes(
     total = len(spec.plans)
     episodes = [staging.read(index) for index in range(total)]
     retries, finished = 0, total - episodes.count(None)
-    with tqdm(
+    with progress_bar(
         total=total,
         initial=finished,
         desc=spec.dataset_id,
