@@ -7,17 +7,19 @@ size.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from skillgym.data.errors import InvalidTrajectories
-from skillgym.data.windows import IntArray, WindowDataset, Windows, split_episodes
+from skillgym.data.windows import FloatArray, IntArray, WindowDataset, Windows, split_episodes
 from skillgym_envs.maze.camera import MazeCamera
 from skillgym_envs.maze.layouts import make_layout
 from skillgym_envs.maze.observation import IMAGE_SIZE, STATE_LAYOUT
+from skillgym_envs.maze.scene import CAMERA_FOLLOWS
 
 POSITION = STATE_LAYOUT.slices["position"]
 CHUNK = 64
@@ -35,11 +37,20 @@ class PictureWindows:
         windows: Trajectories of the maze's states.
         camera: Draws all the mazes.
         mazes: Which of the camera's mazes each episode is in, shape (E,).
+        centres: Where the camera looks in each row of the trajectories [m], shape (N, 2).
     """
 
     windows: WindowDataset
     camera: MazeCamera
     mazes: IntArray
+    centres: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the camera follow the ball through each episode."""
+        episodes = range(self.windows.num_episodes)
+        positions = (self.windows.episode(index)[0][:, POSITION] for index in episodes)
+        centres = np.concatenate([_followed(path) for path in positions])
+        object.__setattr__(self, "centres", centres)
 
     @classmethod
     def of_worlds(
@@ -102,16 +113,17 @@ class PictureWindows:
         """
         rows = self.windows.sample_rows(rng, batch_size, horizon)
         states, actions = self.windows.gather(rows, horizon)
-        states = states[:, : 1 + (horizon if num_observations is None else num_observations)]
-        return self.observations(states, self.mazes[self.windows.episodes_of(rows)]), actions
+        count = 1 + (horizon if num_observations is None else num_observations)
+        centres = self.centres[rows[:, None] + np.arange(count)]
+        mazes = self.mazes[self.windows.episodes_of(rows)]
+        return self.observations(states[:, :count], centres, mazes), actions
 
-    def observations(
-        self, states: npt.NDArray[np.float32], mazes: IntArray
-    ) -> npt.NDArray[np.float32]:
+    def observations(self, states: FloatArray, centres: FloatArray, mazes: IntArray) -> FloatArray:
         """The world's image observations of all states but the first.
 
         Args:
             states: Successive states, shape (B, K+1, 4).
+            centres: Where the camera looks in them [m], shape (B, K+1, 2).
             mazes: The maze of each row, shape (B,).
 
         Returns:
@@ -125,11 +137,20 @@ class PictureWindows:
         for begin in range(0, batch, step):
             part = slice(begin, begin + step)
             positions = states[part, :, POSITION].astype(np.float64).reshape(-1, 2)
-            drawn = self.camera.pictures(positions, np.repeat(mazes[part], frames))
+            looks_at = centres[part].astype(np.float64).reshape(-1, 2)
+            drawn = self.camera.pictures(positions, np.repeat(mazes[part], frames), looks_at)
             drawn = drawn.reshape(-1, frames, pixels)
             observations[part, :, size : size + pixels] = drawn[:, :-1]
             observations[part, :, size + pixels :] = drawn[:, 1:]
         return observations
+
+
+def _followed(path: FloatArray) -> FloatArray:
+    """Where the camera looks while the ball goes along a path (T, 2), shape (T, 2)."""
+    kept = 1.0 - CAMERA_FOLLOWS
+    begin = kept * path[:1].astype(np.float64)  # it has looked at the start for long
+    centres, _ = lfilter([CAMERA_FOLLOWS], [1.0, -kept], path, axis=0, zi=begin)
+    return np.asarray(centres, np.float32)
 
 
 def _maze(keywords: Mapping[str, Any]) -> tuple[Any, ...]:

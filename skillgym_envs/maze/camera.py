@@ -1,4 +1,4 @@
-"""Top-down pictures centred on the ball, drawn from the layout for a whole batch at once.
+"""Top-down pictures of the ball and its surroundings, drawn for a whole batch at once.
 
 Paper: Pertsch et al. 2020, SPiRL, arXiv:2010.11944 (the image observation of the maze, 32 x 32
 pixels, 5 m above the ball).
@@ -8,15 +8,15 @@ floor, seen from straight above. So the share of a pixel that a cell covers is a
 one-dimensional overlaps, and a picture is two small matrix products: exact, with smooth edges, and
 without OpenGL.
 
-Deviation: the reference renders with a camera that lags behind the ball, so that its pictures
-depend on the past; this one is always centred. The marker of the goal is not drawn.
+Where the camera looks is up to whoever draws. In the world it follows the ball with a lag, as the
+reference's camera does, so that the ball's place in the picture shows its velocity. Deviation: the
+lag is our own (the reference's is that of its renderer); the marker of the goal is not drawn.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,6 @@ from skillgym_envs.maze.scene import (
 )
 
 _SPAN = math.tan(math.radians(FIELD_OF_VIEW) / 2)  # half the width seen from 1 m above [m]
-_FINE = 16  # samples per pixel and axis for the outline of the ball
 
 
 class MazeCamera:
@@ -62,39 +61,47 @@ class MazeCamera:
         )
         # A sphere is darker than a disc: its surface has a slope of 2/3 to the light on average.
         ball = 255.0 * (HEADLIGHT + (1.0 - HEADLIGHT) * 2 / 3) * np.array(BALL_COLOUR)
-        outline = _disc(size, BALL_RADIUS / (CAMERA_HEIGHT * _SPAN))
         self._constants: dict[str, NDArray[Any]] = {
             "walls": _stacked([layout.walls for layout in layouts], self._window),
             "cells": np.arange(self._window),
             "edges": np.linspace(1.0, -1.0, size + 1),
             "colours": colours.T.astype(np.float32),
-            "ball": (ball[:, None, None] * outline).astype(np.float32),
-            "rest": (1.0 - outline).astype(np.float32),
+            "places": 1.0 - (2.0 * np.arange(size) + 1.0) / size,  # of the pixels, up or left
+            "ball": ball[:, None, None].astype(np.float32),
         }
 
-    def draw(self, positions: Array, mazes: Array | None = None) -> Array:
+    def draw(
+        self, positions: Array, mazes: Array | None = None, centres: Array | None = None
+    ) -> Array:
         """Pictures of the ball at some positions.
 
         Args:
             positions: Positions [m], shape (N, 2), as in the observation.
             mazes: Which of the layouts each picture shows, shape (N,); the first one if None.
+            centres: Where the camera looks, shape (N, 2), within a metre of the ball or so; at the
+                ball if None.
 
         Returns:
             Pictures, shape (N, size, size, 3), uint8.
         """
         xp = namespace(positions)
-        planes = self.planes(positions, mazes)
+        planes = self.planes(positions, mazes, centres)
         return xp.astype(xp.permute_dims(planes, (0, 2, 3, 1)), xp.uint8)
 
-    def pictures(self, positions: Array, mazes: Array | None = None) -> Array:
+    def pictures(
+        self, positions: Array, mazes: Array | None = None, centres: Array | None = None
+    ) -> Array:
         """As in the world's observation: shape (N, 3, size, size), float32, -1 to 1."""
-        return self.planes(positions, mazes) / 127.5 - 1.0
+        return self.planes(positions, mazes, centres) / 127.5 - 1.0
 
-    def planes(self, positions: Array, mazes: Array | None = None) -> Array:
+    def planes(
+        self, positions: Array, mazes: Array | None = None, centres: Array | None = None
+    ) -> Array:
         """The same with the colours first and as float32: shape (N, 3, size, size), 0 to 255."""
         xp = namespace(positions)
         count, size = positions.shape[0], self.size
-        at = positions - CELL_LOW  # cell i reaches from i to i + 1
+        centres = positions if centres is None else centres
+        at = centres - CELL_LOW  # cell i reaches from i to i + 1
         first = xp.floor(at - max(self._half))
         index = xp.astype(first, xp.int64)[:, :, None] + self._constant("cells", positions)
         rows, columns = index[:, 0], index[:, 1]
@@ -116,10 +123,23 @@ class MazeCamera:
         even = 0.5 + 0.5 * (balance[:, 0, :, None] * balance[:, 1, None, :])
         free = 1.0 - hidden
         shares = xp.stack([tops, hidden - tops, free * even, free * (1.0 - even)], axis=1)
-        shares = shares * self._constant("rest", positions)
+        ball = self._ball(positions - centres)[:, None]
+        shares = shares * (1.0 - ball)
         picture = self._constant("colours", positions) @ shares.reshape((count, 4, size * size))
-        picture = picture.reshape((count, 3, size, size)) + self._constant("ball", positions)
+        picture = picture.reshape((count, 3, size, size)) + ball * self._constant("ball", positions)
         return xp.round(picture)
+
+    def _ball(self, away: Array) -> Array:
+        """Share of the ball in each pixel, (N, size, size), at distances (N, 2) from the middle.
+
+        About half where the outline goes through the middle of the pixel.
+        """
+        xp = namespace(away)
+        scale = self.size / (2.0 * CAMERA_HEIGHT * _SPAN)  # pixels per metre
+        places = self._constant("places", away) * (0.5 * self.size)
+        rows, columns = (places - scale * away[:, axis, None] for axis in (0, 1))  # (N, size)
+        distances = xp.sqrt((rows * rows)[:, :, None] + (columns * columns)[:, None, :])
+        return xp.astype((scale * BALL_RADIUS + 0.5 - distances).clip(0.0, 1.0), xp.float32)
 
     def _overlaps(self, at: Array, half: float) -> Array:
         """Share of each cell of the window in each pixel along both axes, (N, 2, size, window)."""
@@ -140,16 +160,3 @@ def _stacked(walls: Sequence[NDArray[np.bool_]], margin: int) -> NDArray[np.bool
     for index, grid in enumerate(walls):
         stacked[index, margin : margin + len(grid), margin : margin + grid.shape[1]] = grid
     return stacked
-
-
-@lru_cache
-def _disc(size: int, radius: float) -> NDArray[np.float64]:
-    """Share of each pixel that a disc in the middle covers; the radius is a share of half the size.
-
-    Returns:
-        Shares, shape (size, size).
-    """
-    samples = (np.arange(size * _FINE) + 0.5) / (0.5 * size * _FINE) - 1.0
-    inside = np.hypot(samples[:, None], samples) <= radius
-    shares: NDArray[np.float64] = inside.reshape(size, _FINE, size, _FINE).mean(axis=(1, 3))
-    return shares

@@ -25,6 +25,7 @@ WALL_HEIGHT = 0.2  # of a wall's top, the ball's centre being at 0 [m]
 
 CAMERA_HEIGHT = 5.0  # of the camera `agent` above the ball's centre [m]
 FIELD_OF_VIEW = 45.0  # of all cameras [deg]
+CAMERA_FOLLOWS = 0.1  # share of its way to the ball that the observation's camera makes in a step
 
 BALL_COLOUR = (0.95, 0.35, 0.15)
 WALL_COLOUR = (0.25, 0.33, 0.45)

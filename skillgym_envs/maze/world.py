@@ -34,6 +34,7 @@ from skillgym_envs.maze.layouts import make_layout, random_layout
 from skillgym_envs.maze.observation import IMAGE_LAYOUT, IMAGE_SIZE, STATE_LAYOUT
 from skillgym_envs.maze.scene import (
     BALL_RADIUS,
+    CAMERA_FOLLOWS,
     CELL_LOW,
     CONTACT_MARGIN,
     cell_of,
@@ -187,7 +188,7 @@ class MazeWorld(World):
             qvel[:] = [rng.normal(0.0, self.start_speed, 2) for rng in rngs]
         memory = {"velocity": qvel, "completed": np.zeros((count, 1), bool)}
         if self._draws:
-            memory["picture"] = self._picture(qpos)
+            memory |= {"looks_at": qpos, "picture": self._picture(qpos, qpos)}
         return PhysicsState(qpos=qpos, qvel=qvel), memory
 
     def control(self, action: Array, memory: Memory) -> Control:
@@ -203,10 +204,12 @@ class MazeWorld(World):
         memory = memory | {"velocity": state[:, 2:]}
         if not self._draws:
             return state, memory
-        picture = self._picture(physics.qpos)
+        looks_at = memory["looks_at"]
+        looks_at = looks_at + CAMERA_FOLLOWS * (physics.qpos - looks_at)
+        picture = self._picture(physics.qpos, looks_at)
         pictures = [memory["picture"], picture]
         observation = xp.concat([xp.astype(state, picture.dtype), *pictures], axis=1)
-        return observation, memory | {"picture": picture}
+        return observation, memory | {"looks_at": looks_at, "picture": picture}
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Tell who is at the goal."""
@@ -223,9 +226,10 @@ class MazeWorld(World):
         )
         return outcome, memory | {"completed": completed}
 
-    def _picture(self, positions: Array) -> Array:
+    def _picture(self, positions: Array, centres: Array) -> Array:
         """Pictures as flat rows with values from -1 to 1, (N, 3 * size * size)."""
-        return self._camera.pictures(positions).reshape((positions.shape[0], -1))
+        pictures = self._camera.pictures(positions, centres=centres)
+        return pictures.reshape((positions.shape[0], -1))
 
     def _possible_starts(self, start: Position | Sequence[float] | str) -> NDArray[np.float64]:
         """Starts to draw from, shape (S, 2)."""

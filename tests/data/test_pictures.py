@@ -48,10 +48,12 @@ def test_observations_are_those_of_the_world(
     env = gym.make("skillgym/Maze-v0", **keywords, observation="image")
     rows = [env.reset(seed=keywords["layout_seed"])[0]]
     rows += [env.step(action)[0] for action in actions[:60]]
-    drawn = data.observations(states[None, :61], data.mazes[[episode]])[0]
+    first = data.windows.episode_starts[episode]
+    centres = data.centres[None, first : first + 61]
+    drawn = data.observations(states[None, :61], centres, data.mazes[[episode]])[0]
     np.testing.assert_array_equal(drawn[:, :4], np.array(rows)[1:, :4])
     assert_pictures_agree(drawn, np.array(rows)[1:])
-    other = data.observations(states[None, :61], data.mazes[[episode - 1]])[0]
+    other = data.observations(states[None, :61], centres, data.mazes[[episode - 1]])[0]
     assert np.abs(other - drawn).max() > 0.5  # another maze looks different
     env.close()
 
@@ -90,7 +92,8 @@ def test_episodes_of_one_world_share_its_maze(folder: str, data: PictureWindows)
     assert shared.mazes.tolist() == [0, 0, 0, 1, 1, 1]
     states = np.array([[[10.0, 24.0, 0.0, 0.0]] * 2], np.float32)
     expected = MazeCamera(random_layout()).pictures(np.array([[10.0, 24.0]])).ravel()
-    np.testing.assert_array_equal(shared.observations(states, np.array([0]))[0, 0, 3076:], expected)
+    drawn = shared.observations(states, states[..., :2], np.array([0]))
+    np.testing.assert_array_equal(drawn[0, 0, 3076:], expected)
 
 
 def test_cameras_of_many_mazes_and_of_one_agree() -> None:

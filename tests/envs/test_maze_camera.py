@@ -14,7 +14,7 @@ import skillgym_envs  # noqa: F401  registers the environments
 from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.world import Physics
 from skillgym_envs.maze import MazeCamera, MazeLayout, MazeWorld, random_layout
-from skillgym_envs.maze.scene import BALL_COLOUR, FLOOR_COLOURS, WALL_COLOUR
+from skillgym_envs.maze.scene import BALL_COLOUR, CAMERA_FOLLOWS, FLOOR_COLOURS, WALL_COLOUR
 
 TOP = tuple(round(255 * c) for c in WALL_COLOUR)
 SIDE = tuple(round(127.5 * c) for c in WALL_COLOUR)
@@ -116,6 +116,31 @@ def test_the_ball_is_in_the_middle():
     assert set(map(tuple, around)) <= {tuple(map(float, colour)) for colour in FLOOR}
 
 
+def ball_in(picture: np.ndarray) -> np.ndarray:
+    """Middle of the ball [pixel from the middle of the picture], from planes (3, S, S)."""
+    share = picture[0] - picture[2]  # walls and floor are more blue than red
+    share = np.where(share > 30, share, 0.0)
+    places = np.arange(len(share)) + 0.5 - len(share) / 2
+    return np.array([share.sum(1) @ places, share.sum(0) @ places]) / share.sum()
+
+
+def test_the_camera_may_look_beside_the_ball():
+    layout = random_layout(20, 3)
+    camera = MazeCamera(layout)
+    centres = positions_in(layout, 40)
+    away = np.random.default_rng(1).uniform(-0.5, 0.5, (40, 2))
+    planes = camera.planes(centres + away, centres=centres)
+    per_pixel = 5 * math.tan(math.pi / 8) / 16
+    for plane, (x, y) in zip(planes, away, strict=True):  # +x is up, +y is left
+        np.testing.assert_allclose(ball_in(plane), [-x / per_pixel, -y / per_pixel], atol=0.25)
+    same = camera.planes(centres)
+    far = np.abs(same - planes).max(axis=(1, 2, 3)) > 0
+    assert far.all()
+    rest = np.ones((32, 32), bool)
+    rest[10:22, 10:22] = False
+    np.testing.assert_array_equal(planes[..., rest], same[..., rest])
+
+
 def test_batches_torch_and_planes_agree():
     layout = random_layout(20, 1)
     camera = MazeCamera(layout)
@@ -145,10 +170,13 @@ def test_observation_has_the_state_and_the_last_two_pictures():
     assert observation.shape == env.observation_space.shape == (6148,)
     camera = MazeCamera(env.unwrapped.world.maze)
     before = None
+    looks_at = observation[None, :2].astype(float)
     for _ in range(30):
         np.testing.assert_array_equal(observation[:4], expected)
         older, newer = pictures_of(observation)
-        planes = camera.planes(env.unwrapped.data.qpos[None].copy())[0]
+        position = env.unwrapped.data.qpos[None].copy()
+        looks_at += CAMERA_FOLLOWS * (position - looks_at)
+        planes = camera.planes(position, centres=looks_at)[0]
         np.testing.assert_allclose(newer, planes / 127.5 - 1.0, atol=1e-6)
         np.testing.assert_array_equal(older, newer if before is None else before)
         before = newer
@@ -156,6 +184,21 @@ def test_observation_has_the_state_and_the_last_two_pictures():
         expected, *_ = plain.step(np.array([0.3, 1.0]))
     assert np.abs(older - newer).max() > 0.05
     assert observation in env.observation_space
+
+
+def test_the_picture_shows_the_velocity():
+    """At a steady speed the ball is ahead of the camera by 9 control steps."""
+    env = make(observation="image", layout=["#" * 60, "#" + "O" * 58 + "#", "#" * 60],
+               start=(1, 3), goal=(1, 57))  # fmt: skip
+    observation, _ = env.reset(seed=0)
+    seen = []
+    for step in range(120):
+        observation, *_ = env.step(np.array([0.0, np.clip(4.0 - observation[3], -1, 1)]))
+        if step > 90:
+            seen.append(ball_in(127.5 * (pictures_of(observation)[1] + 1)))
+    ahead = 9 * 0.01 * observation[3] / (5 * math.tan(math.pi / 8) / 16)
+    np.testing.assert_allclose(np.mean(seen, axis=0), [0.0, -ahead], atol=0.15)
+    assert ahead > 2.5
 
 
 def test_layout_names_every_pixel():
