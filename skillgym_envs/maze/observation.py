@@ -36,7 +36,7 @@ def _picture_block(name: str) -> ObservationBlock:
         name=name,
         labels=tuple(labels),
         units=("1",) * len(labels),
-        frame="ball",
+        frame="camera",
         source="camera",
         noise=(0.0,) * len(labels),
     )
