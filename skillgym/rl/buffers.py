@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
@@ -93,7 +93,7 @@ class SkillReplayBuffer(ReplayBuffer):
         return ReplayBufferSamples(*(self.to_torch(array) for array in data))  # type: ignore[arg-type]
 
 
-class PictureReplayBuffer(ReplayBuffer):
+class PictureReplayBuffer(NStepReplayBuffer):
     """Keeps pictures as bytes, in a quarter of the memory and without loss.
 
     For observations that are a few numbers and then pictures with 256 levels from -1 to 1, such as
@@ -104,7 +104,8 @@ class PictureReplayBuffer(ReplayBuffer):
         observation_space: Observations (O,).
         action_space: Actions.
         state_size: Numbers before the pictures, which are kept as they are.
-        kwargs: Other keywords of SB3's `ReplayBuffer`.
+        n_steps: Rewards that are summed before the value of a next observation.
+        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps.
 
     Raises:
         InvalidConfig: If there are no pictures.
@@ -117,17 +118,17 @@ class PictureReplayBuffer(ReplayBuffer):
         action_space: spaces.Space[Any],
         *args: Any,
         state_size: int = 4,
+        n_steps: int = 1,
         **kwargs: Any,
     ) -> None:
         pixels = spaces.flatdim(observation_space) - state_size
         if state_size < 0 or pixels <= 0:
             raise InvalidConfig("state_size", state_size, f"0 to {state_size + pixels - 1}")
-        states = spaces.Box(-np.inf, np.inf, (state_size,), np.float32)
-        super().__init__(buffer_size, states, action_space, *args, **kwargs)
+        # SB3's buffer holds the states and the places of their pictures.
+        kept = spaces.Box(-np.inf, np.inf, (state_size + 1,), np.float32)
+        super().__init__(buffer_size, kept, action_space, *args, n_steps=n_steps, **kwargs)
         self.state_size = state_size
-        self.pictures, self.next_pictures = (
-            np.zeros((self.buffer_size, self.n_envs, pixels), np.uint8) for _ in range(2)
-        )
+        self.pictures = np.zeros((self.buffer_size, 2 * self.n_envs, pixels), np.uint8)
 
     def add(
         self,
@@ -139,25 +140,24 @@ class PictureReplayBuffer(ReplayBuffer):
         infos: list[dict[str, Any]],
     ) -> None:
         """Store one transition per environment."""
-        size = self.state_size
-        self.pictures[self.pos] = _bytes(obs[:, size:])
-        self.next_pictures[self.pos] = _bytes(next_obs[:, size:])
-        super().add(obs[:, :size], next_obs[:, :size], action, reward, done, infos)
+        place = 2 * self.pos * self.n_envs
+        kept = self._put(obs, place), self._put(next_obs, place + self.n_envs)
+        super().add(*kept, action, reward, done, infos)
 
-    def _get_samples(
-        self, batch_inds: np.ndarray, env: VecNormalize | None = None
-    ) -> ReplayBufferSamples:
-        columns = np.random.randint(0, self.n_envs, size=len(batch_inds))  # noqa: NPY002  (SB3's stream)
-        at = batch_inds, columns
-        dones = self.dones[at] * (1.0 - self.timeouts[at])
-        data = (
-            self._normalize_obs(_joined(self.observations[at], self.pictures[at]), env),
-            self.actions[at],
-            self._normalize_obs(_joined(self.next_observations[at], self.next_pictures[at]), env),
-            dones[:, None],
-            self._normalize_reward(self.rewards[at][:, None], env),
-        )
-        return ReplayBufferSamples(*(self.to_torch(array) for array in data))  # type: ignore[arg-type]
+    def _put(self, observations: np.ndarray, place: int) -> np.ndarray:
+        """Put pictures from `place` on; states (N, S) and places, side by side."""
+        places = np.arange(place, place + len(observations))
+        self._flat()[places] = _bytes(observations[:, self.state_size :])
+        return np.column_stack([observations[:, : self.state_size], places])
+
+    def _normalize_obs(self, obs: Any, env: VecNormalize | None = None) -> Any:  # type: ignore[override]
+        """Observations (B, O) of what SB3's buffer holds (B, S + 1), normalised by `env`."""
+        whole = _joined(obs[:, :-1], self._flat()[obs[:, -1].astype(np.int64)])
+        return super()._normalize_obs(whole, env)
+
+    def _flat(self) -> np.ndarray:
+        """Pictures by their places."""
+        return self.pictures.reshape(-1, self.pictures.shape[2])
 
 
 def _bytes(pictures: np.ndarray) -> np.ndarray:

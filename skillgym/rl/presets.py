@@ -43,14 +43,24 @@ from skillgym_envs.core.errors import UnknownKeyword
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
 
+# Deviation: the authors learn alpha, for divergences of 1 (SPiRL) and 10 nats (SkiMo), and have
+# one-step returns. Of a hundred episodes by the prior alone one or two reach the goal; as long as
+# none has, a learned alpha falls, until the critics' errors lead the policy away.
+_MAZE: dict[str, Any] = {
+    "world": "skillgym/Maze-v0",
+    "critic_arch": SHALLOW,
+    "critic_layer_norm": True,
+}
+_RETURN = {"n_steps": 10}
+
 # The authors have room for a million skills in the open-loop maze.
 _PICTURES: dict[str, Any] = {
-    "world": "skillgym/Maze-v0",
+    **_MAZE,
     "options": {"variant": "spirl", "observation": "image"},
-    "target_divergence": 1.0,
-    "critic_arch": SHALLOW,
+    "alpha": 1.0,
     "critic_inputs": 4,
     "buffer_size": 200_000,
+    "replay": _RETURN,
     "agent": {"replay_buffer_class": PictureReplayBuffer},
 }
 
@@ -107,17 +117,12 @@ PRESETS: dict[str, AgentPreset] = {
     "spirl-maze-skimo": AgentPreset(
         title="maze of SkiMo: closed-loop skills, prior-regularised",
         skill_model="spirl-maze-skimo",
-        world="skillgym/Maze-v0",
         options={"variant": "skimo"},
-        # Deviation: the authors learn alpha, for a divergence of 10 nats, and have one-step
-        # returns. Of some hundred episodes by the prior alone one or two reach the goal, and as
-        # long as none has, a learned alpha falls until the critics' errors lead the policy away.
         alpha=0.5,
-        critic_layer_norm=True,
-        agent={"n_steps": 10},
-        critic_arch=SHALLOW,
         batch_size=128,
         buffer_size=100_000,
+        agent=_RETURN,
+        **_MAZE,
     ),
     "spirl-tabletop": AgentPreset(
         title="tabletop: closed-loop skills, prior-regularised",

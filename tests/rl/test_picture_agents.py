@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.buffers import NStepReplayBuffer
 
 from skillgym.errors import InvalidConfig
 from skillgym.evaluation.checkpoints import buffer_arrays, restore_buffer
@@ -69,6 +70,8 @@ def test_critics_do_not_see_pictures() -> None:
     method = "spirl-maze-image"
     env = make_env(method, num_threads=1, skill_model=skills(method))
     agent = make_agent(method, env, seed=1, **QUICK)
+    for parameter in agent.critic.parameters():  # the last layer starts at zero
+        parameter.data.normal_()
     observation, skill = torch.randn(3, 6148), torch.zeros(3, 10)
     other = observation.clone()
     other[:, 4:] = 0.0
@@ -83,7 +86,7 @@ def test_critics_do_not_see_pictures() -> None:
 def test_numbers_are_those_of_the_authors() -> None:
     for method in METHODS:
         preset = PRESETS[method]
-        assert (preset.target_divergence, preset.batch_size) == (1.0, 256)
+        assert (preset.alpha, preset.batch_size, preset.replay) == (1.0, 256, {"n_steps": 10})
         assert preset.critic_arch == (256,) * 3 and preset.critic_inputs == 4
 
 
@@ -101,7 +104,7 @@ def test_replay_gives_back_exactly_what_was_stored() -> None:
         infos = [{"TimeLimit.truncated": index == 3}] * 2
         action = np.full((2, 2), index, np.float32)
         buffer.add(obs, following, action, np.array([index, -index]), np.ones(2), infos)
-    assert buffer.full and buffer.pictures.nbytes == 8 * 6144
+    assert buffer.full and buffer.pictures.nbytes == 2 * 8 * 6144
     copy = PictureReplayBuffer(8, space, action_space, device="cpu", n_envs=2)
     restore_buffer(copy, buffer_arrays(buffer))
     for each in (buffer, copy):
@@ -117,3 +120,24 @@ def test_replay_gives_back_exactly_what_was_stored() -> None:
             assert float(batch.dones[row]) == (0.0 if step == 3 else 1.0)
     with pytest.raises(InvalidConfig, match="state_size"):
         PictureReplayBuffer(8, space, action_space, state_size=6148)
+
+
+def test_returns_over_several_steps_are_those_of_sb3() -> None:
+    space, action_space = WORLD.layout.space(), WORLD.action_space
+    own, reference = (
+        kind(16, space, action_space, device="cpu", n_envs=2, n_steps=3, gamma=0.9)
+        for kind in (PictureReplayBuffer, NStepReplayBuffer)
+    )
+    rows = [observations(2, seed) for seed in range(11)]
+    for index, (obs, following) in enumerate(pairwise(rows)):
+        dones, infos = np.array([index == 4, False]), [{"TimeLimit.truncated": index == 9}] * 2
+        step = (obs, following, np.full((2, 2), index, np.float32), np.array([1.0, index]), dones)
+        own.add(*step, infos)
+        reference.add(*step, infos)
+    batches = []
+    for buffer in (own, reference):
+        np.random.seed(0)  # noqa: NPY002  (SB3's stream)
+        batches.append(buffer.sample(200))
+    for mine, theirs in zip(*batches, strict=True):
+        assert torch.equal(mine, theirs)
+    assert len(set(batches[0].discounts.flatten().tolist())) > 1
