@@ -149,6 +149,7 @@ PICTURES: dict[str, Any] = {
     "dataset": "skillgym/maze/random-small-v0",
     "env": ("variant=spirl", "observation=image"),
     "trainer": TrainerConfig(steps=15_000, evaluate_every=5_000),
+    "model": ImageSpirlConfig(prior_noise=(0.1, 0.7)),
     **MAZE,
 }
 OFFICE: dict[str, Any] = {"world": "skillgym/Office-v0"}

@@ -6,7 +6,7 @@ size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,13 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 
 from skillgym.data.errors import InvalidTrajectories
-from skillgym.data.windows import FloatArray, IntArray, WindowDataset, Windows, split_episodes
+from skillgym.data.windows import FloatArray, IntArray, WindowDataset, split_episodes
 from skillgym_envs.maze.camera import MazeCamera
 from skillgym_envs.maze.layouts import make_layout
 from skillgym_envs.maze.observation import IMAGE_SIZE, STATE_LAYOUT
-from skillgym_envs.maze.scene import CAMERA_FOLLOWS
+from skillgym_envs.maze.scene import CAMERA_FOLLOWS, TIMESTEP
 
-POSITION = STATE_LAYOUT.slices["position"]
+POSITION, VELOCITY = (STATE_LAYOUT.slices[name] for name in ("position", "velocity"))
 CHUNK = 64
 """Pictures that are drawn at a time: as many as fit into the processor's cache."""
 
@@ -94,7 +94,8 @@ class PictureWindows:
         batch_size: int,
         horizon: int,
         num_observations: int | None = None,
-    ) -> Windows:
+        noise: Sequence[float] = (),
+    ) -> tuple[FloatArray, ...]:
         """Draw windows with replacement, as SPiRL does: an episode, then one of its windows.
 
         Args:
@@ -102,11 +103,14 @@ class PictureWindows:
             batch_size: B.
             horizon: H.
             num_observations: K, how many of the H observations are drawn; all if None.
+            noise: Standard deviations of the ball's position [m] and velocity [m/s] in a further
+                drawing of the first observation, if given.
 
         Returns:
             Actions a_0 ... a_(H-1), shape (B, H, A), and before them the observations that they
             lead to, of which the first K are drawn, shape (B, K, 6148). The observation in which
-            a_0 is taken has no picture before it, and serves as that of the next.
+            a_0 is taken has no picture before it, and serves as that of the next. With noise also
+            the first of the observations as it would look then, shape (B, 6148).
 
         Raises:
             NoWindows: If no episode has `horizon` actions.
@@ -116,7 +120,11 @@ class PictureWindows:
         count = 1 + (horizon if num_observations is None else num_observations)
         centres = self.centres[rows[:, None] + np.arange(count)]
         mazes = self.mazes[self.windows.episodes_of(rows)]
-        return self.observations(states[:, :count], centres, mazes), actions
+        windows = self.observations(states[:, :count], centres, mazes), actions
+        if not noise:
+            return windows
+        moved = _moved(states[:, :2], centres[:, :2], noise, rng)
+        return *windows, self.observations(*moved, mazes)[:, 0]
 
     def observations(self, states: FloatArray, centres: FloatArray, mazes: IntArray) -> FloatArray:
         """The world's image observations of all states but the first.
@@ -151,6 +159,20 @@ def _followed(path: FloatArray) -> FloatArray:
     begin = kept * path[:1].astype(np.float64)  # it has looked at the start for long
     centres, _ = lfilter([CAMERA_FOLLOWS], [1.0, -kept], path, axis=0, zi=begin)
     return np.asarray(centres, np.float32)
+
+
+def _moved(
+    states: FloatArray, centres: FloatArray, noise: Sequence[float], rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """States (B, 2, 4) and centres (B, 2, 2) of balls elsewhere, with other steady velocities."""
+    place, speed = (deviation * rng.normal(size=(len(states), 1, 2)) for deviation in noise)
+    steps = np.array([[[-1.0], [0.0]]])  # from the second state, which keeps its place
+    ahead = (1.0 - CAMERA_FOLLOWS) / CAMERA_FOLLOWS  # of the camera, in steps
+    states, positions = states.copy(), place + TIMESTEP * speed * steps
+    states[..., POSITION] += positions
+    states[..., VELOCITY] += speed
+    centres = centres + positions - TIMESTEP * speed * ahead
+    return states, centres.astype(np.float32)
 
 
 def _maze(keywords: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ HEADLIGHT = 0.5
 _DENSITY = 1000.0  # [kg/m^3]
 _DAMPING = 1.0  # [N s/m]
 _GEAR = 100.0  # force of an action of 1 [N]
-_TIMESTEP = 0.01  # [s]
+TIMESTEP = 0.01  # of the physics, and of control [s]
 _OUTSIDE = 10  # cells of floor around the maze
 
 
@@ -59,7 +59,7 @@ def maze_model(layout: MazeLayout, goal: tuple[float, float], goal_radius: float
         goal_radius: Its radius [m].
     """
     spec = mujoco.MjSpec()
-    spec.option.timestep = _TIMESTEP
+    spec.option.timestep = TIMESTEP
     spec.option.gravity = np.zeros(3)
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     spec.visual.headlight.ambient = np.full(3, HEADLIGHT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -14,6 +15,7 @@ import skillgym_envs  # noqa: F401  registers the environments
 from skillgym.data import InvalidTrajectories, PictureWindows, WindowDataset, load_pictures
 from skillgym.data.errors import UnreadableDataset
 from skillgym.data.minari_reader import read_world_keywords
+from skillgym.data.pictures import _followed, _moved
 from skillgym_envs.maze import MazeCamera, make_layout, random_layout
 from tests.maze_data import EPISODES, collect_random_mazes
 
@@ -126,3 +128,33 @@ def test_a_dataset_that_does_not_tell_its_mazes_is_refused(folder: str, tmp_path
 
 def test_the_first_episodes(folder: str) -> None:
     assert load_pictures(f"{folder}[:2]").windows.num_episodes == 2
+
+
+def test_noise_shows_a_ball_elsewhere_with_another_velocity(data: PictureWindows) -> None:
+    def draw(*noise: float) -> Any:
+        return data.sample(np.random.default_rng(0), 8, 5, num_observations=1, noise=noise)
+
+    observations, actions, moved = draw(1e-6, 1e-6)
+    assert_pictures_agree(moved, observations[:, 0])
+    np.testing.assert_array_equal(actions, data.sample(np.random.default_rng(0), 8, 5)[1])
+    far = draw(0.1, 0.7)[2]
+    away = far[:, :4] - observations[:, 0, :4]
+    assert 0.02 < np.abs(away[:, :2]).mean() < 0.3 and 0.2 < np.abs(away[:, 2:]).mean() < 2.0
+
+
+def test_the_camera_has_followed_the_other_velocity() -> None:
+    """As if the ball had always gone that fast, and were now elsewhere."""
+    speed = np.array([1.0, -2.0])
+
+    def steady(velocity: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        path = (end + np.arange(-399, 1)[:, None] * 0.01 * velocity).astype(np.float32)
+        states = np.hstack([path, np.tile(velocity, (400, 1))]).astype(np.float32)
+        return states[None, -2:], _followed(path)[None, -2:]
+
+    end = np.array([10.0, 20.0])
+    states, centres = _moved(*steady(speed, end), (0.1, 0.7), np.random.default_rng(0))
+    other = states[0, 1]
+    expected = steady(other[2:], other[:2])
+    np.testing.assert_allclose(states, expected[0], atol=1e-4)
+    np.testing.assert_allclose(centres, expected[1], atol=1e-4)
+    assert np.abs(other[:2] - end).max() > 0.005 and np.abs(other[2:] - speed).max() > 0.1

@@ -203,3 +203,25 @@ def test_what_does_not_fit_is_refused() -> None:
         ImageSpirlConfig(image_size=24)
     with pytest.raises(UnusableEmbedding):
         SkildModel.from_embedding(small(ImageClosedLoopSpirl))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_prior_is_fitted_to_pictures_with_noise(kind: type[Any], data: PictureWindows) -> None:
+    model = small(kind, prior_noise=(0.1, 0.7))
+    observations, actions, noisy = batch(model, data)
+    assert noisy.shape == observations[:, 0].shape
+    assert (noisy != observations[:, 0]).any()
+
+    def nll(*parts: torch.Tensor, train: bool) -> float:
+        model.train(train)
+        for layer in model.modules():  # only the pictures are to make a difference
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+                layer.eval()
+        _, scalars = model.loss(parts, generator())
+        return float(scalars["prior_nll"])
+
+    plain = nll(observations, actions, train=True)
+    assert nll(observations, actions, noisy, train=True) != plain
+    assert nll(observations, actions, noisy, train=False) == plain
+    with pytest.raises(InvalidConfig, match="two numbers"):
+        ImageSpirlConfig(prior_noise=(0.1,))

@@ -100,7 +100,8 @@ class ImageSpirlConfig(SpirlConfig):
     """Configuration of `ImageClosedLoopSpirl` and `ImageOpenLoopSpirl`.
 
     The defaults are the authors' maze settings, for which these fields of `SpirlConfig` have other
-    values: `encoder_size` 32, `decoder_layers` 3, `beta` 1e-2.
+    values: `encoder_size` 32, `decoder_layers` 3, `beta` 1e-2. `prior_noise` is that of the ball's
+    position [m] and velocity [m/s] in the pictures that the prior is fitted to.
 
     Attributes:
         state_size: Numbers of the observation before its pictures, which the model does not see.
@@ -131,8 +132,9 @@ class ImageSpirlConfig(SpirlConfig):
         require(self, "state_size", self.state_size >= 0, "at least 0")
         for field in ("image_channels", "conv_channels", "picture_features"):
             require(self, field, getattr(self, field) >= 1, "at least 1")
-        for field in ("prior_frequencies", "prior_noise"):
-            require(self, field, getattr(self, field) == (), "() for a prior that sees pictures")
+        frequencies, noise = self.prior_frequencies, self.prior_noise
+        require(self, "prior_frequencies", frequencies == (), "() for a prior that sees pictures")
+        require(self, "prior_noise", len(noise) in (0, 2), "two numbers, or none")
 
 
 @dataclass(frozen=True, kw_only=True)

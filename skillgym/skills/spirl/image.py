@@ -19,6 +19,7 @@ from skillgym.errors import ShapeMismatch
 from skillgym.nn.conv import ConvEncoder, FoldedConv
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import PRIORS
+from skillgym.skills.base import Batch
 from skillgym.skills.spirl.config import ImageSpirlConfig
 from skillgym.skills.spirl.model import ClosedLoopSpirl, OpenLoopSpirl, SpirlModel
 
@@ -94,6 +95,15 @@ class PictureSpirl(SpirlModel):
         """A prior that sees pictures."""
         return PicturePrior(self.config)
 
+    @property
+    def noise_size(self) -> int:
+        """Noise on the ball's position and velocity."""
+        return 2
+
+    def _prior_observations(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Pictures with noise cannot be made of those without; the batch has them, if asked for."""
+        return batch[2] if self.training and len(batch) > 2 else batch[0][:, 0]
+
 
 class ImageClosedLoopSpirl(PictureSpirl, ClosedLoopSpirl):
     """Closed-loop skills that see pictures: encoder and decoder share features of their own.
@@ -136,8 +146,11 @@ class ImageClosedLoopSpirl(PictureSpirl, ClosedLoopSpirl):
     def draw(
         self, data: PictureWindows, rng: np.random.Generator, batch_size: int
     ) -> tuple[NDArray[Any], ...]:
-        """Observations (B, H+1, O), and actions (B, H+1, A) that lead to them."""
-        return data.sample(rng, batch_size, self.max_steps + 1)
+        """Observations (B, H+1, O), and actions (B, H+1, A) that lead to them.
+
+        With `prior_noise` also the first observation with noise, (B, O).
+        """
+        return data.sample(rng, batch_size, self.max_steps + 1, noise=self.config.prior_noise)
 
     def features(self, observations: Tensor) -> Tensor:
         """Features of the pictures."""
@@ -184,5 +197,9 @@ class ImageOpenLoopSpirl(PictureSpirl, OpenLoopSpirl):
     def draw(
         self, data: PictureWindows, rng: np.random.Generator, batch_size: int
     ) -> tuple[NDArray[Any], ...]:
-        """The observation (B, 1, O) in which a skill begins, and actions (B, H+1, A) around it."""
-        return data.sample(rng, batch_size, self.max_steps + 1, num_observations=1)
+        """The observation (B, 1, O) in which a skill begins, and actions (B, H+1, A) around it.
+
+        With `prior_noise` also the observation with noise, (B, O).
+        """
+        noise = self.config.prior_noise
+        return data.sample(rng, batch_size, self.max_steps + 1, num_observations=1, noise=noise)

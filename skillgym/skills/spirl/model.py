@@ -86,9 +86,9 @@ class SpirlModel(SkillModule):
         skill_space = Box(-bound, bound, (latent_size,), np.float32)
         super().__init__(observation_space, action_space, skill_space, config.skill_horizon)
         self.config: SpirlConfig = config
-        size = self.observation_space.shape[0]
+        size, numbers = self.observation_space.shape[0], self.noise_size
         noise, positions = config.prior_noise, config.prior_positions
-        require(config, "prior_noise", len(noise) in (0, size), f"{size} numbers, or none")
+        require(config, "prior_noise", len(noise) in (0, numbers), f"{numbers} numbers, or none")
         require(config, "prior_positions", positions <= size, f"at most {size}")
         self.prior = self.make_prior()
         if config.target_kl is not None:
@@ -102,6 +102,11 @@ class SpirlModel(SkillModule):
             return PRIORS[config.prior](size, *sizes)
         features = FourierFeatures(size, config.prior_positions, config.prior_frequencies)
         return nn.Sequential(features, PRIORS[config.prior](features.output_size, *sizes))
+
+    @property
+    def noise_size(self) -> int:
+        """How many deviations `prior_noise` consists of: O by default."""
+        return int(self.observation_space.shape[0])
 
     @property
     def feature_size(self) -> int:
@@ -125,11 +130,11 @@ class SpirlModel(SkillModule):
 
         Actions before the skill, if the windows have any, only the encoder sees.
         """
-        observations, actions = batch
+        observations, actions = batch[:2]
         features = self.features(observations)
         posterior = self.encode(features, actions)
         latents = posterior.sample(generator)
-        prior = self.prior(self._with_noise(observations[:, 0], generator))
+        prior = self.prior(self._prior_observations(batch, generator))
         decoded = self.decode(features[:, :-1], latents)
         reconstruction = reconstruction_loss(decoded, actions[:, -self.max_steps :])
         kl = posterior_kl(posterior)
@@ -165,8 +170,12 @@ class SpirlModel(SkillModule):
             groups.append({"params": [self.log_beta], "lr": self.config.beta_learning_rate})
         return groups
 
+    def _prior_observations(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The observations (B, O) that the prior is fitted in."""
+        return self._with_noise(batch[0][:, 0], generator)
+
     def _with_noise(self, observations: Tensor, generator: torch.Generator) -> Tensor:
-        """The observations (B, O) in which the prior is fitted."""
+        """Observations (B, O), with noise while training."""
         if not self.training or not self.config.prior_noise:
             return observations
         deviations = observations.new_tensor(self.config.prior_noise)
