@@ -195,6 +195,22 @@ def test_imitation_ignores_the_environment() -> None:
     )
 
 
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_an_end_lasts_for_ever(n_steps: int) -> None:
+    """Its value is that of the last state's reward, summed without end."""
+    keywords = {"env_reward_weight": 0.5, "discriminator_reward_weight": 0.25}
+    plain, absorbing = (make_agent(absorbing_ends=on, **keywords) for on in (False, True))
+    obs, following = torch.randn(2, 4, absorbing.observation_space.shape[0])
+    batch = batch_of(obs, following)._replace(dones=torch.tensor([[1.0], [0.0], [1.0], [0.0]]))
+    if n_steps > 1:
+        batch = batch._replace(discounts=torch.full((4, 1), absorbing.gamma**n_steps))
+    gain = (absorbing._rewards(batch) - plain._rewards(batch))[:, 0]
+    log_odds = 0.25 * absorbing._logits(following)
+    expected = sum(absorbing.gamma**step * log_odds for step in range(n_steps, 5000))
+    torch.testing.assert_close(gain, batch.dones[:, 0] * expected, rtol=1e-4, atol=1e-4)
+    assert (gain[[0, 2]] != 0).all()
+
+
 def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:
     model = make_model()
     states = np.full((50, 3), -1.0, np.float32)

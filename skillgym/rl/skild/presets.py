@@ -14,7 +14,11 @@ from typing import Any
 from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
 from skillgym.rl.buffers import DemonstrationReplayBuffer
 
-IMITATION = {"env_reward_weight": 0.0, "discriminator_reward_weight": 1.0}
+IMITATION = {
+    "env_reward_weight": 0.0,
+    "discriminator_reward_weight": 1.0,
+    "absorbing_ends": True,  # Deviation: the authors have the environment's reward for the end.
+}
 MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
 
 LOG_ODDS = 5.0

@@ -50,6 +50,10 @@ class SkiLD(PriorSAC):
     `env_reward_weight=0.0, discriminator_reward_weight=1.0` (and `discriminator_updates`) is what
     the paper describes; the defaults are what their code runs.
 
+    `absorbing_ends=True` is from Kostrikov et al. 2019, "Discriminator-Actor-Critic", Sec. 4.2;
+    arXiv:1809.02925. An end is otherwise worth 0, so that an agent which is only rewarded for being
+    near the demonstrations stays near them and avoids the goal, where the episode ends.
+
     Args:
         policy: `"SkillPriorPolicy"` (the actor starts as posterior or prior), or one of SB3's SAC
             policies.
@@ -65,6 +69,8 @@ class SkiLD(PriorSAC):
         max_log_odds: Bound of log D(s) - log(1 - D(s)) [nat]; by default about 46, that of the
             authors' code. A discriminator of data that are easy to tell apart reaches it, and then
             outweighs any other reward.
+        absorbing_ends: Whether an episode that ends goes on in its last state for ever, as far as
+            log D(s) - log(1 - D(s)) is concerned.
         target_weights: D of the `"next"` or of the `"current"` state in the target.
         discriminator_updates: Updates of the discriminator for each update of the agent; below 1 it
             is a probability.
@@ -92,6 +98,7 @@ class SkiLD(PriorSAC):
         env_reward_weight: float = 0.9,
         discriminator_reward_weight: float = 0.1,
         max_log_odds: float = MAX_LOG_ODDS,
+        absorbing_ends: bool = False,
         target_weights: Literal["next", "current"] = "next",
         discriminator_updates: float = 0.0,
         demonstrations: StateSource | None = None,
@@ -114,6 +121,7 @@ class SkiLD(PriorSAC):
         self.env_reward_weight = env_reward_weight
         self.discriminator_reward_weight = discriminator_reward_weight
         self.max_log_odds = max_log_odds
+        self.absorbing_ends = absorbing_ends
         self.target_weights = target_weights
         self.discriminator_updates = discriminator_updates
         self.demonstrations = demonstrations
@@ -220,7 +228,12 @@ class SkiLD(PriorSAC):
         return parts[0] + parts[1]
 
     def _rewards(self, batch: ReplayBufferSamples) -> Tensor:
-        return self._mixed(batch.rewards, self._logits(batch.observations))
+        rewards = self._mixed(batch.rewards, self._logits(batch.observations))
+        if not self.absorbing_ends:
+            return rewards
+        for_ever = self._mixed(torch.zeros_like(rewards), self._logits(batch.next_observations))
+        discount = self.gamma if batch.discounts is None else batch.discounts
+        return rewards + batch.dones * discount * for_ever / (1.0 - self.gamma)
 
     def _mixed(self, rewards: Tensor, logits: Tensor) -> Tensor:
         weights = self.env_reward_weight, self.discriminator_reward_weight
