@@ -41,14 +41,14 @@ def train(name: str, folder: Path, threads: int) -> None:
 
 
 def validations(name: str, folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run's log that hold a validation, with the minutes until then."""
+    """The rows of a run's log that hold a validation or roll-outs, with the minutes until then."""
     rows, minutes, last = [], 0.0, 0.0
     with (folder / "metrics.csv").open(newline="", encoding="utf8") as file:
         for row in csv.DictReader(file):
             step = float(row["time/step"])
             minutes += (step - last) / float(row["time/steps_per_second"]) / 60.0
             last = step
-            if row["validation/loss"]:
+            if row["validation/loss"] or row.get("eval/subtasks"):
                 cells = {key: row[key] for key in COLUMNS if row.get(key)}
                 rows.append(
                     {**cells, "model": name, "step": int(step), "minutes": f"{minutes:.1f}"}

@@ -22,6 +22,20 @@ def test_the_minutes_of_a_pretraining_follow_from_its_speeds(tmp_path: Path) -> 
     assert title == "model: 3.5 minutes"
 
 
+def test_roll_outs_between_validations_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text(
+        "time/step,time/steps_per_second,validation/loss,eval/subtasks\n"
+        "100,10,0.5,\n150,10,,\n200,10,,1.5\n"
+    )
+    rows = validations("model", tmp_path)
+    assert [
+        (row["step"], row.get("validation/loss"), row.get("eval/subtasks")) for row in rows
+    ] == [
+        (100, "0.5", None),
+        (200, None, "1.5"),
+    ]
+
+
 def test_a_run_without_a_log_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         validations("model", tmp_path)
