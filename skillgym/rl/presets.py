@@ -53,12 +53,14 @@ _MAZE: dict[str, Any] = {
 }
 _RETURN = {"n_steps": 10}
 
-# The authors have room for a million skills in the open-loop maze.
+# The authors have room for a million skills in the open-loop maze, and batches of 256. Deviation:
+# batches of 128, as in the mazes of SkiLD and SkiMo, as an update is little but convolutions.
 _PICTURES: dict[str, Any] = {
     **_MAZE,
     "options": {"variant": "spirl", "observation": "image"},
     "alpha": 1.0,
     "critic_inputs": 4,
+    "batch_size": 128,
     "buffer_size": 200_000,
     "replay": _RETURN,
     "agent": {"replay_buffer_class": PictureReplayBuffer},

