@@ -158,7 +158,11 @@ def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
 
 
 def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, AgentPreset]:
-    """SkiLD without the environment's reward."""
+    """SkiLD without the environment's reward.
+
+    Deviation: time limits are no ends (the authors': they are), as ends last for ever here.
+    """
+    skild = {**skild, "bootstrap_time_limits": True}
     tuned = {
         "discriminator_updates": task.discriminator_updates,
         "demonstrations": task.demonstrations,
