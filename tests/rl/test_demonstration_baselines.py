@@ -222,6 +222,7 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     assert (agent.env_reward_weight, agent.discriminator_reward_weight) == (0.9, 0.1)
     tuned = PRESETS["skild-imitation-tuned-kitchen-kbts"].agent
     assert (tuned["env_reward_weight"], tuned["discriminator_updates"]) == (0.0, 5e-4)
+    assert tuned["absorbing_ends"] and not agent.absorbing_ends
     # Deviations of the kitchen: the authors' weights are fixed at 0.1, their bound is 46.
     assert (tuned["alpha"], tuned["posterior_alpha"]) == ("auto_0.1", "auto_0.1")
     assert (tuned["target_divergence"], tuned["posterior_target_divergence"]) == (2.5, 2.5)
@@ -231,7 +232,7 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     for name, preset in PRESETS.items():
         skills = preset.skill_model and not preset.skill_model.startswith(("bc", "flat", "reskill"))
         starts = preset.start != "random" and name != "ptgm-ppo"
-        others = name.startswith(("spirl-maze-", "spirl-tabletop"))  # not measured
+        others = name == "spirl-tabletop"  # not measured
         assert preset.critic_layer_norm == bool(skills and starts and not others), name
     office = PRESETS["skild-office"].agent
     assert (office["start"], office["alpha"], office["posterior_alpha"]) == ("posterior", 5.0, 5.0)

@@ -14,11 +14,7 @@ from typing import Any
 from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
 from skillgym.rl.buffers import DemonstrationReplayBuffer
 
-IMITATION = {
-    "env_reward_weight": 0.0,
-    "discriminator_reward_weight": 1.0,
-    "absorbing_ends": True,  # Deviation: the authors have the environment's reward for the end.
-}
+IMITATION = {"env_reward_weight": 0.0, "discriminator_reward_weight": 1.0}
 MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
 
 LOG_ODDS = 5.0
@@ -160,9 +156,11 @@ def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
 def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, AgentPreset]:
     """SkiLD without the environment's reward.
 
-    Deviation: time limits are no ends (the authors': they are), as ends last for ever here.
+    Deviation: an end lasts for ever, and a time limit is none. The authors' ends are worth nothing
+    but the environment's reward, which their imitation keeps; their time limits are ends.
     """
     skild = {**skild, "bootstrap_time_limits": True}
+    imitated = {**task.skild, **IMITATION, "absorbing_ends": True}
     tuned = {
         "discriminator_updates": task.discriminator_updates,
         "demonstrations": task.demonstrations,
@@ -170,12 +168,12 @@ def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, Ag
     return {
         "skild-imitation": AgentPreset(
             title=f"{task.name}: skills, guided by demonstrations, without the world's reward",
-            agent={**task.skild, **IMITATION},
+            agent=imitated,
             **skild,
         ),
         "skild-imitation-tuned": AgentPreset(
             title=f"{task.name}: the same, and the discriminator is fine-tuned",
-            agent={**task.skild, **IMITATION, **tuned},
+            agent={**imitated, **tuned},
             **skild,
         ),
     }
