@@ -294,6 +294,9 @@ def test_wrong_settings() -> None:
             make_agent(**{field: value})
     with pytest.raises(InvalidConfig, match="demonstrations=None"):
         make_agent(discriminator_updates=0.2)
+    with pytest.raises(InvalidConfig, match="n_steps=3"):
+        make_agent(n_steps=3)
+    make_agent(n_steps=3, discriminator_reward_weight=0.0).learn(20)
     agent = make_agent(discriminator_updates=1.0, demonstrations=np.zeros((4, 2), np.float32))
     with pytest.raises(ShapeMismatch, match=r"demonstrations of shape \(4, 2\), expected \(N, 3\)"):
         agent.learn(20)

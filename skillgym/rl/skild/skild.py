@@ -83,6 +83,8 @@ class SkiLD(PriorSAC):
     Raises:
         NoPrior: If the environment has no skill model.
         NoDemonstrations: If the skill model has neither posterior nor discriminator.
+        InvalidConfig: If a keyword has a value that cannot work, such as returns over several
+            skills (`n_steps`), whose rewards of the discriminator are not known.
     """
 
     def __init__(
@@ -142,6 +144,11 @@ class SkiLD(PriorSAC):
 
     def _setup_model(self) -> None:
         super()._setup_model()
+        # Of a sum of several skills' rewards only the first state is known.
+        n_steps = getattr(self.replay_buffer, "n_steps", 1)
+        if self.discriminator_reward_weight and n_steps > 1:
+            expected = "1, or discriminator_reward_weight=0.0"
+            raise InvalidConfig("n_steps", n_steps, expected)
         self.posterior_temperature = Temperature(
             "posterior_alpha",
             self.posterior_alpha,
