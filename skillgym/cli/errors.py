@@ -25,8 +25,11 @@ class UnknownName(SkillgymError, ValueError):
 class InvalidOption(SkillgymError, ValueError):
     """A `KEY=VALUE` argument cannot be read."""
 
-    def __init__(self, given: str) -> None:
-        super().__init__(f"Got {given!r}, expected KEY=VALUE; for example tasks=misaligned.")
+    def __init__(self, given: str, expected: str = "KEY=VALUE") -> None:
+        super().__init__(
+            f"Got {given!r}, expected {expected}; for example tasks=misaligned, ordered=true or "
+            'agent={"n_epochs": 10} (in quotes, for the shell).'
+        )
 
 
 class NoRun(SkillgymError, FileNotFoundError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,24 +39,35 @@ def check_id(name: str) -> str:
 
 
 def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
-    """Keywords from `KEY=VALUE` arguments; a value is JSON where it can be, else a string.
+    """Keywords from `KEY=VALUE` arguments; a value is JSON or Python's where it can be, else text.
 
     Args:
         pairs: For example `["tasks=misaligned", "ordered=true"]`.
 
     Returns:
         For example `{"tasks": "misaligned", "ordered": True}`.
+
+    Raises:
+        InvalidOption: If a pair or a value with braces or brackets cannot be read.
     """
     keywords: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
             raise InvalidOption(pair)
-        try:
-            keywords[key] = json.loads(value)
-        except json.JSONDecodeError:
-            keywords[key] = value
+        keywords[key] = _parsed(value)
+        if isinstance(keywords[key], str) and value.startswith(("{", "[", "(")):
+            raise InvalidOption(pair, "a value in JSON or Python's notation")
     return keywords
+
+
+def _parsed(text: str) -> Any:
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError):
+            pass
+    return text
 
 
 def default_folder(preset: str, seed: int = 0) -> Path:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,7 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["collect", "kitchen-play-mini", "--workers", "0"], "workers=0"),
         (["collect", "kitchen-play-mini", "--seed", "-1"], "seed=-1"),
         (["train", "--agent", "gradient_step=2"], "did you mean 'gradient_steps'"),
+        (["train", "--agent", 'policy_kwargs={"n": yes}'], "expected a value in JSON or Python's"),
         (["collect", "kitchen-plai"], "did you mean 'kitchen-play'"),
     ],
 )
@@ -143,11 +145,18 @@ def test_describe_shortens_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     assert found == [0, 1, 2, 3, 4, 3075, 3076, 6147]
 
 
-def test_options_are_json_where_they_can_be() -> None:
-    pairs = ["tasks=misaligned", "ordered=true", "noise=0.05", 'list=["kettle"]']
-    assert parse_options(pairs) == {
-        "tasks": "misaligned",
-        "ordered": True,
-        "noise": 0.05,
-        "list": ["kettle"],
-    }
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("misaligned", "misaligned"),
+        ("true", True),
+        ("False", False),  # Python's words, too: as text it would count as true
+        ("None", None),
+        ("0.05", 0.05),
+        ('["kettle"]', ["kettle"]),
+        ("{'zero_mean': True}", {"zero_mean": True}),
+        ("a=b", "a=b"),
+    ],
+)
+def test_options_are_json_or_python_where_they_can_be(text: str, value: Any) -> None:
+    assert parse_options([f"key={text}"]) == {"key": value}

@@ -330,6 +330,28 @@ def test_only_the_actor_stops_when_it_has_moved_too_far() -> None:
     assert logged["train/residual_actor_steps"] == 60
 
 
+def test_residuals_begin_at_zero_and_wait_for_their_weight() -> None:
+    """Until then the actor stays, and the critic learns."""
+    kwargs = {"policy_kwargs": {"zero_mean": True, "log_std_init": -3.0, "std_bounds": (1e-3, 1.0)}}
+    agent = make_agent_(
+        weight_midpoint=4 * LIMIT, weight_steepness=1.0, weight_to_learn=0.5, residual_kwargs=kwargs
+    )
+    level = agent.residual_level.policy
+    inputs = torch.randn(7, *agent.residual_level.observation_space.shape)
+    assert level.get_distribution(inputs).mode().abs().max() == 0.0
+    assert level.get_distribution(inputs).distribution.stddev.unique().item() == pytest.approx(
+        np.exp(-3.0)
+    )
+    parts = level.action_net, level.value_net
+    before = [weights(part) for part in parts]
+    agent.learn(4 * LIMIT - 1)  # two roll-outs; the second ends with a weight below a half
+    after = [weights(part) for part in parts]
+    assert torch.equal(before[0], after[0]) and not torch.equal(before[1], after[1])
+    assert agent.logger.name_to_value["train/residual_actor_steps"] == 0
+    agent.learn(2 * LIMIT, reset_num_timesteps=False)
+    assert not torch.equal(after[0], weights(parts[0]))
+
+
 def test_an_update_is_that_of_stable_baselines() -> None:
     """Minibatches, entropy bonus, clipped values and gradients included, if nothing stops early."""
     keywords = {"batch_size": 5, "n_epochs": 3, "ent_coef": 0.1, "clip_range_vf": 0.1}

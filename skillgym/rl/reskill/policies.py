@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
-from torch import Tensor
+from torch import Tensor, nn
 
 from skillgym.types import SkillModel
 from skillgym.wrappers.residual_control import ResidualLayout
@@ -35,6 +35,8 @@ class ReskillActorCritic(ActorCriticPolicy):
         critic_rate: Learning rate of the critic in multiples of the actor's.
         std_bounds: Smallest and largest standard deviation; outside there is no gradient.
         log_std_init: First logarithm of the standard deviations.
+        zero_mean: Whether the mean is first 0 everywhere, as in Silver et al. 2018, "Residual
+            Policy Learning", Sec. IV; arXiv:1812.06298. The authors' is not.
         ortho_init: Whether weights start orthogonal, as SB3's do.
         optimizer_kwargs: Keywords of the optimiser; torch's own defaults if None.
         kwargs: Other keywords of SB3's actor-critic policy.
@@ -48,12 +50,14 @@ class ReskillActorCritic(ActorCriticPolicy):
         critic_rate: float = 10.0,
         std_bounds: tuple[float, float] = (0.2, 1.0),
         log_std_init: float = -0.5,
+        zero_mean: bool = False,
         ortho_init: bool = False,
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.critic_rate = critic_rate
         self.std_bounds = std_bounds
+        self.zero_mean = zero_mean
         super().__init__(
             observation_space,
             action_space,
@@ -66,6 +70,9 @@ class ReskillActorCritic(ActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)
+        if self.zero_mean:
+            for parameter in self.action_net.parameters():
+                nn.init.zeros_(parameter)
         critic = [*self.mlp_extractor.value_net.parameters(), *self.value_net.parameters()]
         known = {id(parameter) for parameter in critic}
         actor = [parameter for parameter in self.parameters() if id(parameter) not in known]
@@ -88,7 +95,8 @@ class ReskillActorCritic(ActorCriticPolicy):
         return bounded
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = {"critic_rate": self.critic_rate, "std_bounds": self.std_bounds}
+        names = "critic_rate", "std_bounds", "zero_mean"
+        own = {name: getattr(self, name) for name in names}
         return super()._get_constructor_parameters() | own
 
 

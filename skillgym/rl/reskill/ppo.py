@@ -63,6 +63,9 @@ class ReskillPPO(PPO):
         rollout_buffer_class: Kind of the buffer.
         kwargs: Any other keyword of SB3's PPO, except `n_steps`.
 
+    Attributes:
+        actor_learns: Whether updates change the actor, too.
+
     Raises:
         InvalidConfig: If a roll-out has no step for every environment.
     """
@@ -90,6 +93,7 @@ class ReskillPPO(PPO):
         **kwargs: Any,
     ) -> None:
         self.rollout_steps = rollout_steps
+        self.actor_learns = True
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]
@@ -116,7 +120,7 @@ class ReskillPPO(PPO):
         policy: Any = self.policy
         policy.set_training_mode(True)
         self._update_learning_rate(policy.optimizer)
-        goes_on, value_losses, steps = True, [], []
+        goes_on, value_losses, steps = self.actor_learns, [], []
         for _ in range(self.n_epochs):
             for batch in self.rollout_buffer.get(self.batch_size):
                 loss = self._value_loss(batch)
@@ -162,13 +166,14 @@ class ReskillPPO(PPO):
         """Log the update under SB3's names; `actor_steps` is how many the actor took."""
         buffer, record = self.rollout_buffer, self.logger.record
         explained = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
-        losses = [step.loss.item() for step in steps]
-        record("train/policy_gradient_loss", float(np.mean(losses)))
         record("train/value_loss", float(np.mean(value_losses)))
-        record("train/approx_kl", steps[-1].divergence)
-        record("train/clip_fraction", float(np.mean([step.clip_fraction for step in steps])))
         record("train/explained_variance", float(explained))
-        record("train/actor_steps", len(steps) - (not all_steps))
+        if steps:
+            losses = [step.loss.item() for step in steps]
+            record("train/policy_gradient_loss", float(np.mean(losses)))
+            record("train/approx_kl", steps[-1].divergence)
+            record("train/clip_fraction", float(np.mean([step.clip_fraction for step in steps])))
+        record("train/actor_steps", len(steps) - (bool(steps) and not all_steps))
         if hasattr(self.policy, "log_std"):
             record("train/std", self.policy.log_std.exp().mean().item())
         record("train/n_updates", self._n_updates, exclude="tensorboard")

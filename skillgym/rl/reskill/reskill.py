@@ -57,6 +57,9 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
             it ends with a whole skill.
         weight_midpoint: Control steps, of all environments together, after which the weight is 1/2.
         weight_steepness: Of the logistic curve, per control step.
+        weight_to_learn: Weight from which on the lower level's actor learns. Below, what it adds
+            is too little to matter, and its advantages are noise that moves it somewhere. The
+            authors' learns from the first step on.
         learning_rate: Of the actors; that of the critics is ten times as high.
         batch_size: Transitions of one step, for both levels; the whole roll-out if None.
         n_epochs: Passes over a roll-out, for both levels.
@@ -89,6 +92,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         rollout_steps: int = 30_000,
         weight_midpoint: float = 15 * 18_000,
         weight_steepness: float = 1e-3 / 15,
+        weight_to_learn: float = 0.0,
         learning_rate: float | Schedule = 1e-4,
         batch_size: int | None = None,
         n_epochs: int = 180,
@@ -103,6 +107,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.rollout_steps = rollout_steps
         self.weight_midpoint = weight_midpoint
         self.weight_steepness = weight_steepness
+        self.weight_to_learn = weight_to_learn
         self.residual_steps = 0
         self.prior_source = None
         self.prior_reference: dict[str, Any] | None = None
@@ -148,9 +153,9 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
             "device": self.device,
         }
         skills, residuals = level_spaces(seen, chosen, layout)
-        self.skill_level = make_level(skills, SkillRolloutBuffer, **common, **self.skill_kwargs)
+        self.skill_level = make_level(skills, SkillRolloutBuffer, **common | self.skill_kwargs)
         self.residual_level = make_level(
-            residuals, RewardToGoBuffer, **common, **self.residual_kwargs
+            residuals, RewardToGoBuffer, **common | self.residual_kwargs
         )
         self.rollout_buffer = self.residual_level.rollout_buffer
         networks = self.skill_level.policy, self.residual_level.policy
@@ -217,6 +222,8 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
 
     def train(self) -> None:
         """Update both levels; metrics are `train/skill_*` and `train/residual_*`."""
+        weight = self.policy.residual_weight.item()
+        self.residual_level.actor_learns = weight >= self.weight_to_learn
         for name, level in (("skill", self.skill_level), ("residual", self.residual_level)):
             before = level._n_updates
             level._current_progress_remaining = self._current_progress_remaining
