@@ -28,7 +28,7 @@ class InvalidOption(SkillgymError, ValueError):
     def __init__(self, given: str, expected: str = "KEY=VALUE") -> None:
         super().__init__(
             f"Got {given!r}, expected {expected}; for example tasks=misaligned, ordered=true or "
-            'agent={"n_epochs": 10} (in quotes, for the shell).'
+            "'policy_kwargs={\"net_arch\": [64]}' (with its quotes, for the shell)."
         )
 
 

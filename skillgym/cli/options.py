@@ -65,7 +65,7 @@ def _parsed(text: str) -> Any:
     for parse in (json.loads, ast.literal_eval):
         try:
             return parse(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError):  # the last: a list as a key
             pass
     return text
 

@@ -64,6 +64,7 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["collect", "kitchen-play-mini", "--seed", "-1"], "seed=-1"),
         (["train", "--agent", "gradient_step=2"], "did you mean 'gradient_steps'"),
         (["train", "--agent", 'policy_kwargs={"n": yes}'], "expected a value in JSON or Python's"),
+        (["train", "--agent", "policy_kwargs={[1]: 2}"], "expected a value in JSON or Python's"),
         (["collect", "kitchen-plai"], "did you mean 'kitchen-play'"),
     ],
 )

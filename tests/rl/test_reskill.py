@@ -498,6 +498,9 @@ def test_what_cannot_work_is_refused() -> None:
         ReSkill(env=SkillActions(Target(), make_model()))
     with pytest.raises(InvalidConfig, match="rollout_steps"):
         make_agent_(env=vector_env(StubSkills(), 3), rollout_steps=2)
+    for field, value in (("weight_to_learn", "abc"), ("residual_kwargs", 3), ("skill_kwargs", "a")):
+        with pytest.raises(InvalidConfig, match=f"Got {field}="):
+            make_agent_(**{field: value})
 
 
 def test_the_upper_level_alone_is_ppo_on_skills(tmp_path: Path) -> None:

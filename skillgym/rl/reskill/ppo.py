@@ -173,7 +173,7 @@ class ReskillPPO(PPO):
             record("train/policy_gradient_loss", float(np.mean(losses)))
             record("train/approx_kl", steps[-1].divergence)
             record("train/clip_fraction", float(np.mean([step.clip_fraction for step in steps])))
-        record("train/actor_steps", len(steps) - (bool(steps) and not all_steps))
+        record("train/actor_steps", max(len(steps) - (not all_steps), 0))
         if hasattr(self.policy, "log_std"):
             record("train/std", self.policy.log_std.exp().mean().item())
         record("train/n_updates", self._n_updates, exclude="tensorboard")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from skillgym.errors import InvalidConfig
 from skillgym.rl.errors import NoResiduals, NormalizedObservations
 from skillgym.rl.prior_sac.priors import PriorAlgorithm, find_skill_model
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
@@ -24,6 +26,7 @@ from skillgym.rl.reskill.levels import LevelLogger, level_spaces, logistic, make
 from skillgym.rl.reskill.policies import Decision, ReSkillPolicy
 from skillgym.rl.reskill.ppo import steps_per_env
 from skillgym.wrappers.residual_control import ResidualLayout
+from skillgym_envs.core.checks import check_range
 
 FlatArray = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -78,6 +81,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         residual_steps: Control steps so far, which the weight follows.
 
     Raises:
+        InvalidConfig: If a keyword has a value that cannot work.
         NoResiduals: If the environment is not one of `ResidualActions`.
         ForeignPrior: If a saved agent is loaded with other skills than it was trained with.
     """
@@ -104,6 +108,11 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
+        check_range("weight_to_learn", weight_to_learn, 0, 1)
+        levels = {"skill_kwargs": skill_kwargs, "residual_kwargs": residual_kwargs}
+        for name, given in levels.items():
+            if given is not None and not isinstance(given, Mapping):
+                raise InvalidConfig(name, given, "keywords in a dictionary, or None")
         self.rollout_steps = rollout_steps
         self.weight_midpoint = weight_midpoint
         self.weight_steepness = weight_steepness
