@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from skillgym.errors import InvalidConfig, ShapeMismatch
 from skillgym.rl import GAIL, DemonstrationReplayBuffer
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
+from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild.presets import TASKS
 from skillgym.skills.base import SkillModule
 from skillgym.skills.skild import SkildModel
@@ -223,19 +225,17 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     tuned = PRESETS["skild-imitation-tuned-kitchen-kbts"].agent
     assert (tuned["env_reward_weight"], tuned["discriminator_updates"]) == (0.0, 5e-4)
     assert tuned["absorbing_ends"] and not agent.absorbing_ends
-    # Deviations of the kitchen: the authors' weights are fixed at 0.1, their bound is 46.
+    # Deviations of kitchen and office: the authors' weights are fixed, their bound is 46.
     assert (tuned["alpha"], tuned["posterior_alpha"]) == ("auto_0.1", "auto_0.1")
     assert (tuned["target_divergence"], tuned["posterior_target_divergence"]) == (2.5, 2.5)
-    office = make_agent("skild-office", env, device="cpu")
+    assert PRESETS["skild-office"].agent == PRESETS["skild-kitchen-kbts"].agent
     assert tuned["max_log_odds"] == agent.max_log_odds == 5.0
-    assert office.max_log_odds == pytest.approx(46.05, abs=0.01)
+    assert pytest.approx(46.05, abs=0.01) == signature(SkiLD).parameters["max_log_odds"].default
     for name, preset in PRESETS.items():
         skills = preset.skill_model and not preset.skill_model.startswith(("bc", "flat", "reskill"))
         starts = preset.start != "random" and name != "ptgm-ppo"
         others = name == "spirl-tabletop"  # not measured
         assert preset.critic_layer_norm == bool(skills and starts and not others), name
-    office = PRESETS["skild-office"].agent
-    assert (office["start"], office["alpha"], office["posterior_alpha"]) == ("posterior", 5.0, 5.0)
     assert PRESETS["spirl-office"].target_divergence == 1.0
     agent = make_agent("skill-bc-rl-maze", env, device="cpu")
     assert agent.kl is None and agent.target_entropy == -10.0
