@@ -160,10 +160,12 @@ def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, Ag
     """SkiLD without the environment's reward.
 
     Deviation: an end lasts for ever, and a time limit is none. The authors' ends are worth nothing
-    but the environment's reward, which their imitation keeps; their time limits are ends.
+    but the environment's reward, which their imitation keeps; their time limits are ends. The
+    discriminator's reward keeps its weight of 0.1 (authors: 1), as critics of values around 500
+    learn badly.
     """
     skild = {**skild, "bootstrap_time_limits": True}
-    imitated = {**task.skild, **IMITATION, "absorbing_ends": True}
+    imitated = {**task.skild, **MIXED, "env_reward_weight": 0.0, "absorbing_ends": True}
     tuned = {
         "discriminator_updates": task.discriminator_updates,
         "demonstrations": task.demonstrations,
