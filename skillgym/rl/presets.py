@@ -131,6 +131,7 @@ PRESETS: dict[str, AgentPreset] = {
         skill_model="spirl-tabletop",
         world="skillgym/Tabletop-v0",
         alpha=SKILL_ALPHA,
+        critic_layer_norm=True,
     ),
     "ptgm": AgentPreset(
         title="goal codes, prior-regularised",

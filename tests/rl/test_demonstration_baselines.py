@@ -235,8 +235,7 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     for name, preset in PRESETS.items():
         skills = preset.skill_model and not preset.skill_model.startswith(("bc", "flat", "reskill"))
         starts = preset.start != "random" and name != "ptgm-ppo"
-        others = name == "spirl-tabletop"  # not measured
-        assert preset.critic_layer_norm == bool(skills and starts and not others), name
+        assert preset.critic_layer_norm == bool(skills and starts), name
     assert PRESETS["spirl-office"].target_divergence == 1.0
     agent = make_agent("skill-bc-rl-maze", env, device="cpu")
     assert agent.kl is None and agent.target_entropy == -10.0
