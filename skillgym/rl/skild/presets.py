@@ -162,16 +162,10 @@ def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, Ag
     Deviation: an end lasts for ever, and a time limit is none. The authors' ends are worth nothing
     but the environment's reward, which their imitation keeps; their time limits are ends. The
     discriminator's reward keeps its weight of 0.1 (authors: 1), as critics of values around 500
-    learn badly, and the policy stays as close to the prior as in the kitchen (authors: 10 nats).
+    learn badly.
     """
     skild = {**skild, "bootstrap_time_limits": True}
-    imitated = {
-        **task.skild,
-        **MIXED,
-        "env_reward_weight": 0.0,
-        "absorbing_ends": True,
-        "target_divergence": SKILL_DIVERGENCE,
-    }
+    imitated = {**task.skild, **MIXED, "env_reward_weight": 0.0, "absorbing_ends": True}
     tuned = {
         "discriminator_updates": task.discriminator_updates,
         "demonstrations": task.demonstrations,
