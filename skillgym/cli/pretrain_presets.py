@@ -178,8 +178,8 @@ RESKILL_PRIORS: dict[str, Literal["flow", "gaussian", "unit"]] = {
 """Priors of ReSkill's models by the end of their names."""
 
 EMBEDDINGS: dict[str, dict[str, Any]] = {
-    world: {"embedding": f"spirl-{world}", "task_agnostic": f"skillgym/{world}/{data}"}
-    for world, data in (("kitchen", "play-v0"), ("maze", "play-v0"), ("office", "play-small-v0"))
+    world: {"embedding": f"spirl-{world}", "task_agnostic": f"skillgym/{world}/play-v0"}
+    for world in ("kitchen", "maze", "office")
 }
 """The skills that SkiLD builds on, and the data that they were learned from."""
 
@@ -228,12 +228,16 @@ PRESETS: dict[str, tuple[str, Pretraining]] = {
     ),
     "spirl-office": (
         "closed-loop SPiRL skills of the office",
-        SpirlPretraining(dataset="skillgym/office/play-small-v0", trainer=SHORT, **OFFICE),
+        SpirlPretraining(
+            dataset="skillgym/office/play-v0", trainer=replace(SHORT, steps=24_000), **OFFICE
+        ),
     ),
     "spirl-tabletop": (
         "closed-loop SPiRL skills of the tabletop",
         SpirlPretraining(
-            dataset="skillgym/tabletop/play-small-v0", world="skillgym/Tabletop-v0", trainer=SHORT
+            dataset="skillgym/tabletop/play-v0",
+            world="skillgym/Tabletop-v0",
+            trainer=replace(SHORT, steps=18_000),
         ),
     ),
     "flat-kitchen": (

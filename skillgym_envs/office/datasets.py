@@ -30,11 +30,6 @@ def play(seed: int = 0) -> DatasetSpec:
     return _play("play-v0", PLAY_EPISODES, seed)
 
 
-def play_small(seed: int = 0) -> DatasetSpec:
-    """400 episodes of the same kind, which the bundled skill model has learned from."""
-    return _play("play-small-v0", 400, seed)
-
-
 def play_mini(seed: int = 0) -> DatasetSpec:
     """12 episodes of the same kind, for tests and tutorials."""
     return _play("play-mini-v0", 12, seed)
@@ -83,7 +78,6 @@ def _spec(
 
 DATASETS: Mapping[str, Callable[[int], DatasetSpec]] = {
     "office-play": play,
-    "office-play-small": play_small,
     "office-play-mini": play_mini,
     "office-demos": demos,
 }

@@ -58,11 +58,6 @@ def play(seed: int = 0) -> DatasetSpec:
     return _play("play-v0", 1200, seed)
 
 
-def play_small(seed: int = 0) -> DatasetSpec:
-    """300 episodes of the same kind, which the bundled skill model has learned from."""
-    return _play("play-small-v0", 300, seed)
-
-
 def play_mini(seed: int = 0) -> DatasetSpec:
     """12 episodes of the same kind, for tests and tutorials."""
     return _play("play-mini-v0", 12, seed)
@@ -100,7 +95,6 @@ def _play(name: str, num_episodes: int, seed: int) -> DatasetSpec:
 
 DATASETS: Mapping[str, Callable[[int], DatasetSpec]] = {
     "tabletop-play": play,
-    "tabletop-play-small": play_small,
     "tabletop-play-mini": play_mini,
     "tabletop-demos": demos,
 }

@@ -136,7 +136,6 @@ def test_sizes_and_tasks_of_the_datasets():
     sizes = {name: len(spec.plans) for name, spec in specs.items()}
     assert sizes == {
         "office-play": 2500,
-        "office-play-small": 400,
         "office-play-mini": 12,
         "office-demos": 50,
     }
