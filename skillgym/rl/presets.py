@@ -130,6 +130,7 @@ PRESETS: dict[str, AgentPreset] = {
         title="tabletop: closed-loop skills, prior-regularised",
         skill_model="spirl-tabletop",
         world="skillgym/Tabletop-v0",
+        target_divergence=SKILL_DIVERGENCE,
         alpha=SKILL_ALPHA,
         critic_layer_norm=True,
     ),
