@@ -76,14 +76,26 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def git_commit() -> str | None:
-    """Commit of the source tree, with `-dirty` if it was changed; None outside a repository."""
-    root = Path(__file__).parents[1]
+def git_commit(root: Path = Path(__file__).parents[1]) -> str | None:
+    """Commit of the source tree, with `-dirty` if it was changed; None outside a repository.
+
+    Measured results do not count as changes: one run writes them while the next one measures.
+
+    Args:
+        root: Folder of the source tree.
+    """
     if not (root / ".git").exists():  # installed: a repository further up would be somebody else's
         return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    git = ["git", "-C", str(root)]
+    changes = [*git, "diff", "--name-only", "HEAD", "--", ".", ":(exclude)benchmarks/results"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        commit = _output([*git, "rev-parse", "--short=12", "HEAD"])
+        return f"{commit}-dirty" if _output(changes) else commit
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _output(command: list[str]) -> str:
+    """What a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()
