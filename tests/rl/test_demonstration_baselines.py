@@ -230,9 +230,8 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     assert (tuned["alpha"], tuned["posterior_alpha"]) == ("auto_0.1", "auto_0.1")
     assert (tuned["target_divergence"], tuned["posterior_target_divergence"]) == (2.5, 2.5)
     assert PRESETS["skild-office"].agent == PRESETS["skild-kitchen-kbts"].agent
-    assert (
-        PRESETS["skild-imitation-maze"].agent["posterior_alpha"] == 1.0
-    )  # another; authors: learned
+    # Another: the authors learn this weight.
+    assert PRESETS["skild-imitation-maze"].agent["posterior_alpha"] == 1.0
     assert tuned["max_log_odds"] == agent.max_log_odds == 5.0
     assert pytest.approx(46.05, abs=0.01) == signature(SkiLD).parameters["max_log_odds"].default
     for name, preset in PRESETS.items():
