@@ -22,10 +22,11 @@ LOG_ODDS = 5.0
 surely that most states off the demonstrations would reach it, and a tenth of it for
 each skill outweighs all subtasks."""
 
+NEAR_PRIOR: Mapping[str, Any] = {"target_divergence": SKILL_DIVERGENCE, "alpha": SKILL_ALPHA}
+
 LEARNED_WEIGHTS: Mapping[str, Any] = {
     "start": "posterior",
-    "alpha": SKILL_ALPHA,
-    "target_divergence": SKILL_DIVERGENCE,
+    **NEAR_PRIOR,
     "posterior_alpha": SKILL_ALPHA,
     "posterior_target_divergence": SKILL_DIVERGENCE,
     "max_log_odds": LOG_ODDS,
@@ -69,11 +70,7 @@ def kitchen(task: str) -> DemonstrationTask:
         world="skillgym/Kitchen-v0",
         options={"tasks": task, "ordered": True},
         demonstrations=f"skillgym/kitchen/demos-{task}-v0",
-        spirl={
-            "skill_model": "spirl-kitchen",
-            "target_divergence": SKILL_DIVERGENCE,
-            "alpha": SKILL_ALPHA,
-        },
+        spirl={"skill_model": "spirl-kitchen", **NEAR_PRIOR},
         flat={"buffer_size": 100_000},
         skild=LEARNED_WEIGHTS,
         discriminator_updates=5e-4,
@@ -104,11 +101,12 @@ OFFICE = DemonstrationTask(
     name="office",
     world="skillgym/Office-v0",
     demonstrations="skillgym/office/demos-v0",
-    spirl={"skill_model": "spirl-office", "target_divergence": 1.0, "alpha": SKILL_ALPHA},
+    # Deviation: the authors' code of SPiRL configures 1 nat here, and then runs plain SAC. Within
+    # 1 nat samples of our policy complete 1.4 subtasks, where its most likely skills complete 4.1.
+    spirl={"skill_model": "spirl-office", **NEAR_PRIOR},
     flat={"buffer_size": 100_000},
     skild=LEARNED_WEIGHTS,
 )
-"""The authors' code of SPiRL configures a divergence of 1 here, and then runs plain SAC."""
 
 TASKS = (kitchen("kbts"), kitchen("misaligned"), MAZE, OFFICE)
 
