@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,18 +112,25 @@ class _Recorder:
 
 
 def captioned(frame: Frame, text: str) -> Frame:
-    """A frame with a line of text in its lower left corner.
+    """A frame with text in its lower left corner, in as many lines as its width demands.
 
     Args:
         frame: Image (height, width, 3).
-        text: The text; nothing is drawn if it is empty.
+        text: Names with commas between them; nothing is drawn if it is empty.
     """
     if not text:
         return frame
     image = Image.fromarray(frame)
     draw = ImageDraw.Draw(image)
-    place = (8, frame.shape[0] - 22)
-    box = draw.textbbox(place, text, font_size=14)
+    lines = [""]
+    for name in re.split("(?<=,) ", text):
+        line = f"{lines[-1]} {name}".strip()
+        if lines[-1] and draw.textlength(line, font_size=14) > frame.shape[1] - 16:
+            lines.append(name)
+        else:
+            lines[-1] = line
+    place, text = (8, frame.shape[0] - 8), "\n".join(lines)
+    box = draw.textbbox(place, text, anchor="ld", font_size=14)
     draw.rectangle((box[0] - 4, box[1] - 3, box[2] + 4, box[3] + 3), fill=(20, 24, 28))
-    draw.text(place, text, fill=(240, 240, 240), font_size=14)
+    draw.text(place, text, fill=(240, 240, 240), anchor="ld", font_size=14)
     return np.asarray(image)

@@ -35,6 +35,17 @@ def test_caption_changes_the_lower_left_corner_only() -> None:
     assert (drawn[:90] == 200).all() and (drawn[90:, :60] != 200).any()
 
 
+def test_names_that_do_not_fit_begin_new_lines_above() -> None:
+    frame = np.full((240, 320, 3), 200, np.uint8)
+    names = ["open_drawer", "turn_on_lightbulb", "move_slider_left", "turn_on_led"]
+    drawn = captioned(frame, ", ".join(names)) != frame
+    rows, columns = np.flatnonzero(drawn.any((1, 2))), np.flatnonzero(drawn.any((0, 2)))
+    assert rows[0] < 240 - 2 * 14 and rows[-1] < 239  # two lines, both whole
+    assert columns[-1] < 319
+    one = np.flatnonzero((captioned(frame, ", ".join(names[:2])) != frame).any((1, 2)))
+    assert one[0] > rows[0] + 10  # one line
+
+
 def test_every_control_step_is_a_frame(
     tmp_path: Path, kitchen_skills: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
