@@ -238,7 +238,8 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
         skills = preset.skill_model and not preset.skill_model.startswith(("bc", "flat", "reskill"))
         starts = preset.start != "random" and name != "ptgm-ppo"
         assert preset.critic_layer_norm == bool(skills and starts), name
-    assert PRESETS["spirl-office"].target_divergence == 2.5  # another; authors: 1
+    office = PRESETS["spirl-office"]  # more: the authors have 1 nat and one-step returns
+    assert (office.target_divergence, office.agent) == (4.0, {"n_steps": 5})
     agent = make_agent("skill-bc-rl-maze", env, device="cpu")
     assert agent.kl is None and agent.target_entropy == -10.0
     states = torch.randn(3, 4)

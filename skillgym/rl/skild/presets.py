@@ -103,7 +103,13 @@ OFFICE = DemonstrationTask(
     demonstrations="skillgym/office/demos-v0",
     # Deviation: the authors' code of SPiRL configures 1 nat here, and then runs plain SAC. Within
     # 1 nat samples of our policy complete 1.4 subtasks, where its most likely skills complete 4.1.
-    spirl={"skill_model": "spirl-office", **NEAR_PRIOR},
+    # More nats need critics that can be trusted: with one-step returns 2.5 are no better.
+    spirl={
+        "skill_model": "spirl-office",
+        "target_divergence": 4.0,
+        "alpha": SKILL_ALPHA,
+        "agent": {"n_steps": 5},
+    },
     flat={"buffer_size": 100_000},
     skild=LEARNED_WEIGHTS,
 )
