@@ -44,7 +44,7 @@ def learning_curves(
         curves: Runs of each method.
         label: Name of the vertical axis.
         title: Title of the figure.
-        limit: Top of the vertical axis; chosen from the data if None.
+        limit: The best score, if any. The vertical axis ends there if a run comes half-way.
     """
     with rc_context(LOOK):
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
@@ -52,6 +52,9 @@ def learning_curves(
         draw_curves(axes, curves)
         style(axes, "control steps")
         axes.set_ylabel(label)
+        top = max((max(values) for runs in curves.values() for _, values in runs), default=0.0)
+        if limit is not None and top < limit / 2:
+            limit = None
         axes.set_ylim(0.0, limit and 1.02 * limit)  # the best score is seen whole
         axes.set_xlim(left=0.0)
         axes.set_title(title)

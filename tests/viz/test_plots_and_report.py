@@ -54,6 +54,16 @@ def test_figure_has_a_line_per_method_and_is_valid_svg() -> None:
     assert ElementTree.fromstring(plots.to_svg(figure)).tag.endswith("svg")
 
 
+def test_the_best_score_is_the_top_where_a_run_comes_half_way() -> None:
+    low, high = ([0.0, 10.0], [0.0, 1.9]), ([0.0, 10.0], [0.5, 2.0])
+    tops = [
+        plots.learning_curves({"a": [low], "b": [run]}, limit=4.0).axes[0].get_ylim()
+        for run in (low, high)
+    ]
+    assert tops[1] == (0.0, 1.02 * 4.0)
+    assert tops[0][0] == 0.0 and 1.9 < tops[0][1] < 2.2
+
+
 def test_plots_are_the_same_bytes_every_time(tmp_path: Path) -> None:
     for name in ("a", "b"):
         plots.save(plots.learning_curves({"one": [([0.0, 1.0], [0.0, 2.0])]}), tmp_path / name)
