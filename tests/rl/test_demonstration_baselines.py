@@ -229,7 +229,8 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     # Deviations of kitchen and office: the authors' weights are fixed, their bound is 46.
     assert (tuned["alpha"], tuned["posterior_alpha"]) == ("auto_0.1", "auto_0.1")
     assert (tuned["target_divergence"], tuned["posterior_target_divergence"]) == (2.5, 2.5)
-    assert PRESETS["skild-office"].agent == PRESETS["skild-kitchen-kbts"].agent
+    returns = {"env_reward_weight": 1.0, "discriminator_reward_weight": 0.0, "n_steps": 5}
+    assert PRESETS["skild-office"].agent == {**PRESETS["skild-kitchen-kbts"].agent, **returns}
     # Another: the authors learn this weight.
     assert PRESETS["skild-imitation-maze"].agent["posterior_alpha"] == 1.0
     assert tuned["max_log_odds"] == agent.max_log_odds == 5.0
