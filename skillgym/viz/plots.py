@@ -52,8 +52,7 @@ def learning_curves(
         draw_curves(axes, curves)
         style(axes, "control steps")
         axes.set_ylabel(label)
-        top = max((max(values) for runs in curves.values() for _, values in runs), default=0.0)
-        if limit is not None and top < limit / 2:
+        if limit is not None and axes.dataLim.ymax < limit / 2:
             limit = None
         axes.set_ylim(0.0, limit and 1.02 * limit)  # the best score is seen whole
         axes.set_xlim(left=0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,14 +121,15 @@ def captioned(frame: Frame, text: str) -> Frame:
         return frame
     image = Image.fromarray(frame)
     draw = ImageDraw.Draw(image)
-    lines = [""]
-    for name in re.split("(?<=,) ", text):
-        line = f"{lines[-1]} {name}".strip()
-        if lines[-1] and draw.textlength(line, font_size=14) > frame.shape[1] - 16:
+    first, *names = text.split(", ")
+    lines = [first]
+    for name in names:
+        line = f"{lines[-1]}, {name}"
+        if draw.textlength(line, font_size=14) > frame.shape[1] - 20:
             lines.append(name)
         else:
             lines[-1] = line
-    place, text = (8, frame.shape[0] - 8), "\n".join(lines)
+    place, text = (8, frame.shape[0] - 8), ",\n".join(lines)
     box = draw.textbbox(place, text, anchor="ld", font_size=14)
     draw.rectangle((box[0] - 4, box[1] - 3, box[2] + 4, box[3] + 3), fill=(20, 24, 28))
     draw.text(place, text, fill=(240, 240, 240), anchor="ld", font_size=14)

@@ -97,27 +97,29 @@ MAZE = DemonstrationTask(
     discriminator_updates=0.2,
 )
 
+OFFICE_RETURN = {"n_steps": 5}
+
 OFFICE = DemonstrationTask(
     name="office",
     world="skillgym/Office-v0",
     demonstrations="skillgym/office/demos-v0",
     # Deviation: the authors' code of SPiRL configures 1 nat here, and then runs plain SAC. Within
     # 1 nat samples of our policy complete 1.4 subtasks, where its most likely skills complete 4.1.
-    # More nats need critics that can be trusted: with one-step returns 2.5 are no better.
+    # More nats need critics that can be trusted: with one-step returns 2.5 are hardly better.
     spirl={
         "skill_model": "spirl-office",
+        **NEAR_PRIOR,
         "target_divergence": 4.0,
-        "alpha": SKILL_ALPHA,
-        "agent": {"n_steps": 5},
+        "agent": OFFICE_RETURN,
     },
     flat={"buffer_size": 100_000},
     # Deviation: returns over five skills, as SPiRL's, of which the discriminator's part is not
     # known; the authors mix it in, and have one-step returns.
     skild={
         **LEARNED_WEIGHTS,
+        **OFFICE_RETURN,
         "env_reward_weight": 1.0,
         "discriminator_reward_weight": 0.0,
-        "n_steps": 5,
     },
 )
 
