@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skillgym.cli.errors import NoRun
+from skillgym.cli.errors import NoRun, NothingToRun
 from skillgym.cli.options import world_id
+from skillgym.errors import MissingFile, UnknownSkill
 from skillgym.evaluation.experiment import policy_of
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import Policy
-from skillgym.hub import load_skill
+from skillgym.hub import list_skills, load_skill
 from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import load_agent, make_env
 
@@ -45,12 +46,16 @@ def open_agent(
         deterministic: Take the most likely actions, also of a method that is evaluated by samples.
 
     Raises:
+        NothingToRun: If there is neither a run nor a skill model.
         NoRun: If the run folder has no checkpoint yet.
     """
     folder = Path(what)
     config = read_config(folder)
     if config is None:
-        model = load_skill(what)
+        try:
+            model = load_skill(what)
+        except (UnknownSkill, MissingFile) as error:
+            raise NothingToRun(what, list_skills()) from error
         world = world_id(model.world, model.observation_space.shape[0])
         env = make_env("spirl-cl", world, num_envs, skill_model=model, **options)
         return Acting(what, prior_policy(model, seed, deterministic), env)

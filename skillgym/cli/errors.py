@@ -42,6 +42,16 @@ class NoRun(SkillgymError, FileNotFoundError):
         )
 
 
+class NothingToRun(SkillgymError, FileNotFoundError):
+    """There is neither a training run nor a skill model to act with."""
+
+    def __init__(self, given: str, skills: Iterable[str]) -> None:
+        super().__init__(
+            f"Got {given!r}, expected the folder of a `skillgym train` run, or a skill model by "
+            f"its folder or name; {nearest(given, skills)}"
+        )
+
+
 class NoSkillModel(SkillgymError, FileNotFoundError):
     """A skill model that does not come with the package has not been trained."""
 

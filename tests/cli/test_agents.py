@@ -22,8 +22,9 @@ def test_the_prior_of_a_skill_model_is_measured(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["evaluate", "no-such-thing"], "neither a bundled model nor a directory"),
-        (["watch", "no-such-thing"], "neither a bundled model nor a directory"),
+        (["evaluate", "spirl-kichen"], "did you mean 'spirl-kitchen'"),
+        (["watch", "runs/no-such"], "expected the folder of a `skillgym train` run"),
+        (["watch", "."], "expected the folder of a `skillgym train` run"),
         (["train", "spirl-cll"], "did you mean 'spirl-cl'"),
         (
             ["train", "reskill-unit-clean-up", "--steps", "1"],  # its model is not bundled
