@@ -127,4 +127,5 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _sibling(target: Path, suffix: str) -> Path:
+    target = target.absolute()  # the path `.` has no name
     return target.with_name(f".{target.name}.{suffix}")

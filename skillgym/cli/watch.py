@@ -46,7 +46,7 @@ def main(
 
     is_run = read_config(Path(what)) is not None
     folder = Path(what) / "videos" if is_run else Path("runs/watch")
-    path = output or folder / f"{Path(what).name}-seed{seed}.mp4"
+    path = output or folder / f"{Path(what).absolute().name}-seed{seed}.mp4"
     torch.manual_seed(seed)
     options = {"render_mode": "rgb_array", "width": width, "height": height, **parse_options(env)}
     acting = open_agent(what, 1, seed, options, deterministic)
