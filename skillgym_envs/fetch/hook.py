@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skillgym_envs.core.errors import SkillgymError, nearest
 from skillgym_envs.core.observations import ObservationBlock
-from skillgym_envs.core.world import Array, Memory, PhysicsState, namespace
+from skillgym_envs.core.world import Array, Memory, PhysicsState, like, namespace
 from skillgym_envs.fetch.objects import (
     NUM_SCENES,
     SPLITS,
@@ -23,7 +23,7 @@ from skillgym_envs.fetch.objects import (
     Split,
     complex_scene,
 )
-from skillgym_envs.fetch.scenes import HookScene, scene_model, scene_start
+from skillgym_envs.fetch.scenes import AXES, HookScene, scene_model, scene_start
 from skillgym_envs.fetch.world import FetchWorld, Shown, block
 
 Floats = NDArray[np.float64]
@@ -55,6 +55,11 @@ class HookWorld(FetchWorld):
         "elevation": -32.0,
         "lookat": (1.45, 0.7, 0.46),
     }
+
+    def __init__(self, goals: bool = False) -> None:
+        super().__init__(goals)
+        sensors = [self._sensors[f"{site}_{axis}"] for site in ("object0", "hook") for axis in AXES]
+        self._axes = np.concatenate([np.arange(each.start, each.stop) for each in sensors])
 
     def observation_blocks(self) -> tuple[ObservationBlock, ...]:
         """Robot, object, hook and goal (43 numbers)."""
@@ -110,10 +115,8 @@ class HookWorld(FetchWorld):
 
     def derive(self, sensordata: Array) -> tuple[Array, ...]:
         """Euler angles of object and hook."""
-        xp, read = namespace(sensordata), self._sensors
-        names = ("object0_quat", "hook_quat")
-        turns = euler_angles(xp.stack([sensordata[:, read[name]] for name in names], axis=1))
-        return (turns.reshape(-1, 6),)
+        axes = sensordata[:, like(self._axes, sensordata)].reshape(-1, 2, 3, 3)
+        return (euler_angles(axes).reshape(-1, 6),)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """0 where the object is nearer than 5 cm to its goal, else -1."""
@@ -205,19 +208,22 @@ class ComplexHookWorld(HookWorld):
         return self._near(achieved, desired)
 
 
-def euler_angles(quat: Array) -> Array:
-    """Euler angles (..., 3) [rad] of quaternions (..., 4), by gymnasium-robotics' convention.
+def euler_angles(axes: Array) -> Array:
+    """Euler angles (..., 3) [rad] of frames, by gymnasium-robotics' convention.
 
     Turns about the fixed axes z, then y, then x; where y is upright, x is 0.
+
+    Args:
+        axes: The axes x, y and z of each frame, shape (..., 3, 3).
     """
-    xp = namespace(quat)
-    w, x, y, z = (quat[..., index] for index in range(4))
-    m00, m01, m02 = 1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)
-    m12, m22 = 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y)
-    m10, m11 = 2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z)
-    flat = xp.sqrt(m22 * m22 + m12 * m12)
-    regular = flat > _GIMBAL
-    about_x = xp.where(regular, -xp.atan2(m12, m22), 0.0)
-    about_y = -xp.atan2(-m02, flat)
-    about_z = xp.where(regular, -xp.atan2(m01, m00), -xp.atan2(-m10, m11))
+    xp = namespace(axes)
+    x, y, z = (axes[..., index, :] for index in range(3))
+    flat = xp.hypot(z[..., 1], z[..., 2])
+    about_x = -xp.atan2(z[..., 1], z[..., 2])
+    about_y = xp.atan2(z[..., 0], flat)
+    about_z = -xp.atan2(y[..., 0], x[..., 0])
+    locked = flat <= _GIMBAL
+    if locked.any():
+        about_x = xp.where(locked, 0.0, about_x)
+        about_z = xp.where(locked, xp.atan2(x[..., 1], y[..., 1]), about_z)
     return xp.stack([about_x, about_y, about_z], axis=-1)

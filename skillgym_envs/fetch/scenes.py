@@ -27,6 +27,9 @@ GRIPPER_ROTATION = (1.0, 0.0, 1.0, 0.0)
 PLATE_MASS = 2000.0
 """Mass of a plate of the tray [kg]."""
 
+AXES = ("x_axis", "y_axis", "z_axis")
+"""Ends of the names of the sensors of a site's axes."""
+
 _ROBOT_START = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
 _REACH = (-0.498, 0.005, -0.231)  # of the gripper from its pose at zero joint angles [m]
 _SETUP_STEPS = 10
@@ -155,10 +158,11 @@ def _place_table(spec: mujoco.MjSpec, pos: tuple[float, ...], half_size: tuple[f
 
 
 def _watch(spec: mujoco.MjSpec, site: str, rotation: bool = False) -> None:
-    """Add sensors `<site>_pos` and `<site>_vel`; also `_quat` and `_angvel` with `rotation`."""
+    """Add sensors `<site>_pos` and `<site>_vel`; with `rotation` also its axes and `_angvel`."""
     kinds = {"pos": _SENSOR.mjSENS_FRAMEPOS, "vel": _SENSOR.mjSENS_FRAMELINVEL}
     if rotation:
-        kinds |= {"quat": _SENSOR.mjSENS_FRAMEQUAT, "angvel": _SENSOR.mjSENS_FRAMEANGVEL}
+        axes = (_SENSOR.mjSENS_FRAMEXAXIS, _SENSOR.mjSENS_FRAMEYAXIS, _SENSOR.mjSENS_FRAMEZAXIS)
+        kinds |= dict(zip(AXES, axes, strict=True)) | {"angvel": _SENSOR.mjSENS_FRAMEANGVEL}
     for name, kind in kinds.items():
         spec.add_sensor(name=f"{site}_{name}", type=kind, objtype=_OBJECT.mjOBJ_SITE, objname=site)
 
