@@ -8,7 +8,8 @@ import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from skillgym_envs.core.errors import UnknownKeyword
+from skillgym_envs.core.checks import check_count
+from skillgym_envs.core.errors import InvalidConfig, UnknownKeyword
 
 SKILL_ENVS = {
     "SkillKitchen-v0": ("skillgym/Kitchen-v0", "spirl-kitchen"),
@@ -38,7 +39,12 @@ def register_skill_envs() -> None:
 
 
 def make_skill_env(
-    world_id: str, skill_model: Any, reward: str = "sum", gamma: float = 0.99, **world: Any
+    world_id: str,
+    skill_model: Any,
+    reward: str = "sum",
+    gamma: float = 0.99,
+    control_steps: int | None = None,
+    **world: Any,
 ) -> gym.Env[Any, Any]:
     """Make an environment whose actions are skills.
 
@@ -48,18 +54,21 @@ def make_skill_env(
             With a live model the environment's `spec` cannot be written as JSON.
         reward: `"sum"` or `"discounted"`, see `SkillActions`.
         gamma: Discount per control step; used by `"discounted"` only.
+        control_steps: Control steps after which an episode is truncated; the world's own number if
+            None. Gymnasium's `max_episode_steps` is another limit, which counts skills.
         world: Keywords of the world (`skillgym/Kitchen-v0`: `tasks`, `ordered`, `goal`,
             `velocities`, `noise`, `render_mode`...).
 
-    Returns:
-        The environment; episodes are truncated after the world's number of control steps.
-        Gymnasium's own `max_episode_steps` would count skills.
+    Raises:
+        InvalidConfig: If `control_steps` is no positive integer.
     """
     from skillgym.wrappers.registered import RegisteredSkillActions
 
+    check_count("control_steps", control_steps)
     spec = gym.spec(world_id)
     env = _made(spec.entry_point, **spec.kwargs, **world)
-    limited: gym.Env[Any, Any] = gym.wrappers.TimeLimit(env, env.world.max_episode_steps)
+    limit = control_steps or env.unwrapped.world.max_episode_steps
+    limited: gym.Env[Any, Any] = gym.wrappers.TimeLimit(env, limit)
     return RegisteredSkillActions(limited, skill_model, reward, gamma)  # type: ignore[arg-type]
 
 
@@ -72,6 +81,7 @@ def make_vector_skill_env(
     skill_model: Any,
     reward: str = "sum",
     gamma: float = 0.99,
+    control_steps: int | None = None,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     **world: Any,
 ) -> VectorEnv[Any, Any, Any]:
@@ -83,16 +93,24 @@ def make_vector_skill_env(
         skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
         reward: `"sum"` or `"discounted"`, see `SkillActions`.
         gamma: Discount per control step; used by `"discounted"` only.
+        control_steps: Control steps after which an episode is truncated; the world's own number if
+            None.
         autoreset_mode: `NEXT_STEP` or `SAME_STEP`, see `VectorSkillActions`.
         world: Keywords of the world and of its vector environment (`num_threads`).
 
-    Returns:
-        The vector environment; episodes are truncated after the world's number of control steps.
+    Raises:
+        InvalidConfig: If `control_steps` is no positive integer, or if `max_episode_steps` is
+            given, which would count skills in one environment and control steps in many.
     """
     from skillgym.wrappers.vector_skill_actions import VectorSkillActions
 
+    check_count("control_steps", control_steps)
+    if (counted := world.pop("max_episode_steps", None)) is not None:
+        raise InvalidConfig("max_episode_steps", counted, "control_steps in its place")
     spec = gym.spec(world_id)
     vector_world = {"autoreset_mode": AutoresetMode.DISABLED, **spec.kwargs, **world}
+    if control_steps is not None:
+        vector_world["max_episode_steps"] = control_steps
     env = _made(spec.vector_entry_point, num_envs, **vector_world)
     return VectorSkillActions(env, skill_model, reward, gamma, autoreset_mode)  # type: ignore[arg-type]
 
@@ -102,4 +120,4 @@ def _made(entry_point: Any, *arguments: Any, **keywords: Any) -> Any:
     try:
         return load_env_creator(entry_point)(*arguments, **keywords)
     except UnknownKeyword as error:
-        raise error.with_known(("skill_model", "reward", "gamma")) from None
+        raise error.with_known(("skill_model", "reward", "gamma", "control_steps")) from None

@@ -84,7 +84,7 @@ class WorldBatch:
     def step(self, actions: NDArray[Any], active: NDArray[np.bool_] | None = None) -> None:
         """Run one control step.
 
-        An environment whose simulation diverges terminates with reward 0, and a warning.
+        An environment whose simulation diverges terminates as a failure, and with a warning.
 
         Args:
             actions: Actions, shape (N, A).
@@ -126,14 +126,14 @@ class WorldBatch:
         outcome: Outcome,
         active: NDArray[np.bool_] | None,
     ) -> tuple[NDArray[np.float32], Outcome]:
-        """Diverged environments end with reward 0 in the last state that they were seen in."""
+        """Diverged environments fail, and end in the last state that they were seen in."""
         diverged = sorted(self.simulator.diverged)
         if new := [row for row in diverged if active is None or active[row]]:
             warnings.warn(SimulationDiverged(self.world.name, new), stacklevel=2)
         fine = np.ones(self.num_envs, bool)
         fine[diverged] = False
         return _select(fine, observation, self.observation), Outcome(
-            reward=_select(fine, outcome.reward, np.zeros(self.num_envs)),
+            reward=np.where(fine, outcome.reward, self.world.failure),
             terminated=outcome.terminated | ~fine,
             completed_step=outcome.completed_step & fine[:, None],
             completed=_select(fine, outcome.completed, self.outcome.completed),

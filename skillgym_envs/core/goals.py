@@ -70,15 +70,17 @@ class _Goals:
         reward = self._world.reward(*rounded)
         return reward if np.ndim(reward) else float(reward)
 
-    def success(self, reward: Any) -> Any:
-        """Whether rewards mean that the goal is reached."""
-        return reward > self._world.failure
+    def success(self, flat: NDArray[np.float32]) -> Any:
+        """Whether the goal is reached in flat observations (..., O + 2 G): flags (...,)."""
+        # Not by a step's own reward, which says nothing where an environment waits or was reset.
+        achieved, desired = (flat[..., self._parts[f"{n}_goal"]] for n in ("achieved", "desired"))
+        return self._world.reward(achieved, desired) > self._world.failure
 
 
 class GoalObservation(gym.Wrapper[Any, Any, Any, Any]):
     """An environment of a world with goals, with dictionary observations.
 
-    `info["is_success"]` tells whether the goal is reached in this step.
+    `info["is_success"]` tells whether the goal is reached in the observation.
 
     Args:
         env: The environment.
@@ -104,7 +106,7 @@ class GoalObservation(gym.Wrapper[Any, Any, Any, Any]):
     def step(self, action: NDArray[Any]) -> tuple[GoalObs, float, bool, bool, dict[str, Any]]:
         """Run one control step (see `WorldEnv.step`)."""
         flat, reward, terminated, truncated, info = self.env.step(action)
-        info["is_success"] = bool(self._goals.success(reward))
+        info["is_success"] = bool(self._goals.success(flat))
         return self._goals.cut(flat), float(reward), terminated, truncated, info
 
     def compute_reward(self, achieved_goal: Floats, desired_goal: Floats, info: Any) -> Any:
@@ -155,13 +157,14 @@ class VectorGoalObservation(VectorWrapper):
     ) -> tuple[GoalObs, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Run one control step (see `WorldVectorEnv.step`)."""
         flat, rewards, terminated, truncated, infos = self.env.step(actions)
-        success, stepped = self._goals.success(rewards), np.ones(self.num_envs, bool)
-        infos |= {"is_success": success, "_is_success": stepped}
+        success = self._goals.success(flat)
         if "final_obs" in infos:
             ended = infos["_final_obs"]
-            infos["final_info"] |= {"is_success": success, "_is_success": ended.copy()}
             for row in np.flatnonzero(ended).tolist():
+                success[row] = self._goals.success(infos["final_obs"][row])
                 infos["final_obs"][row] = self._goals.cut(infos["final_obs"][row])
+            infos["final_info"] |= {"is_success": success.copy(), "_is_success": ended.copy()}
+        infos |= {"is_success": success, "_is_success": np.ones(self.num_envs, bool)}
         return self._goals.cut(flat), rewards, terminated, truncated, infos
 
     def compute_reward(self, achieved_goal: Floats, desired_goal: Floats, info: Any) -> Any:

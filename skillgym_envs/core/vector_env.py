@@ -115,7 +115,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
 
         Args:
             seed: Environment i gets the seed `seed + i`, or `seed[i]`; random streams go on if
-                None.
+                None, and in environments that are not reset.
             options: Options of the world, and `reset_mask`, a boolean array (N,).
 
         Returns:
@@ -125,7 +125,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
             raise EnvironmentClosed
         options = dict(options or {})
         mask = self._reset_mask(options.pop("reset_mask", None))
-        self._seed(seed)
+        self._seed(seed, mask)
         self._start(mask, options)
         return self._batch.observation.copy(), self._infos(mask)
 
@@ -178,7 +178,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         self._renderer.close()
         self._simulator.close()
 
-    def _seed(self, seed: int | Sequence[int | None] | None) -> None:
+    def _seed(self, seed: int | Sequence[int | None] | None, mask: Flags) -> None:
         if seed is None and self._rngs:
             return
         seeds: Sequence[int | None]
@@ -192,8 +192,8 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
             raise WrongSeedCount(seed, self.num_envs)
         old: Sequence[np.random.Generator | None] = self._rngs or [None] * self.num_envs
         self._rngs = [
-            rng if rng is not None and value is None else seeding.np_random(value)[0]
-            for rng, value in zip(old, seeds, strict=True)
+            seeding.np_random(value)[0] if rng is None or (chosen and value is not None) else rng
+            for rng, value, chosen in zip(old, seeds, mask.tolist(), strict=True)
         ]
 
     def _reset_mask(self, mask: Any) -> Flags:

@@ -129,6 +129,7 @@ class World(ABC):
         fresh_sensors: Whether sensors of positions are read again after the last physics step, so
             that they belong to the state that is observed; else they are one physics step older.
         reset_options: Names of the options that `reset` knows.
+        failure: Reward of a control step that achieves nothing, also of one that diverges.
     """
 
     name: str
@@ -142,6 +143,7 @@ class World(ABC):
     variants: Sequence[mujoco.MjModel] = ()
     fresh_sensors: bool = False
     reset_options: tuple[str, ...] = ()
+    failure: float = 0.0
 
     @cached_property
     def model(self) -> mujoco.MjModel:

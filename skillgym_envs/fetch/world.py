@@ -99,7 +99,6 @@ class FetchWorld(World):
     Attributes:
         scene: What stands on the table.
         start: State that episodes start from, apart from the objects.
-        failure: Reward of a step in which the task is not done.
     """
 
     name = "fetch"
@@ -107,7 +106,6 @@ class FetchWorld(World):
     noise_size = 0
     max_episode_steps = 50
     blocked_gripper = False
-    failure = 0.0
     scene: Scene
     camera: Mapping[str, Any] = {
         "distance": 1.4,

@@ -55,14 +55,19 @@ class Chain:
     state: State
     tasks: tuple[str, ...]
 
-    def env_kwargs(self) -> dict[str, Any]:
-        """Keywords of `gymnasium.make("skillgym/Tabletop-v0", ...)` for this chain."""
+    def env_kwargs(self, skills: bool = False) -> dict[str, Any]:
+        """Keywords of `gymnasium.make("skillgym/Tabletop-v0", ...)` for this chain.
+
+        Args:
+            skills: Whether they are for `SkillTabletop-v0`, whose own limit would count skills.
+        """
+        limit = "control_steps" if skills else "max_episode_steps"
         return {
             "scene": "D",
             "tasks": self.tasks,
             "since": "subtask",
             "patience": PATIENCE,
-            "max_episode_steps": PATIENCE * len(self.tasks),
+            limit: PATIENCE * len(self.tasks),
         }
 
     def reset_options(self) -> dict[str, NDArray[np.float64]]:

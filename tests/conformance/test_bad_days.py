@@ -31,7 +31,7 @@ def test_a_diverged_simulation_ends_the_episode_and_says_so(env_id: str, bad: fl
     with pytest.warns(SimulationDiverged, match=r"environment \[0\]"):
         observation, reward, terminated, truncated, info = env.step(act(env))
     np.testing.assert_array_equal(observation, seen)
-    assert (reward, terminated, truncated) == (0.0, True, False)
+    assert (reward, terminated, truncated) == (env.unwrapped.world.failure, True, False)
     assert info["subtasks_completed_step"] == ()
     again, _ = env.reset(seed=0)
     np.testing.assert_array_equal(again, seen)

@@ -140,6 +140,19 @@ def test_disabled_freezes_until_the_mask():
     assert moved[0][:, 2].tolist() == [4, 1, 4]
 
 
+@pytest.mark.parametrize("seed", [99, [99, 100, 101]])
+def test_a_masked_reset_leaves_other_random_streams_alone(seed):
+    """As Gymnasium's `SyncVectorEnv`: environments 0 and 2 draw what they would have drawn."""
+    observations = []
+    for given in (seed, [None, 100, None]):
+        env = WorldVectorEnv(ToyWorld(noise=0.5), 3, 2, AutoresetMode.DISABLED, 4)
+        env.reset(seed=0)
+        mask = np.array([False, True, False])
+        masked, _ = env.reset(seed=given, options={"reset_mask": mask})
+        observations.append((masked, env.reset()[0]))
+    np.testing.assert_array_equal(*observations)
+
+
 def test_a_frozen_environment_ignores_nan():
     env = WorldVectorEnv(ToyWorld(), 2, 1, AutoresetMode.DISABLED, 2)
     env.reset(seed=0)

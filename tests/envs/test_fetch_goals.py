@@ -15,6 +15,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym.rl.vec_env import GymnasiumVecEnv
+from skillgym_envs.core.errors import SimulationDiverged
 from skillgym_envs.fetch import TASKS
 
 SIZES = {  # observation, goal
@@ -91,6 +92,29 @@ def test_vector_twin_equals_single_environments(mode):
             np.testing.assert_array_equal(
                 given[4]["final_info"]["is_success"], expected[4]["final_info"]["is_success"]
             )
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_neither_waiting_nor_diverging_is_success(mode):
+    """A reward of 0, the best of this world, is also that of a step in which nothing is run."""
+    env = gym.make_vec(
+        "skillgym/FetchHook-v0",
+        2,
+        vectorization_mode="vector_entry_point",
+        autoreset_mode=mode,
+        goals=True,
+        max_episode_steps=3,
+    )
+    env.reset(seed=0)
+    env.unwrapped._simulator.data[1].qpos[0] = np.nan
+    with pytest.warns(SimulationDiverged):
+        _, rewards, terminated, _, infos = env.step(np.zeros((2, 4)))
+    np.testing.assert_array_equal(rewards, [-1.0, -1.0])
+    np.testing.assert_array_equal(terminated, [False, True])
+    assert not infos["is_success"].any()
+    for _ in range(5):
+        infos = env.step(np.zeros((2, 4)))[4]
+        assert not infos["is_success"].any()
 
 
 @pytest.mark.parametrize("vector", [False, True])

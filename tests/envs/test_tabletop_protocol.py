@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-import skillgym_envs  # noqa: F401  (registers the tabletop)
+import skillgym  # noqa: F401  (registers the tabletop)
 from skillgym_envs.tabletop import TASKS
 from skillgym_envs.tabletop.protocol import (
     ROBOT_STATE,
@@ -91,6 +91,8 @@ def test_a_chain_begins_in_its_state() -> None:
     np.testing.assert_allclose(observation[15:], expected, atol=2e-6)
     assert env.get_wrapper_attr("world").subtasks == found.tasks
     env.close()
+    skills = gym.make("SkillTabletop-v0", **found.env_kwargs(skills=True))
+    assert skills.env.get_wrapper_attr("_max_episode_steps") == 5 * 360
 
 
 @pytest.mark.slow

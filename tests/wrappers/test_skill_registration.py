@@ -20,7 +20,7 @@ from skillgym.errors import ForeignWorld
 from skillgym.hub import save_skill
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions
-from skillgym_envs.core.errors import UnknownKeyword
+from skillgym_envs.core.errors import InvalidConfig, SkillgymError, UnknownKeyword
 from skillgym_envs.kitchen import KitchenWorld
 
 SMALL = SpirlConfig(hidden_size=16, encoder_size=16, decoder_layers=1, prior_layers=1)
@@ -74,6 +74,26 @@ def test_the_time_limit_counts_control_steps(skill_model: str) -> None:
         *_, truncated, info = env.step(np.zeros(10, np.float32))
         steps += info["skill_steps"]
     assert steps == 280
+
+
+def test_the_limit_of_an_episode_can_be_chosen_in_control_steps(skill_model: str) -> None:
+    limit: dict[str, Any] = {"skill_model": skill_model, "control_steps": 25}
+    single = gym.make("SkillKitchen-v0", **limit)
+    vector = gym.make_vec("SkillKitchen-v0", 2, **limit)
+    single.reset(seed=0), vector.reset(seed=0)
+    skill = np.zeros(10, np.float32)
+    for truncated in (False, False, True):
+        assert single.step(skill)[3] is truncated
+        assert vector.step(np.stack([skill] * 2))[3].tolist() == [truncated] * 2
+    with pytest.raises(InvalidConfig, match="control_steps in its place"):
+        gym.make_vec("SkillKitchen-v0", 2, skill_model=skill_model, max_episode_steps=25)
+    with pytest.raises(InvalidConfig, match="an integer of at least 1"):
+        gym.make("SkillKitchen-v0", skill_model=skill_model, control_steps=0)
+
+
+def test_goal_dictionaries_are_refused_in_one_sentence() -> None:
+    with pytest.raises(SkillgymError, match="observation"):
+        gym.make("SkillFetchComplexHook-v0", goals=True)
 
 
 def test_vector_entry_point(skill_model: str) -> None:
