@@ -6,6 +6,7 @@ A resumed run goes on from the last checkpoint with new episodes; everything els
 from __future__ import annotations
 
 import random
+import warnings
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import VecEnv
 
 from skillgym.errors import CorruptFile
@@ -37,7 +38,9 @@ def save_checkpoint(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -
         if (buffer := getattr(agent, "replay_buffer", None)) is not None:
             np.savez(temporary / BUFFER, **buffer_arrays(buffer))  # type: ignore[arg-type]
         np.savez(temporary / GENERATORS, **generator_states())  # type: ignore[arg-type]
-        write_json(temporary / STATE, state)
+        # Of the uniform actions of a warm-up.
+        actions = agent.action_space.np_random.bit_generator.state
+        write_json(temporary / STATE, {**state, "action_space": actions})
 
 
 def load_checkpoint(
@@ -61,11 +64,16 @@ def load_checkpoint(
         return None
     try:
         state = read_json(folder / STATE)
-        loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
+        with warnings.catch_warnings():
+            # The keyword is superfluous in a loaded agent, whose buffer has its own.
+            warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
+            loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
         buffer = getattr(loaded, "replay_buffer", None)
         if (folder / BUFFER).exists() and buffer is not None:
             restore_buffer(buffer, dict(np.load(folder / BUFFER)))
         restore_generators(dict(np.load(folder / GENERATORS)))
+        if (actions := state.pop("action_space", None)) is not None:  # not of earlier versions
+            loaded.action_space.np_random.bit_generator.state = actions
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise CorruptFile(folder, error) from error
     return loaded, state
@@ -93,6 +101,10 @@ def restore_buffer(buffer: ReplayBuffer, arrays: dict[str, NDArray[Any]]) -> Non
         value[: len(arrays[name])] = arrays[name]
     position, full = arrays["_pos"].tolist()
     buffer.pos, buffer.full = position, bool(full)
+    if isinstance(buffer, NStepReplayBuffer) and (buffer.full or buffer.pos):
+        # The next row is of a new episode: no return may run across.
+        last = buffer.pos - 1
+        buffer.timeouts[last] = np.maximum(buffer.timeouts[last], 1.0 - buffer.dones[last])
     if isinstance(buffer, HerReplayBuffer):  # new episodes; unfinished ones stay without a length
         buffer._current_ep_start[:] = buffer.pos
 
@@ -121,6 +133,7 @@ def generator_states() -> dict[str, NDArray[Any]]:
         "numpy": np.asarray(keys),
         "numpy_rest": np.array([position, has_gauss, cached], np.float64),
         "torch": torch.get_rng_state().numpy(),
+        **{f"cuda{i}": torch.cuda.get_rng_state(i).numpy() for i in range(_cuda_devices())},
     }
 
 
@@ -139,3 +152,10 @@ def restore_generators(states: dict[str, NDArray[Any]]) -> None:
         ("MT19937", states["numpy"], int(position), int(has_gauss), cached)
     )
     torch.set_rng_state(torch.from_numpy(states["torch"]))
+    for index in range(_cuda_devices()):
+        if (state := states.get(f"cuda{index}")) is not None:  # saved on another machine
+            torch.cuda.set_rng_state(torch.from_numpy(state), index)
+
+
+def _cuda_devices() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

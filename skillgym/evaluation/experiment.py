@@ -17,6 +17,7 @@ from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
 from skillgym.files import read_json, write_json
+from skillgym.nn.devices import seeded
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
@@ -187,8 +188,8 @@ class Experiment:
                         lambda m: self._evaluation(m, evaluation_env),
                     ),
                     (Every(config.log_every, start), self._log),
-                    (Every(config.checkpoint_every, start), self._save),
                 ],
+                (Every(config.checkpoint_every, start), self._save),
                 interrupted,
                 progress,
             )
@@ -230,8 +231,7 @@ class Experiment:
 
     def _evaluate(self, policy: Policy, env: Any, episodes: int, progress: bool) -> Episodes:
         seed = EVALUATION_SEED + self.config.seed
-        with torch.random.fork_rng(devices=[]):  # evaluations leave the training's stream alone
-            torch.manual_seed(seed)
+        with seeded(seed):  # evaluations leave the training's stream alone
             return rollout(policy, env, episodes, seed, progress)
 
     def _log(self, monitor: TrainingMonitor) -> None:
@@ -243,7 +243,7 @@ class Experiment:
         self._save_agent(monitor.model, monitor)
 
     def _save_agent(self, agent: BaseAlgorithm, monitor: TrainingMonitor) -> None:
-        state = {"control_steps": monitor.control_steps, "seconds": monitor.seconds}
+        state = {"control_steps": monitor.learned_steps, "seconds": monitor.seconds}
         save_checkpoint(self.checkpoint, agent, state)
 
     def _finish(

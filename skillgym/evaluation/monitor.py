@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from skillgym.evaluation.rollouts import control_steps
 from skillgym.pretraining.interrupt import InterruptFlag
@@ -42,13 +43,18 @@ class Every:
 class TrainingMonitor(BaseCallback):
     """Counts control steps (SB3 counts skills), stops at the budget, and does what is due.
 
+    Checkpoints are written between roll-outs, when all that was collected has been learned from. An
+    agent that learns on-policy is stopped there, too, but for its budget; what it has collected of
+    a roll-out then is lost, and does not count in the checkpoint.
+
     Args:
         steps: Budget [control steps].
         start: Control steps done by earlier sittings.
         seconds: Time budget of this sitting [s]; none if None.
         earlier_seconds: Training time of earlier sittings [s].
         due: Pairs of `Every` and the function to call, with this callback, when it is due.
-        interrupted: Stops training after the current step when it rises.
+        save: Likewise, for the checkpoint.
+        interrupted: Stops training after the current step or roll-out when it rises.
         progress: Whether to show a progress bar.
     """
 
@@ -59,6 +65,7 @@ class TrainingMonitor(BaseCallback):
         seconds: float | None,
         earlier_seconds: float,
         due: list[tuple[Every, Callable[[TrainingMonitor], None]]],
+        save: tuple[Every, Callable[[TrainingMonitor], None]],
         interrupted: InterruptFlag,
         progress: bool,
     ) -> None:
@@ -68,6 +75,9 @@ class TrainingMonitor(BaseCallback):
         self._seconds = seconds
         self._earlier_seconds = earlier_seconds
         self._due = due
+        self._save = save
+        self._stopping = False
+        self._whole_rollouts = start
         self._interrupted = interrupted
         self._begin = time.monotonic()
         self._start = start
@@ -87,6 +97,15 @@ class TrainingMonitor(BaseCallback):
     def out_of_time(self) -> bool:
         """Whether the time budget of this sitting is spent."""
         return self._seconds is not None and time.monotonic() - self._begin >= self._seconds
+
+    @property
+    def learned_steps(self) -> int:
+        """Control steps of whole roll-outs: where the run goes on after a stop."""
+        return self._whole_rollouts if self._on_policy else self.control_steps
+
+    @property
+    def _on_policy(self) -> bool:
+        return isinstance(self.model, OnPolicyAlgorithm)
 
     def say(self, sentence: str) -> None:
         """Print a line above the progress bar."""
@@ -119,8 +138,22 @@ class TrainingMonitor(BaseCallback):
         for every, act in self._due:
             if every(self.control_steps):
                 act(self)
-        spent = self.out_of_time or self.control_steps >= self._budget
-        return not (spent or self._interrupted)
+        if self._on_policy:
+            # The last step of a roll-out that ends with the budget is followed by an update.
+            return not (self._stopping or self.control_steps > self._budget)
+        return not (self._told_to_stop() or self.control_steps >= self._budget)
+
+    def _on_rollout_start(self) -> None:
+        self._stopping = self._told_to_stop()
+        every, save = self._save
+        if every(self.control_steps):
+            save(self)
+
+    def _on_rollout_end(self) -> None:
+        self._whole_rollouts = self.control_steps
+
+    def _told_to_stop(self) -> bool:
+        return self.out_of_time or bool(self._interrupted)
 
     def _count_episodes(self, infos: list[dict[str, Any]], dones: Any) -> None:
         if not len(self._running):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from skillgym.errors import UnsupportedSpace
 from skillgym.evaluation.rollouts import Policy
+from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Distribution
 from skillgym.nn.priors import TanhPrior
 from skillgym.types import SkillModel
@@ -33,14 +34,15 @@ def prior_policy(model: SkillModel, seed: int, deterministic: bool = False) -> P
     Raises:
         UnsupportedSpace: If skills are neither.
     """
-    generator = torch.Generator().manual_seed(seed)
     prior, skill = _sampled_prior(model)
+    device = device_of(prior)
+    generator = torch.Generator(device).manual_seed(seed)
 
     @torch.no_grad()
     def policy(observations: NDArray[Any]) -> NDArray[Any]:
-        distribution: Distribution = prior(torch.as_tensor(observations))
+        distribution: Distribution = prior(torch.as_tensor(observations, device=device))
         chosen = distribution.mode() if deterministic else distribution.sample(generator)
-        skills: NDArray[Any] = skill(chosen).numpy()
+        skills: NDArray[Any] = skill(chosen).cpu().numpy()
         return skills
 
     return policy
@@ -50,7 +52,7 @@ def _sampled_prior(model: SkillModel) -> tuple[nn.Module, Callable[[Tensor], Ten
     """The prior, and what makes its samples skills."""
     space, behaviour = model.skill_space, getattr(model, "behaviour", model.prior)
     if isinstance(space, Box):
-        prior = TanhPrior(behaviour, space)
+        prior = TanhPrior(behaviour, space).to(device_of(behaviour))
         return prior, prior.skill
     if isinstance(space, Discrete):
         start = int(space.start)

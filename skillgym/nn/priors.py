@@ -176,13 +176,16 @@ class TanhPrior(nn.Module):
 
     center: Tensor
     half_range: Tensor
+    space_center: Tensor
+    space_half_range: Tensor
 
     def __init__(self, prior: nn.Module, space: Box, scale: float | None = None) -> None:
         super().__init__()
         self.prior = prior
         low, high = torch.as_tensor(space.low), torch.as_tensor(space.high)
-        self.space_center, self.space_half_range = (high + low) / 2, (high - low) / 2
-        center, half_range = self.space_center, self.space_half_range
+        center, half_range = (high + low) / 2, (high - low) / 2
+        self.register_buffer("space_center", center, persistent=False)
+        self.register_buffer("space_half_range", half_range, persistent=False)
         if scale is not None:
             center, half_range = torch.zeros_like(low), torch.full_like(low, scale)
         self.register_buffer("center", center)

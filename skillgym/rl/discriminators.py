@@ -6,7 +6,7 @@ Shapes: `B` batch, `N` states of the demonstrations, `O` observation.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ class DiscriminatorTraining:
 
     Args:
         discriminator: What to train, in place.
-        demonstrations: Where the states of the demonstrations are; read at the first update.
+        demonstrations: Where the states of the demonstrations are.
         updates: Updates for each update of the agent. A fraction is the probability of one more.
         learning_rate: Of Adam.
         penalty: Weight of the gradient penalty.
@@ -53,6 +53,17 @@ class DiscriminatorTraining:
         self.penalty = penalty
         self._source: StateSource = demonstrations
         self._states: Tensor | None = None
+
+    def read(self, observation_size: int) -> None:
+        """Read the states of the demonstrations; else the first update does, hours later perhaps.
+
+        Raises:
+            ShapeMismatch: If they are of another world.
+        """
+        states = read_states(self._source)
+        if states.ndim != 2 or states.shape[1] != observation_size:
+            raise ShapeMismatch("demonstrations", states.shape, f"(N, {observation_size})")
+        self._states = torch.as_tensor(states)
 
     def draw_number(self) -> int:
         """How many updates go with this update of the agent."""
@@ -84,12 +95,9 @@ class DiscriminatorTraining:
 
     def _draw(self, like: Tensor) -> Tensor:
         if self._states is None:
-            states = read_states(self._source)
-            if states.ndim != 2 or states.shape[1:] != like.shape[1:]:
-                raise ShapeMismatch("demonstrations", states.shape, f"(N, {like.shape[1]})")
-            self._states = torch.as_tensor(states, dtype=like.dtype, device=like.device)
-        rows = torch.randint(len(self._states), (len(like),), device=like.device)
-        return self._states[rows]
+            self.read(like.shape[1])
+        states = self._states = cast(Tensor, self._states).to(like)
+        return states[torch.randint(len(states), (len(like),), device=like.device)]
 
 
 def read_states(source: StateSource) -> NDArray[np.floating]:

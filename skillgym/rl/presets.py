@@ -12,9 +12,7 @@ Model-based Reinforcement Learning", arXiv:2207.07560 (`spirl-tabletop`, a basel
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from skillgym.rl.buffers import PictureReplayBuffer
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.gail import GAIL
+from skillgym.rl.keywords import check_keywords
 from skillgym.rl.prior_ppo import PriorPPO
 from skillgym.rl.prior_sac import PriorSAC
 from skillgym.rl.reskill import ReSkill, ReskillPPO
@@ -39,7 +38,6 @@ from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorResidualActions, VectorSkillActions
-from skillgym_envs.core.errors import UnknownKeyword
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
 
@@ -246,7 +244,7 @@ def make_agent(
     """
     preset = find_preset(preset)
     algorithm: Any = ALGORITHMS[preset.algorithm]
-    _check_keywords(algorithm, overrides)
+    check_keywords(algorithm, overrides)
     if preset.algorithm in WITHOUT_PRIOR_OPTIONS:
         common = {"policy": preset.policy, "env": env, "seed": seed}
         return algorithm(**{**common, **preset.agent, **overrides})
@@ -284,21 +282,6 @@ def load_agent(
         env: Its environments; without, it can only predict.
     """
     return ALGORITHMS[find_preset(preset).algorithm].load(path, env=env)
-
-
-def _check_keywords(agent: type[BaseAlgorithm], keywords: Iterable[str]) -> None:
-    """Refuse keywords that neither the agent nor, through `kwargs`, a class above it takes."""
-    known: set[str] = set()
-    for owner in agent.__mro__:
-        if "__init__" in vars(owner):
-            parameters = signature(vars(owner)["__init__"]).parameters.values()
-            passed_on = {each.name for each in parameters if each.kind == Parameter.VAR_KEYWORD}
-            known |= {each.name for each in parameters} - {"self"} - passed_on
-            if not passed_on:
-                break
-    for name in keywords:
-        if name not in known:
-            raise UnknownKeyword(agent.__name__, name, known)
 
 
 def _objective(preset: AgentPreset) -> dict[str, Any]:

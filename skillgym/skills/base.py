@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from skillgym.data.windows import WindowDataset
 from skillgym.errors import ShapeMismatch, SkillOutOfRange, UnsupportedSpace
+from skillgym.nn.devices import seeded
 from skillgym.types import BoolArray, FloatArray, SkillState
 
 Batch = tuple[Tensor, ...]
@@ -73,8 +74,7 @@ class SkillModule(nn.Module, ABC):
         seed: int = 0,
     ) -> Self:
         """A fresh model with weights from the seed; leaves the global random state alone."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             return cls(observation_space, action_space, config)  # type: ignore[call-arg]
 
     def prepare(self, data: WindowDataset, seed: int) -> None:

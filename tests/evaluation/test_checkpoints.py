@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -22,16 +23,10 @@ from skillgym.evaluation.checkpoints import (
 )
 
 
-def make_agent() -> SAC:
+def make_agent(**keywords: Any) -> SAC:
     env = DummyVecEnv([lambda: gym.make("Pendulum-v1")])
-    return SAC(
-        "MlpPolicy",
-        env,
-        policy_kwargs={"net_arch": [8]},
-        buffer_size=500,
-        learning_starts=20,
-        seed=0,
-    )
+    small = {"policy_kwargs": {"net_arch": [8]}, "buffer_size": 500, "learning_starts": 20}
+    return SAC("MlpPolicy", env, **{**small, "seed": 0, **keywords})
 
 
 def trained() -> SAC:
@@ -76,6 +71,37 @@ def test_gradient_steps_after_a_resume_equal_those_without(tmp_path: Path) -> No
     found[0].train(5, batch_size=16)
     for mine, theirs in zip(agent.policy.parameters(), found[0].policy.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+
+
+def resumed(agent: SAC, folder: Path, **keywords: Any) -> SAC:
+    """The agent after a checkpoint, with new episodes."""
+    save_checkpoint(folder / "last", agent, {})
+    fresh = make_agent(**keywords)
+    found = load_checkpoint(folder / "last", fresh, fresh.get_env())
+    assert found is not None
+    return found[0]
+
+
+def test_returns_over_several_steps_end_where_a_sitting_ended(tmp_path: Path) -> None:
+    """The row after the last one is of another episode, although that one has no end."""
+    keywords = {"n_steps": 5}
+    agent = resumed(make_agent(**keywords).learn(60), tmp_path, **keywords)
+    agent.learn(10, reset_num_timesteps=False)
+    buffer = agent.replay_buffer
+    assert buffer.pos == 70 and not buffer.dones[:70].any()
+    sample = buffer._get_samples(np.array([58]))
+    rewards = buffer.rewards[58:60, 0]
+    assert sample.rewards.item() == pytest.approx(rewards[0] + 0.99 * rewards[1])
+    assert (sample.discounts.item(), sample.dones.item()) == (pytest.approx(0.99**2), 0.0)
+    np.testing.assert_array_equal(sample.next_observations[0], buffer.next_observations[59, 0])
+
+
+def test_a_warm_up_goes_on_with_other_actions(tmp_path: Path) -> None:
+    keywords = {"learning_starts": 100}
+    whole = make_agent(**keywords).learn(40).replay_buffer.actions[:40]
+    agent = resumed(make_agent(**keywords).learn(20), tmp_path, **keywords)
+    agent.learn(20, reset_num_timesteps=False)
+    np.testing.assert_array_equal(agent.replay_buffer.actions[:40], whole)
 
 
 def test_no_checkpoint(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from skillgym.evaluation.benchmark import evaluations
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.rl.errors import UnknownPreset
+from skillgym.rl.presets import load_agent
 from skillgym_envs.core.errors import UnknownKeyword
 
 
@@ -87,6 +88,26 @@ def test_a_larger_budget_goes_on_with_a_complete_run(
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == 600
     # A smaller budget is reached already.
     assert Experiment(ExperimentConfig(**config), tmp_path).run(progress=False) == second
+
+
+@pytest.mark.parametrize("sittings", [[400], [90, 180, 270, 360, 400]])
+def test_no_roll_out_of_an_on_policy_agent_is_lost(tmp_path: Path, sittings: list[int]) -> None:
+    """Unfinished ones are collected again, and the last one ends with the budget."""
+    for steps in sittings:
+        config = ExperimentConfig(
+            method="ppo-slippery-push",
+            steps=steps,
+            eval_every=10_000,
+            eval_episodes=1,
+            final_episodes=1,
+            num_threads=1,
+            agent={"n_steps": 100, "batch_size": 50, "n_epochs": 1},
+        )
+        result = Experiment(config, tmp_path).run(progress=False)
+    assert 400 <= result["steps"] <= 401
+    assert steps_of(tmp_path) == 400
+    checkpoint = tmp_path / "checkpoints" / "last" / "agent.zip"
+    assert load_agent("ppo-slippery-push", checkpoint)._n_updates == 4
 
 
 def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]) -> None:

@@ -10,10 +10,12 @@ import torch
 from gymnasium.spaces import Box
 from torch import nn
 
+from skillgym.nn.devices import device_of, seeded
 from skillgym.nn.fourier import FourierFeatures
 from skillgym.nn.lstm import EmbeddedLSTM
 from skillgym.nn.mlp import MLP, FoldedMLP, count_parameters
-from skillgym.nn.priors import FlowMLP, GaussianMLP, MixtureMLP, TanhPrior
+from skillgym.nn.priors import FlowMLP, GaussianMLP, MixtureMLP, TanhPrior, UnitGaussian
+from skillgym.rl.prior_sac.policies import check_prior
 
 
 def trained(mlp: MLP) -> MLP:
@@ -161,3 +163,24 @@ def test_skills_are_nearly_the_latents_or_twice_them() -> None:
     torch.testing.assert_close(nearly, u, atol=0.08, rtol=0)
     torch.testing.assert_close(authors.half_range, torch.ones(1))
     torch.testing.assert_close(authors.skill(u), 2.0 * torch.tanh(u))
+
+
+@pytest.mark.parametrize("prior", [UnitGaussian(2), GaussianMLP(3, 2, 8, 1)])
+def test_a_prior_over_squashed_skills_is_on_one_device(prior: nn.Module) -> None:
+    """Also one without parameters; the meta device stands for a GPU."""
+    space = Box(-2.0, 2.0, (2,), np.float32)
+    moved = TanhPrior(prior, space).to("meta")
+    assert device_of(moved).type == "meta"
+    distribution = moved(torch.zeros(5, 3, device="meta"))
+    assert moved.skill(distribution.mean).device.type == "meta"
+    check_prior(moved.eval(), Box(-1.0, 1.0, (3,), np.float32), space)
+
+
+def test_seeded_generators_are_put_back() -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    with seeded(3):
+        first = torch.rand(4)
+    with seeded(3):
+        assert torch.equal(torch.rand(4), first)
+    assert torch.equal(torch.get_rng_state(), before)

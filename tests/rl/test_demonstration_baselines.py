@@ -16,12 +16,15 @@ from gymnasium.spaces import Box
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
 from skillgym.data import Transitions
+from skillgym.data.errors import DatasetNotFound
 from skillgym.errors import InvalidConfig, ShapeMismatch
 from skillgym.rl import GAIL, DemonstrationReplayBuffer
 from skillgym.rl.buffers import RelabellingReplayBuffer
+from skillgym.rl.errors import NormalizedObservations
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
 from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild.presets import TASKS
@@ -53,6 +56,16 @@ def make_gail(**keywords: Any) -> GAIL:
     demonstrations = np.full((50, 3), -1.0, np.float32)
     env = TimeLimit(Bounded(), 20)
     return GAIL("MlpPolicy", env, **{"demonstrations": demonstrations, **SMALL, **keywords})
+
+
+def test_gail_looks_at_its_demonstrations_before_it_trains() -> None:
+    with pytest.raises(ShapeMismatch, match=r"demonstrations of shape \(50, 2\)"):
+        make_gail(demonstrations=np.zeros((50, 2), np.float32))
+    with pytest.raises(DatasetNotFound):
+        make_gail(demonstrations="no/such-v0")
+    env = VecNormalize(DummyVecEnv([Bounded]))
+    with pytest.raises(NormalizedObservations, match="norm_obs=False"):
+        GAIL("MlpPolicy", env, demonstrations=np.zeros((50, 3), np.float32))
 
 
 def test_gail_tells_itself_from_the_demonstrations_and_is_rewarded_for_their_likes() -> None:

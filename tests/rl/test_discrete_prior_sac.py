@@ -174,6 +174,15 @@ def test_it_learns_the_best_code_unless_alpha_holds_it_at_the_prior() -> None:
     assert best[0] > 0.9 and gap[1] < 0.01 < gap[0]
 
 
+def test_impossible_weights_and_priors() -> None:
+    for alpha in (-1.0, "foo", "auto_x", "auto_0"):
+        with pytest.raises(InvalidConfig, match="Got alpha="):
+            make_agent(alpha=alpha)
+    for make in (make_agent, make_ppo):
+        with pytest.raises(InvalidConfig, match="prior='foo'"):
+            make(prior="foo")
+
+
 def test_alpha_falls_near_the_prior_and_can_be_fixed_or_bounded() -> None:
     assert make_agent().learn(60).log_alpha.item() < 0.0
     assert make_agent(target_divergence=-1.0).learn(60).log_alpha.item() > 0.0

@@ -37,6 +37,7 @@ from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
 from skillgym.rl.reskill.levels import logistic
 from skillgym.skills.reskill import ReskillConfig, ReskillModel
 from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
+from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from tests.skill_stubs import CountingEnv, StubSkills
 from tests.toy_world import ToyWorld
@@ -382,7 +383,11 @@ def test_roll_outs_end_with_whole_skills() -> None:
     agent = make_agent_(env=vector_env(StubSkills(max_steps=H), 3), rollout_steps=71)
     assert (agent.n_steps, agent.rollout_buffer.buffer_size) == (20, 20)
     assert agent.skill_level.rollout_buffer.buffer_size == 20
-    assert make_agent_(rollout_steps=H - 1).n_steps == H - 1
+    with pytest.raises(InvalidConfig, match=f"expected at least {3 * H}, a skill in each"):
+        make_agent_(env=vector_env(StubSkills(max_steps=H), 3), rollout_steps=3 * H - 1)
+    for keywords in ({"rollout_steps": 100}, {"device": "cpu"}, {"lr": 1.0}):
+        with pytest.raises(UnknownKeyword, match=f"{next(iter(keywords))!r} for ReskillPPO"):
+            make_agent_(skill_kwargs=keywords)
 
 
 def test_it_learns() -> None:

@@ -15,9 +15,11 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import nn
 
+from skillgym.data.errors import DatasetNotFound
 from skillgym.errors import InvalidConfig, ShapeMismatch
 from skillgym.hub import save_skill
 from skillgym.rl import PriorSAC, SkiLD
+from skillgym.rl.buffers import SkillReplayBuffer
 from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior
 from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
@@ -211,6 +213,45 @@ def test_an_end_lasts_for_ever(n_steps: int) -> None:
     assert (gain[[0, 2]] != 0).all()
 
 
+def test_ends_last_for_ever_in_skills_whose_discount_counts_control_steps() -> None:
+    """With a constant reward r for each skill, every state is worth r / (1 - gamma^H)."""
+    agent = make_agent(
+        model=make_model(0.5),
+        absorbing_ends=True,
+        env_reward_weight=0.0,
+        discriminator_reward_weight=1.0,
+        replay_buffer_class=SkillReplayBuffer,
+        replay_buffer_kwargs={"gamma": 0.9},
+    )
+    batch = batch_of(OBSERVATIONS, OBSERVATIONS)
+    ended = batch._replace(dones=torch.ones(6, 1), discounts=torch.full((6, 1), 0.9**5))
+    torch.testing.assert_close(agent._rewards(ended), torch.full((6, 1), 0.5 / (1 - 0.9**5)))
+
+
+@pytest.mark.parametrize("absorbing_ends", [False, True])
+def test_returns_over_several_skills_have_the_discriminators_reward_of_each(
+    absorbing_ends: bool,
+) -> None:
+    """Against sums by hand of the rewards of one-step transitions of the same episodes."""
+    keywords = {"absorbing_ends": absorbing_ends, "learning_starts": 100}
+    one, several = (make_agent(n_steps=n, **keywords).learn(17) for n in (1, 3))
+    rows = np.arange(17)
+    plain, summed = one.replay_buffer, several.replay_buffer
+    np.testing.assert_array_equal(plain.observations[:17], summed.observations[:17])
+    samples = plain._get_samples(rows)
+    rewards, over = one._rewards(samples)[:, 0], plain.dones[:17, 0] > 0
+    assert over.any() and not over.all() and rewards.std() > 0.01
+    for row in rows[:14]:
+        batch = summed._get_samples(rows[row : row + 1])
+        expected, factor = 0.0, 1.0
+        for step in range(row, row + 3):
+            expected += factor * rewards[step]
+            factor *= several.gamma
+            if over[step]:
+                break
+        torch.testing.assert_close(several._rewards(batch)[0, 0], expected, rtol=1e-4, atol=1e-4)
+
+
 def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:
     model = make_model()
     states = np.full((50, 3), -1.0, np.float32)
@@ -294,12 +335,26 @@ def test_wrong_settings() -> None:
             make_agent(**{field: value})
     with pytest.raises(InvalidConfig, match="demonstrations=None"):
         make_agent(discriminator_updates=0.2)
+    tuned = {"discriminator_updates": 1.0, "demonstrations": np.zeros((4, 3), np.float32)}
     with pytest.raises(InvalidConfig, match="n_steps=3"):
-        make_agent(n_steps=3)
-    make_agent(n_steps=3, discriminator_reward_weight=0.0).learn(20)
-    agent = make_agent(discriminator_updates=1.0, demonstrations=np.zeros((4, 2), np.float32))
+        make_agent(n_steps=3, **tuned)
     with pytest.raises(ShapeMismatch, match=r"demonstrations of shape \(4, 2\), expected \(N, 3\)"):
-        agent.learn(20)
+        make_agent(**{**tuned, "demonstrations": np.zeros((4, 2), np.float32)})
+    with pytest.raises(DatasetNotFound):
+        make_agent(**{**tuned, "demonstrations": "no/such-v0"})
+    with pytest.raises(InvalidConfig, match="prior='posterior'"):
+        make_agent(prior="posterior")
+    for field in ("alpha", "posterior_alpha"):
+        for value in (-1.0, "auto_0", "foo", float("nan")):
+            with pytest.raises(InvalidConfig, match=f"Got {field}="):
+                make_agent(**{field: value})
+
+
+def test_a_weight_of_zero_switches_a_divergence_off() -> None:
+    agent = make_agent(alpha=0.0, posterior_alpha=0.0).learn(30)
+    logged = agent.logger.name_to_value
+    assert logged["train/posterior_penalty"] == logged["train/prior_penalty"] == 0.0
+    assert logged["train/posterior_divergence"] > 0.0
 
 
 def test_same_seed_same_agent() -> None:

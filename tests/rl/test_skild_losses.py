@@ -7,8 +7,8 @@ import torch
 
 from skillgym.errors import InvalidConfig
 from skillgym.rl.prior_sac.losses import temperature_loss
+from skillgym.rl.prior_sac.temperature import Temperature
 from skillgym.rl.skild import losses
-from skillgym.rl.skild.temperature import Temperature
 
 CPU = torch.device("cpu")
 
@@ -71,7 +71,7 @@ def test_learned_and_fixed_temperatures() -> None:
     assert fixed.value.item() == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("value", ["automatic", "auto_x", -1.0, 0.0, "auto_-1"])
+@pytest.mark.parametrize("value", ["automatic", "auto_x", -1.0, "auto_0", "auto_-1"])
 def test_impossible_temperatures(value: object) -> None:
     with pytest.raises(InvalidConfig, match="posterior_alpha="):
         Temperature("posterior_alpha", value, 1.0, 1e-3, CPU)  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ from skillgym.rl.discrete_prior_sac.policies import (
 )
 from skillgym.rl.prior_sac import losses
 from skillgym.rl.prior_sac.off_policy import PriorOffPolicyAlgorithm
+from skillgym.rl.prior_sac.temperature import start_of
 
 
 class DiscretePriorSAC(PriorOffPolicyAlgorithm):
@@ -156,11 +157,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
     def _setup_alpha(self) -> None:
         """A learned alpha, or a constant."""
         learned = isinstance(self.alpha, str)
-        start = float(str(self.alpha).removeprefix("auto").removeprefix("_") or 1.0)
-        if learned and start <= 0:
-            raise InvalidConfig("alpha", self.alpha, "a positive start")
         self.alpha_optimizer: torch.optim.Adam | None = None
-        self.log_alpha = torch.full((), start, device=self.device).log()
+        self.log_alpha = torch.full((), start_of("alpha", self.alpha), device=self.device).log()
         if learned:
             self.log_alpha.requires_grad_(True)
             self.alpha_optimizer = torch.optim.Adam([self.log_alpha], lr=self.lr_schedule(1))

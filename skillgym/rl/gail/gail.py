@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.discriminators import DiscriminatorTraining, StateSource
+from skillgym.rl.errors import NormalizedObservations
 from skillgym.rl.skild.losses import mixed_reward
 from skillgym.skills.skild.discriminator import Discriminator
 
@@ -39,6 +40,11 @@ class GAIL(SAC):
             are rarer.
         gradient_penalty: Weight of the gradient penalty of the discriminator.
         kwargs: Any other keyword of SB3's SAC.
+
+    Raises:
+        InvalidConfig: If there are no demonstrations.
+        ShapeMismatch: If they are of another world.
+        NormalizedObservations: If observations are normalised; those of demonstrations are not.
     """
 
     replay_buffer: RelabellingReplayBuffer
@@ -63,6 +69,8 @@ class GAIL(SAC):
         super().__init__(policy, env, **{**keywords, **kwargs})  # type: ignore[arg-type]
 
     def _setup_model(self) -> None:
+        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
+            raise NormalizedObservations
         super()._setup_model()
         size: int = self.observation_space.shape[0]  # type: ignore[index]
         self.discriminator = Discriminator(size).to(self.device)
@@ -73,6 +81,8 @@ class GAIL(SAC):
             self.lr_schedule(1),
             self.gradient_penalty,
         )
+        if self.env is not None:
+            self.tuning.read(size)
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "discriminator", "tuning"]

@@ -19,6 +19,7 @@ from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
+from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian, Standardised
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear, normalise_layers
 from skillgym.rl.errors import UnusablePrior
@@ -243,7 +244,7 @@ def probed(
         UnusablePrior: If it fails.
     """
     size = spaces.flatdim(observation_space)
-    device = next(iter(prior.parameters()), torch.empty(0)).device
+    device = device_of(prior)
     try:
         with torch.no_grad():
             distribution: object = prior(torch.zeros(1, size, device=device))

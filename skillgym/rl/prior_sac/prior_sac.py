@@ -16,7 +16,7 @@ from skillgym.nn.priors import TanhPrior
 from skillgym.rl.prior_sac import losses
 from skillgym.rl.prior_sac.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
-from skillgym.rl.prior_sac.priors import SOURCES
+from skillgym.rl.prior_sac.temperature import start_of
 from skillgym_envs.core.checks import check_count
 
 KLS = ("sampled", "analytic", None)
@@ -85,8 +85,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     ) -> None:
         if kl not in KLS:
             raise InvalidConfig("kl", kl, "'sampled', 'analytic' or None")
-        if isinstance(prior, str) and prior not in SOURCES:
-            raise InvalidConfig("prior", prior, "'auto', 'posterior', a network or None")
+        start_of("alpha", alpha)  # SB3 would take a negative weight
         check_count("num_kl_samples", num_kl_samples)
         if kwargs.get("use_sde"):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")

@@ -10,6 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
+from skillgym.errors import InvalidConfig
 from skillgym.nn.digest import sha256
 from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior, NormalizedObservations
 
@@ -75,10 +76,13 @@ def find_prior(
         The prior and the skill model's name or path (None if it has none).
 
     Raises:
+        InvalidConfig: If it is another word.
         NoPrior: If there is no skill model to take it from.
     """
     if not isinstance(source, str):
         return source, None
+    if source not in SOURCES:
+        raise InvalidConfig("prior", source, "'auto', 'posterior', a network or None")
     model, name = find_skill_model(env, reference)
     return distribution_of(model, SOURCES[source]), name
 

@@ -20,13 +20,17 @@ from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
 from skillgym.rl.errors import NoResiduals, NormalizedObservations
+from skillgym.rl.keywords import check_keywords
 from skillgym.rl.prior_sac.priors import PriorAlgorithm, find_skill_model
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
 from skillgym.rl.reskill.levels import LevelLogger, level_spaces, logistic, make_level
 from skillgym.rl.reskill.policies import Decision, ReSkillPolicy
-from skillgym.rl.reskill.ppo import steps_per_env
+from skillgym.rl.reskill.ppo import ReskillPPO, steps_per_env
 from skillgym.wrappers.residual_control import ResidualLayout
 from skillgym_envs.core.checks import check_range
+
+OF_BOTH_LEVELS = ("policy", "env", "rollout_steps", "rollout_buffer_class", "device", "n_steps")
+"""Keywords of `ReskillPPO` that no level has for itself."""
 
 FlatArray = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -82,6 +86,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
 
     Raises:
         InvalidConfig: If a keyword has a value that cannot work.
+        UnknownKeyword: If a level does not have one of its keywords.
         NoResiduals: If the environment is not one of `ResidualActions`.
         ForeignPrior: If a saved agent is loaded with other skills than it was trained with.
     """
@@ -113,6 +118,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         for name, given in levels.items():
             if given is not None and not isinstance(given, Mapping):
                 raise InvalidConfig(name, given, "keywords in a dictionary, or None")
+            check_keywords(ReskillPPO, given or {}, OF_BOTH_LEVELS)
         self.rollout_steps = rollout_steps
         self.weight_midpoint = weight_midpoint
         self.weight_steepness = weight_steepness
@@ -152,7 +158,10 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.set_random_seed(self.seed)
         model, layout = self._find_skills()
         steps = steps_per_env(self.rollout_steps, self.n_envs)
-        self.n_steps = steps - steps % model.max_steps or steps
+        if steps < model.max_steps:
+            least = f"at least {model.max_steps * self.n_envs}, a skill in each environment"
+            raise InvalidConfig("rollout_steps", self.rollout_steps, least)
+        self.n_steps = steps - steps % model.max_steps
         seen: Any = self.observation_space
         chosen: Any = self.action_space
         common: dict[str, Any] = {
@@ -208,6 +217,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         for level in levels:
             level.rollout_buffer.reset()
         callback.on_rollout_start()
+        began = self.residual_steps
         for _ in range(n_rollout_steps):
             self._update_weight()
             decision = self.policy.decide(self._tensor(self._last_obs))
@@ -216,6 +226,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
             self.residual_steps += env.num_envs
             callback.update_locals(locals())
             if not callback.on_step():
+                self.residual_steps = began  # what was collected is lost
                 return False
             self._update_info_buffer(infos, dones)
             self._store(decision, rewards, self._values_of_time_limits(infos, dones))

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Gaussian
+from skillgym.rl.buffers import SkillReplayBuffer
 from skillgym.rl.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.prior_sac import PriorSAC
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy
 from skillgym.rl.prior_sac.priors import distribution_of, find_skill_model, frozen_copy
+from skillgym.rl.prior_sac.temperature import Temperature
 from skillgym.rl.skild import losses
-from skillgym.rl.skild.temperature import Temperature
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
 
@@ -84,7 +87,7 @@ class SkiLD(PriorSAC):
         NoPrior: If the environment has no skill model.
         NoDemonstrations: If the skill model has neither posterior nor discriminator.
         InvalidConfig: If a keyword has a value that cannot work, such as returns over several
-            skills (`n_steps`), whose rewards of the discriminator are not known.
+            skills (`n_steps`) of a discriminator that changes.
     """
 
     def __init__(
@@ -115,6 +118,9 @@ class SkiLD(PriorSAC):
                 raise InvalidConfig(field, value, " or ".join(map(repr, CHOICES[field])))
         if not max_log_odds > 0:
             raise InvalidConfig("max_log_odds", max_log_odds, "a positive number")
+        if "prior" in kwargs:
+            expected = "none, as prior and posterior are those of the skill model"
+            raise InvalidConfig("prior", kwargs["prior"], expected)
         self.start = start
         self.posterior: nn.Module | None = None
         self.discriminator: Discriminator | None = None
@@ -144,11 +150,11 @@ class SkiLD(PriorSAC):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        # Of a sum of several skills' rewards only the first state is known.
+        # Of a return over several skills only the first state is known when it is sampled.
         n_steps = getattr(self.replay_buffer, "n_steps", 1)
-        if self.discriminator_reward_weight and n_steps > 1:
-            expected = "1, or discriminator_reward_weight=0.0"
-            raise InvalidConfig("n_steps", n_steps, expected)
+        if self.discriminator_updates and n_steps > 1:
+            raise InvalidConfig("n_steps", n_steps, "1, or discriminator_updates=0.0")
+        self._mixed_when_stored = n_steps > 1
         self.posterior_temperature = Temperature(
             "posterior_alpha",
             self.posterior_alpha,
@@ -163,9 +169,12 @@ class SkiLD(PriorSAC):
                 self.discriminator_updates,
                 self.lr_schedule(1),
             )
+            if self.env is not None:
+                self.tuning.read(spaces.flatdim(self.observation_space))
 
     def _setup_prior(self) -> None:
         model, name = find_skill_model(self.env, self.prior_reference)
+        self._skill_steps: int = model.max_steps
         posterior = distribution_of(model, "posterior")
         discriminator = distribution_of(model, "discriminator")
         self.prior, self.posterior = self._frozen(model.prior), self._frozen(posterior)
@@ -208,7 +217,6 @@ class SkiLD(PriorSAC):
         alpha_loss = self._update_alpha(divergence, 1.0 - demonstration)
         alphas = self._alpha(), temperature.value
         parts = losses.guided_penalty(demonstration, divergence, posterior_divergence, *alphas)
-        env_reward = self.env_reward_weight * batch.rewards
         metrics = {
             "alpha": alphas[0],
             "alpha_loss": alpha_loss,
@@ -219,9 +227,12 @@ class SkiLD(PriorSAC):
             "demonstration_weight": demonstration.mean(),
             "prior_penalty": parts[0].mean(),
             "posterior_penalty": parts[1].mean(),
-            "env_reward": env_reward.mean(),
-            "discriminator_reward": (self._mixed(batch.rewards, logits) - env_reward).mean(),
         }
+        if not self._mixed_when_stored:
+            env_reward = self.env_reward_weight * batch.rewards
+            metrics["env_reward"] = env_reward.mean()
+            mixed = self._mixed(batch.rewards, logits)
+            metrics["discriminator_reward"] = (mixed - env_reward).mean()
         return parts[0] + parts[1], metrics
 
     def _next_penalty(self, batch: ReplayBufferSamples, next_policy: Gaussian) -> Tensor:
@@ -234,13 +245,31 @@ class SkiLD(PriorSAC):
         )
         return parts[0] + parts[1]
 
+    def _store_transition(self, replay_buffer: ReplayBuffer, *transition: Any) -> None:
+        super()._store_transition(replay_buffer, *transition)
+        if self._mixed_when_stored:
+            row = replay_buffer.pos - 1
+            stored = _transitions(replay_buffer, row)
+            replay_buffer.rewards[row] = self._weighted(stored)[:, 0].cpu().numpy()
+
     def _rewards(self, batch: ReplayBufferSamples) -> Tensor:
+        return batch.rewards if self._mixed_when_stored else self._weighted(batch)
+
+    def _weighted(self, batch: ReplayBufferSamples) -> Tensor:
+        """Rewards (B, 1) of one skill each, in both kinds, and of what comes after an end."""
         rewards = self._mixed(batch.rewards, self._logits(batch.observations))
         if not self.absorbing_ends:
             return rewards
         for_ever = self._mixed(torch.zeros_like(rewards), self._logits(batch.next_observations))
         discount = self.gamma if batch.discounts is None else batch.discounts
-        return rewards + batch.dones * discount * for_ever / (1.0 - self.gamma)
+        return rewards + batch.dones * discount * for_ever / (1.0 - self._skill_discount())
+
+    def _skill_discount(self) -> float:
+        """Discount of a skill that runs to its end."""
+        buffer = self.replay_buffer
+        if isinstance(buffer, SkillReplayBuffer):
+            return float(buffer.gamma**self._skill_steps)
+        return self.gamma
 
     def _mixed(self, rewards: Tensor, logits: Tensor) -> Tensor:
         weights = self.env_reward_weight, self.discriminator_reward_weight
@@ -258,3 +287,15 @@ class SkiLD(PriorSAC):
             self._divergence(policy, self._distribution(self.prior, observations)),
             self._divergence(policy, self._distribution(self.posterior, observations)),
         )
+
+
+def _transitions(buffer: ReplayBuffer, row: int) -> ReplayBufferSamples:
+    """What all environments have stored in a row; time limits are no ends."""
+    columns = (
+        buffer._normalize_obs(buffer.observations[row]),
+        buffer.actions[row],
+        buffer._normalize_obs(buffer.next_observations[row]),
+        (buffer.dones[row] * (1.0 - buffer.timeouts[row]))[:, None],
+        buffer.rewards[row][:, None],
+    )
+    return ReplayBufferSamples(*(buffer.to_torch(column) for column in columns))  # type: ignore[arg-type]

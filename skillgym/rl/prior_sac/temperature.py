@@ -1,4 +1,4 @@
-"""The temperature of the posterior, in the grammar of SB3's `ent_coef`."""
+"""Weights of divergences, in the grammar of SB3's `ent_coef`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Temperature:
     ) -> None:
         learned = isinstance(value, str)
         self.target = target
-        self.log_value = torch.full((1,), math.log(start_of(field, value)), device=device)
+        self.log_value = torch.full((1,), start_of(field, value), device=device).log()
         self.log_value.requires_grad_(learned)
         self.optimizer = torch.optim.Adam([self.log_value], lr=learning_rate) if learned else None
 
@@ -77,6 +77,8 @@ def start_of(field: str, value: str | float) -> float:
         start = float(text.removeprefix("auto_"))
     except ValueError:
         start = math.nan
-    if not start > 0.0:
-        raise InvalidConfig(field, value, "'auto', 'auto_<start>' or a positive number")
+    # A learned weight of 0 would never change.
+    if not 0.0 <= start < math.inf or (start == 0.0 and isinstance(value, str)):
+        expected = "'auto', 'auto_<start>' with a positive start, or a number of at least 0"
+        raise InvalidConfig(field, value, expected)
     return start

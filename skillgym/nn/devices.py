@@ -1,0 +1,23 @@
+"""Where networks are, and random numbers that leave those of others alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+import torch
+from torch import nn
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Device of a module's first parameter or buffer; the CPU if it has none."""
+    return next(chain(module.parameters(), module.buffers()), torch.empty(0)).device
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generators, of all devices, and put them back afterwards."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
