@@ -58,6 +58,24 @@ class UntrustedPickle(SkillgymError, ValueError):
         )
 
 
+class UnknownWorld(SkillgymError, ValueError):
+    """No environment has the id of the world that recordings are said to be from."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown world {name!r}; {nearest(name, known)}")
+
+
+class MixedTrajectories(SkillgymError, ValueError):
+    """Recordings of several kinds lie in one place."""
+
+    def __init__(self, source: Path | str, found: Iterable[tuple[object, object, object]]) -> None:
+        kinds = [f"observations {o}, actions {a}, images {i}" for o, a, i in found]
+        super().__init__(
+            f"Got {source}, whose trajectories have several shapes ({'; '.join(kinds)}), expected "
+            "the same in all of them; convert each recording by itself."
+        )
+
+
 class ForeignTrajectories(SkillgymError, ValueError):
     """Recordings are not from the world that they are said to be from."""
 

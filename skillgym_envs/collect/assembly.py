@@ -16,6 +16,8 @@ from typing import Any
 
 import gymnasium as gym
 import minari
+import numpy as np
+from gymnasium import spaces
 from minari.data_collector import EpisodeBuffer
 from minari.namespace import create_namespace, list_local_namespaces
 from numpy.typing import NDArray
@@ -104,7 +106,7 @@ def install(
                 os.fsync(stream.fileno())
     with _datasets_root(root):
         namespace = str(Path(dataset_id).parent)
-        if namespace not in list_local_namespaces():
+        if namespace not in (".", *list_local_namespaces()):
             create_namespace(namespace)
     if final.exists():  # overwritten
         final.replace(work / "replaced")
@@ -129,6 +131,7 @@ def _create(spec: DatasetSpec, episodes: Sequence[Episode]) -> minari.MinariData
             spec.dataset_id,
             [_buffer(episode) for episode in episodes],
             env=env,
+            action_space=space_of_actions(env, (episode.actions for episode in episodes)),
             algorithm_name=f"{spec.make_expert.__module__}:{spec.make_expert.__qualname__}",
             author=AUTHOR,
             code_permalink=f"skillgym {skillgym_envs.__version__}, its files having code_sha256",
@@ -137,6 +140,23 @@ def _create(spec: DatasetSpec, episodes: Sequence[Episode]) -> minari.MinariData
         )
     finally:
         env.close()
+
+
+def space_of_actions(
+    env: gym.Env[Any, Any], recorded: Iterable[NDArray[np.float32]]
+) -> spaces.Space[Any]:
+    """The action space of an environment, or one without bounds if recorded actions leave it.
+
+    Args:
+        env: Where they were recorded; it may clip what it is given.
+        recorded: Arrays of actions, with the shape (T, A) in an action space of shape (A,).
+    """
+    space = env.action_space
+    if isinstance(space, spaces.Box) and all(
+        ((space.low <= actions) & (actions <= space.high)).all() for actions in recorded
+    ):
+        return space
+    return spaces.Box(-np.inf, np.inf, space.shape, np.float32)
 
 
 def _buffer(episode: Episode) -> EpisodeBuffer:

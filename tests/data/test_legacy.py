@@ -16,7 +16,13 @@ import pytest
 
 from skillgym.cli import main as cli
 from skillgym.data import load_windows
-from skillgym.data.errors import ForeignTrajectories, UnreadableDataset, UntrustedPickle
+from skillgym.data.errors import (
+    ForeignTrajectories,
+    MixedTrajectories,
+    UnknownWorld,
+    UnreadableDataset,
+    UntrustedPickle,
+)
 from skillgym.data.legacy import convert, read_trajectories
 from skillgym_envs.collect.errors import DatasetExists
 from skillgym_envs.core.errors import InvalidConfig
@@ -31,15 +37,23 @@ def minari_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
 
 
-def write_spirl(path: Path, valid: int = 7, images: int = 2, rewards: bool = False) -> None:
+def write_spirl(
+    path: Path,
+    valid: int = 7,
+    images: int = 2,
+    rewards: bool = False,
+    states: np.ndarray = STATES,
+    actions: np.ndarray = ACTIONS,
+    pictures: int = 8,
+) -> None:
     """One trajectory of eight rows, as SPiRL's samplers write it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         file["traj_per_file"] = 1
         group = file.create_group("traj0")
-        group["states"], group["actions"] = STATES, ACTIONS
-        group["images"] = np.arange(8, dtype=np.uint8)[:, None, None, None] + np.zeros(
-            (8, images, images, 3), np.uint8
+        group["states"], group["actions"] = states, actions
+        group["images"] = np.arange(pictures, dtype=np.uint8)[:, None, None, None] + np.zeros(
+            (pictures, images, images, 3), np.uint8
         )
         group["pad_mask"] = (np.arange(8) < valid).astype(np.float64)
         if rewards:
@@ -219,6 +233,98 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
         convert(tmp_path / "short", "spirl", "legacy/short-v0")
     with pytest.raises(UnreadableDataset, match="ep_start_end_ids"):
         list(read_trajectories(tmp_path, "calvin"))
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ({"states": np.zeros((8, 97)), "actions": np.zeros((8, 8))}, r"\(97,\), actions \(8,\)"),
+        ({"states": np.zeros((8, 5))}, r"\(5,\), actions \(2,\)"),
+        ({"images": 2}, "images None"),
+        ({"images": 16}, r"images \(16, 16, 3\)"),
+    ],
+)
+def test_mixed_recordings_are_refused(tmp_path: Path, other: dict[str, Any], found: str) -> None:
+    write_spirl(tmp_path / "rollout_0.h5", images=32)
+    write_spirl(tmp_path / "rollout_1.h5", **{"images": 32} | other)
+    for size in (None, 4):
+        with pytest.raises(MixedTrajectories, match=rf"\(32, 32, 3\); .*{found}.*by itself"):
+            convert(tmp_path, "spirl", "legacy/x-v0", "skillgym/Maze-v0", observation_size=size)
+    assert not (tmp_path / "minari" / "legacy").exists()
+
+
+@pytest.mark.parametrize("what", ["states", "actions"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, what: str, value: float) -> None:
+    rows = {"states": STATES, "actions": ACTIONS}[what].copy()
+    rows[-1] = value
+    write_spirl(tmp_path / "rollout_0.h5", **{what: rows})
+    if what == "actions":  # the last row is left out
+        convert(tmp_path, "spirl", "legacy/x-v0")
+        rows[3, 1] = value
+        write_spirl(tmp_path / "rollout_0.h5", **{what: rows})
+    with pytest.raises(UnreadableDataset, match=r"rollout_0\.h5.*not finite"):
+        convert(tmp_path, "spirl", "legacy/y-v0")
+
+
+def test_missing_pictures_are_told(tmp_path: Path) -> None:
+    write_spirl(tmp_path / "rollout_0.h5", images=32, pictures=5)
+    with pytest.raises(UnreadableDataset, match="5 images for 8 observations"):
+        convert(tmp_path, "spirl", "legacy/x-v0")
+
+
+def test_names_are_checked_before_anything_is_read(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    for name in ("legacyx", "foo/bar", "../x-v0", ""):
+        with pytest.raises(InvalidConfig, match=r"dataset_id=.*such as legacy/maze-v0"):
+            convert(nowhere, "spirl", name)
+    with pytest.raises(UnknownWorld, match="did you mean 'skillgym/Maze-v0'"):
+        convert(nowhere, "spirl", "legacy/x-v0", "skillgym/Mazee-v0")
+    with pytest.raises(InvalidConfig, match="kind='spirll', expected one of spirl, skimo"):
+        convert(nowhere, "spirll", "legacy/x-v0")
+
+
+def test_an_id_needs_no_namespace(tmp_path: Path) -> None:
+    write_spirl(tmp_path / "rollout_0.h5")
+    assert convert(tmp_path, "spirl", "maze-v0") == tmp_path / "minari" / "maze-v0"
+    assert load_windows("maze-v0").num_episodes == 1
+
+
+def test_a_failure_leaves_no_work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("full")
+
+    write_spirl(tmp_path / "rollout_0.h5")
+    monkeypatch.setattr(minari, "create_dataset_from_buffers", full)
+    with pytest.raises(OSError, match="full"):
+        convert(tmp_path, "spirl", "legacy/x-v0")
+    assert list((tmp_path / "minari" / "legacy").iterdir()) == []
+
+
+def test_actions_outside_the_world_are_in_the_declared_space(tmp_path: Path) -> None:
+    for name, scale in (("inside", 1), ("outside", 3)):
+        source = tmp_path / name
+        write_spirl(source / "rollout_0.h5", actions=scale * ACTIONS)
+        convert(source, "spirl", f"legacy/{name}-v0", "skillgym/Maze-v0")
+        dataset = minari.load_dataset(f"legacy/{name}-v0")
+        world = dataset.recover_environment().action_space
+        assert (dataset.action_space == world) == (scale == 1)
+        assert all(map(dataset.action_space.contains, dataset[0].actions))
+        np.testing.assert_array_equal(
+            load_windows(f"legacy/{name}-v0").episode(0)[1], scale * ACTIONS[:7]
+        )
+
+
+def test_mistakes_of_the_command_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_spirl(tmp_path / "rollout_0.h5")
+    for arguments, hint in (
+        (["legacyx"], "such as legacy/maze-v0"),
+        (["legacy/x-v0", "--world", "skillgym/Mazee-v0"], "did you mean 'skillgym/Maze-v0'"),
+    ):
+        assert cli.main(["convert", "spirl", str(tmp_path), *arguments]) == 1
+        assert hint in capsys.readouterr().err
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,6 +153,20 @@ def test_disk_without_room_for_the_final_file_is_explained(
     assert content(collect(SMALL, tmp_path, workers=1)) == content(small)
 
 
+def test_declared_space_has_the_recorded_actions(small: Path, tmp_path: Path) -> None:
+    class Strong(RandomExpert):
+        def act(self, data: mujoco.MjData) -> np.ndarray:
+            return 4.0 * super().act(data)
+
+    strong = collect(random_dataset(plans=SMALL.plans, make_expert=Strong), tmp_path, workers=1)
+    for path, bound in ((small, 1.0), (strong, np.inf)):
+        dataset = minari.MinariDataset(path / "data")
+        space, world = dataset.spec.action_space, dataset.recover_environment().action_space
+        assert world == gym.spaces.Box(-1.0, 1.0, (9,), np.float32)
+        assert space == gym.spaces.Box(-bound, bound, (9,), np.float32)
+        assert all(space.contains(action) for action in dataset[0].actions)
+
+
 def test_worker_that_the_system_ends_is_explained(tmp_path: Path) -> None:
     spec = random_dataset(plans=SMALL.plans, make_expert=ends_its_process)
     with pytest.raises(WorkerDied, match="same command with fewer workers"):

@@ -13,14 +13,21 @@ import minari
 import numpy as np
 from gymnasium import spaces
 from minari.data_collector import EpisodeBuffer
+from minari.dataset.minari_dataset import parse_dataset_id
 from minari.dataset.minari_storage import MinariStorage
 from minari.storage import get_dataset_path
 
-from skillgym.data.errors import ForeignTrajectories, UnreadableDataset
+from skillgym.data.errors import (
+    ForeignTrajectories,
+    MixedTrajectories,
+    UnknownWorld,
+    UnreadableDataset,
+)
 from skillgym.data.legacy.formats import Trajectory, read_trajectories
-from skillgym_envs.collect.assembly import install
+from skillgym_envs.collect.assembly import install, space_of_actions
 from skillgym_envs.collect.errors import DatasetExists
 from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.errors import InvalidConfig
 
 
 def convert(
@@ -42,7 +49,7 @@ def convert(
         kind: Key of `skillgym.data.legacy.FORMATS`.
         dataset_id: Id of the dataset, such as `legacy/maze-v0`.
         world: Id of the world that the recordings are from; its spaces are checked, and stand in
-            the dataset.
+            the dataset, but without bounds for actions that lie outside of them.
         trust: Whether to read pickles, which run code of their maker.
         overwrite: Whether to replace a dataset that was made from something else.
         observation_size: How many of the first numbers of each observation to keep, such as 21 of
@@ -53,16 +60,19 @@ def convert(
 
     Raises:
         UntrustedPickle: If the format is a pickle and `trust` is not given.
-        UnreadableDataset: If the recordings are damaged or of another format.
+        UnreadableDataset: If the recordings are damaged, of another format, or not finite.
+        MixedTrajectories: If they differ in shape, or only some have images.
+        UnknownWorld: If there is no such world.
         ForeignTrajectories: If they do not fit the world.
         DatasetExists: If the place is taken by something else.
-        InvalidConfig: If the observation size is no integer from 1 to that of the recordings.
+        InvalidConfig: If the kind is unknown, the id has no version, or the observation size is no
+            integer from 1 to that of the recordings.
     """
     check_count("observation_size", observation_size)
-    trajectories = _cut(list(read_trajectories(source, kind, trust)), observation_size)
-    if not trajectories:
-        problem = "no trajectory has two rows"
-        raise UnreadableDataset(source, problem, "check that it is what was recorded")
+    _check_names(dataset_id, world)
+    trajectories = list(read_trajectories(source, kind, trust))
+    _check_shapes(source, trajectories)
+    trajectories = _cut(trajectories, observation_size)
     facts = {"converted_from": kind, "content_sha256": _digest(trajectories)}
     root: Path = get_dataset_path()
     final = root / dataset_id
@@ -70,6 +80,7 @@ def convert(
         if _has(final, facts):
             return final
         raise DatasetExists(final, ["its content"])
+    work = final.parent / f".{final.name}.converting"
     env = None if world is None else gym.make(world)
     try:
         observation_space, action_space = _spaces(trajectories, env)
@@ -87,21 +98,45 @@ def convert(
             dataset.storage.update_metadata(facts)
 
         arrays = [array for each in trajectories for array in each if array is not None]
-        work = final.parent / f".{final.name}.converting"
-        install(dataset_id, root, work, arrays, len(trajectories), build)
-        shutil.rmtree(work, ignore_errors=True)
-        return final
+        return install(dataset_id, root, work, arrays, len(trajectories), build)
     finally:
+        shutil.rmtree(work, ignore_errors=True)
         if env is not None:
             env.close()
+
+
+def _check_names(dataset_id: str, world: str | None) -> None:
+    try:
+        parse_dataset_id(dataset_id)
+    except (TypeError, ValueError):  # the first: no version
+        expected = "a Minari id with a version, such as legacy/maze-v0"
+        raise InvalidConfig("dataset_id", dataset_id, expected) from None
+    if world is not None and world not in gym.registry:
+        raise UnknownWorld(world, (name for name in gym.registry if name.startswith("skillgym/")))
+
+
+def _check_shapes(source: str | Path, trajectories: Sequence[Trajectory]) -> None:
+    """All have the same, and there is one at least."""
+    if not trajectories:
+        problem = "no trajectory has two rows"
+        raise UnreadableDataset(source, problem, "check that it is what was recorded")
+    found = dict.fromkeys(
+        (
+            each.observations.shape[1:],
+            each.actions.shape[1:],
+            None if each.images is None else each.images.shape[1:],
+        )
+        for each in trajectories
+    )
+    if len(found) > 1:
+        raise MixedTrajectories(source, found)
 
 
 def _cut(trajectories: list[Trajectory], size: int | None) -> list[Trajectory]:
     """Trajectories with the first numbers of their observations alone."""
     if size is None:
         return trajectories
-    for each in trajectories:
-        check_range("observation_size", size, 1, each.observations.shape[1])
+    check_range("observation_size", size, 1, trajectories[0].observations.shape[1])
     return [each._replace(observations=each.observations[:, :size]) for each in trajectories]
 
 
@@ -126,15 +161,17 @@ def _has(path: Path, facts: dict[str, str]) -> bool:
 def _spaces(
     trajectories: Sequence[Trajectory], env: gym.Env[Any, Any] | None
 ) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
-    """Observation and action space: those of the world, or without bounds."""
+    """Observation and action space: those of the world if the data keep to them, or unbounded."""
     first = trajectories[0]
     found = first.observations.shape[1:], first.actions.shape[1:]
-    state, action = (spaces.Box(-np.inf, np.inf, shape, np.float32) for shape in found)
+    state: spaces.Space[Any] = spaces.Box(-np.inf, np.inf, found[0], np.float32)
+    action: spaces.Space[Any] = spaces.Box(-np.inf, np.inf, found[1], np.float32)
     if env is not None:
         expected = env.observation_space.shape, env.action_space.shape
         if found != expected:
             raise ForeignTrajectories(found, expected)
-        state, action = env.observation_space, env.action_space  # type: ignore[assignment]
+        state = env.observation_space
+        action = space_of_actions(env, (each.actions for each in trajectories))
     if first.images is None:
         return state, action
     image = spaces.Box(0, 255, first.images.shape[1:], np.uint8)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skillgym.data.errors import UnreadableDataset, UntrustedPickle
+from skillgym_envs.core.errors import InvalidConfig
 
 
 class Trajectory(NamedTuple):
@@ -72,8 +73,12 @@ def read_trajectories(source: str | Path, kind: str, trust: bool = False) -> Ite
 
     Raises:
         UntrustedPickle: If the format is a pickle and `trust` is not given.
-        UnreadableDataset: If there is no such file, or one is damaged or of another format.
+        UnreadableDataset: If there is no such file, or one is damaged, of another format, or has
+            numbers that are not finite.
+        InvalidConfig: If there is no such kind.
     """
+    if kind not in FORMATS:
+        raise InvalidConfig("kind", kind, f"one of {', '.join(FORMATS)}")
     source, form = Path(source), FORMATS[kind]
     if form.pickled and not trust:
         raise UntrustedPickle(source)
@@ -122,7 +127,12 @@ def _trajectory(
     earned = np.zeros(len(moves)) if rewards is None else np.asarray(rewards, np.float64).ravel()
     if len(earned) != len(moves):
         raise ValueError(f"{len(earned)} rewards for {len(moves)} actions")
-    return Trajectory(states, moves[:-1], earned[:-1], images)
+    if images is not None and len(images) != len(states):
+        raise ValueError(f"{len(images)} images for {len(states)} observations")
+    kept = Trajectory(states, moves[:-1], earned[:-1], images)
+    if len(kept.actions) and not all(np.isfinite(array).all() for array in kept[:3]):
+        raise ValueError("observations, actions or rewards are not finite")
+    return kept
 
 
 class _Record(dict[str, Any]):
