@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Collection, Sequence
 
+import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from skillgym_envs.core.errors import InvalidConfig
@@ -15,14 +17,33 @@ def check_count(name: str, given: int | None) -> None:
     Raises:
         InvalidConfig: If it is not.
     """
-    if given is None:
-        return
+    if given is not None:
+        check_integer(name, given, 1)
+
+
+def check_integer(name: str, given: int, low: int, high: float = float("inf")) -> None:
+    """Check that a setting is an integer from `low` to `high`; NumPy's are integers, too.
+
+    Raises:
+        InvalidConfig: If it is not.
+    """
     try:
-        if range(given) and not isinstance(given, bool):  # takes NumPy's integers, too
+        if low <= operator.index(given) <= high and not isinstance(given, bool):
             return
     except TypeError:
         pass
-    raise InvalidConfig(name, given, "an integer of at least 1")
+    expected = f"of at least {low}" if high == float("inf") else f"from {low} to {high}"
+    raise InvalidConfig(name, given, f"an integer {expected}")
+
+
+def check_flag(name: str, given: bool) -> None:
+    """Check that a setting is True or False.
+
+    Raises:
+        InvalidConfig: If it is not.
+    """
+    if not isinstance(given, bool | np.bool_):
+        raise InvalidConfig(name, given, "True or False")
 
 
 def check_range(name: str, given: float, low: float, high: float = float("inf")) -> None:
@@ -34,10 +55,19 @@ def check_range(name: str, given: float, low: float, high: float = float("inf"))
     try:
         if low <= given <= high:
             return
-    except TypeError:
+    except (TypeError, ValueError):  # the latter for arrays
         pass
-    expected = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
-    raise InvalidConfig(name, given, f"a number {expected}")
+    expected = "a number"
+    if high < float("inf"):
+        expected += f" from {low:g} to {high:g}"
+    elif low > -float("inf"):
+        expected += f" at least {low:g}"
+    raise InvalidConfig(name, given, expected)
+
+
+def is_known(given: object, known: Collection[str]) -> bool:
+    """Whether a setting is one of the known names; what is no string is none."""
+    return isinstance(given, str) and given in known
 
 
 def checked_mode(

@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_integer, is_known
 from skillgym_envs.core.errors import SkillgymError, nearest
 from skillgym_envs.core.observations import ObservationBlock
 from skillgym_envs.core.world import Array, Memory, PhysicsState, like, namespace
@@ -170,8 +171,11 @@ class ComplexHookWorld(HookWorld):
         split: `train` or `test`, the held-out scenes.
         num_scenes: Scenes to draw from, the first of the split; 1 to 100.
 
+    Option of `reset`: `scene`, the index of a scene, or one for each environment that is reset.
+
     Raises:
-        InvalidScene: If there is no such split or number of scenes.
+        InvalidScene: If there is no such split.
+        InvalidConfig: If there is no such number of scenes.
     """
 
     failure = 0.0
@@ -181,10 +185,9 @@ class ComplexHookWorld(HookWorld):
     def __init__(
         self, goals: bool = False, split: Split | str = "train", num_scenes: int = NUM_SCENES
     ) -> None:
-        if split not in SPLITS:
+        if not is_known(split, SPLITS):
             raise InvalidScene(split, nearest(str(split), SPLITS))
-        if not 1 <= num_scenes <= NUM_SCENES:
-            raise InvalidScene(num_scenes, f"expected 1 to {NUM_SCENES}.")
+        check_integer("num_scenes", num_scenes, 1, NUM_SCENES)
         self.split = split
         self.variants = SceneModels(split, num_scenes)
         self.scene = complex_scene(split, 0)
@@ -193,15 +196,26 @@ class ComplexHookWorld(HookWorld):
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Draw a scene for each of M episodes, or start all in scene `options["scene"]`."""
+        """Draw a scene for each of M episodes, or start them where `options["scene"]` says."""
         chosen = (options or {}).get("scene")
-        count = len(self.variants)
-        if chosen is not None and chosen not in range(count):
-            raise InvalidScene(chosen, f"expected a scene from 0 to {count - 1}.")
-        drawn = [int(rng.integers(count)) for rng in rngs]  # the stream goes on in any case
-        scenes = drawn if chosen is None else [int(chosen)] * len(rngs)
+        given = None if chosen is None else self._given_scenes(chosen, len(rngs))
+        drawn = [int(rng.integers(len(self.variants))) for rng in rngs]  # the stream goes on anyway
+        scenes = given or drawn
         starts = [scene_start(complex_scene(self.split, i), self.frame_skip) for i in scenes]
         return self.begin(rngs, starts, np.array(scenes))
+
+    def _given_scenes(self, given: Any, count: int) -> list[int]:
+        """The scenes of the option of `reset`, one for each of M episodes."""
+        known = range(len(self.variants))
+        try:
+            scenes = np.broadcast_to(np.asarray(given), count)
+            chosen: list[int] = scenes.tolist()
+            if scenes.dtype.kind in "iu" and set(chosen) <= set(known):
+                return chosen
+        except ValueError:
+            pass
+        each = f"or a list with one for each environment that is reset ({count})"
+        raise InvalidScene(given, f"expected a scene from 0 to {known[-1]}, {each}.")
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """1 where the object is nearer than 5 cm to its goal, else 0."""

@@ -106,7 +106,7 @@ def _random(name: str, num_episodes: int, seed: int) -> DatasetSpec:
         "A scripted expert rolls a ball between random cells of mazes of 20 x 20 cells, a new one "
         "for each episode: its layout_seed is the seed of the episode. Rewards are those of a "
         "goal in the first free cell.",
-        {"size": 20, **_ANYWHERE},
+        {"size": 20, "goal_radius": VARIANTS["spirl"].goal_radius, **_ANYWHERE},
         (("random cell",),) * num_episodes,
         partial(arrived, 20),
         seed,

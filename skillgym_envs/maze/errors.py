@@ -20,15 +20,15 @@ class InvalidLayout(SkillgymError, ValueError):
 class UnknownVariant(SkillgymError, ValueError):
     """A variant of the maze has an unknown name."""
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"Got the unknown maze variant {name!r}; {nearest(name, known)}")
+    def __init__(self, name: object, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown maze variant {name!r}; {nearest(str(name), known)}")
 
 
 class UnknownObservation(SkillgymError, ValueError):
     """A kind of observation has an unknown name."""
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"Got the unknown maze observation {name!r}; {nearest(name, known)}")
+    def __init__(self, name: object, known: Iterable[str]) -> None:
+        super().__init__(f"Got the unknown maze observation {name!r}; {nearest(str(name), known)}")
 
 
 class InvalidPosition(SkillgymError, ValueError):

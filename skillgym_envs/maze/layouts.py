@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.checks import check_integer
 from skillgym_envs.maze.errors import InvalidLayout
 
 WALL, FREE, GOAL = "#", "O", "G"
@@ -45,12 +45,15 @@ class MazeLayout:
                 between them.
 
         Raises:
-            InvalidLayout: If it is not a rectangle, has other characters than `#`, `O` and `G`, an
-                open border, no free cell, or more than one `G`.
+            InvalidLayout: If it is no text or not a rectangle, has other characters than `#`, `O`
+                and `G`, an open border, no free cell, or more than one `G`.
         """
         if isinstance(text, str):
             text = text.replace("\\", "\n").split()
-        layout = cls(tuple(text))
+        try:
+            layout = cls(tuple(text))
+        except TypeError:
+            raise InvalidLayout(f"is {text!r}") from None
         layout._check()
         return layout
 
@@ -124,12 +127,11 @@ def make_layout(
 
     Raises:
         InvalidLayout: If the layout is no maze.
-        InvalidConfig: If `size` is no positive integer, or the seed is negative.
+        InvalidConfig: If `size` is no positive integer, or the seed no integer of at least 0.
     """
     return random_layout(size, layout_seed) if layout is None else MazeLayout.from_text(layout)
 
 
-@lru_cache(maxsize=16)
 def random_layout(size: int = 40, seed: int = 0) -> MazeLayout:
     """Random maze of walls that have a door each; the same for the same size and seed.
 
@@ -145,12 +147,17 @@ def random_layout(size: int = 40, seed: int = 0) -> MazeLayout:
 
     Raises:
         InvalidLayout: If `size` is less than 10.
-        InvalidConfig: If `size` is no positive integer, or the seed is negative.
+        InvalidConfig: If `size` is no positive integer, or the seed no integer of at least 0.
     """
-    check_count("size", size)
-    check_range("layout_seed", seed, 0)
+    check_integer("size", size, 1)
+    check_integer("layout_seed", seed, 0)
     if size < 2 * _BREADTH:
         raise InvalidLayout(f"has the size {size}, which is less than {2 * _BREADTH}")
+    return _random_layout(size, seed)
+
+
+@lru_cache(maxsize=16)
+def _random_layout(size: int, seed: int) -> MazeLayout:
     rng = np.random.default_rng(seed)
     walls = np.zeros((size, size), bool)
     while walls.mean() < _FILL:

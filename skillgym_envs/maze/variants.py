@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 VariantName = Literal["spirl", "skild", "skimo"]
@@ -29,6 +29,10 @@ class Variant:
     goal_radius: float
     goal_reward: float
     terminate: bool
+
+    def elsewhere(self) -> Variant:
+        """The task in other mazes than the published one: no noise, a goal as wide as a cell."""
+        return replace(self, start_noise=0.0, goal_radius=0.5)
 
 
 VARIANTS: dict[str, Variant] = {

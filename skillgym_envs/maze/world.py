@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_range
+from skillgym_envs.core.checks import check_flag, check_range, is_known
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -63,13 +63,16 @@ class MazeWorld(World):
         layout: Rows of `#`, `O` and `G` (see `MazeLayout`); a random layout if None.
         size: Rows and columns of a random layout, without its border.
         layout_seed: Seed of a random layout. Size 40 and seed 0 are the published maze.
-        variant: Which published task: `spirl`, `skild` or `skimo` (see `VARIANTS`). The four
-            keywords after `goal` override what it says.
+        variant: Which published task: `spirl`, `skild` or `skimo` (see `VARIANTS`). In other mazes
+            than the published one, starts have no noise and the goal a radius of 0.5 m in all of
+            them. The four keywords after `goal` override what it says.
         start: Start [m]; `"random"` for the centre of a random cell from which the goal can be
             reached. If None: (10, 24) in the published maze, `"random"` elsewhere.
         goal: Goal [m]. If None: (18, 8) in the published maze, the cell marked `G` elsewhere.
-        start_noise: Half-width of the uniform noise on each coordinate of the start [m].
-        goal_radius: Distance from the goal at which it counts as reached [m].
+        start_noise: Half-width of the uniform noise on each coordinate of the start [m]. If None:
+            as the variant says in the published maze, 0 elsewhere.
+        goal_radius: Distance from the goal at which it counts as reached [m]. If None: as the
+            variant says in the published maze, 0.5 elsewhere.
         goal_reward: Reward of each step at the goal.
         terminate: Whether reaching the goal ends the episode.
         start_speed: Standard deviation of each coordinate of the first velocity [m/s].
@@ -84,7 +87,7 @@ class MazeWorld(World):
         UnknownVariant: If there is no such variant.
         UnknownObservation: If there is no such kind of observation.
         InvalidConfig: If noise, radius, speed or seed is negative, the noise larger than the maze,
-            or the size no integer.
+            size or seed no integer, or another keyword no number or flag that should be one.
 
     Deviation: the references put the ball into a wall in 31 % of the starts with noise (25 % with
     its centre); here the start is drawn again. `start_in_walls=True` restores theirs. They also let
@@ -115,12 +118,13 @@ class MazeWorld(World):
         start_in_walls: bool = False,
         observation: Literal["state", "image"] = "state",
     ) -> None:
-        if variant not in VARIANTS:
+        if not is_known(variant, VARIANTS):
             raise UnknownVariant(variant, VARIANTS)
-        if observation not in OBSERVATIONS:
+        if not is_known(observation, OBSERVATIONS):
             raise UnknownObservation(observation, OBSERVATIONS)
-        task = VARIANTS[variant]
         self.maze = make_layout(layout, size, layout_seed)
+        published = self.maze == random_layout()
+        task = VARIANTS[variant] if published else VARIANTS[variant].elsewhere()
         self.start_noise = _either(start_noise, task.start_noise)
         self.goal_radius = _either(goal_radius, task.goal_radius)
         self.goal_reward = _either(goal_reward, task.goal_reward)
@@ -128,10 +132,12 @@ class MazeWorld(World):
         self.start_speed = start_speed
         for name in ("goal_radius", "start_speed"):
             check_range(name, getattr(self, name), 0.0)
+        check_range("goal_reward", self.goal_reward, -np.inf)
+        check_flag("terminate", self.terminate)
+        check_flag("start_in_walls", start_in_walls)
         # Farther away there are no starts to be found.
         check_range("start_noise", self.start_noise, 0.0, float(max(self.maze.walls.shape)))
         self.start_in_walls = start_in_walls
-        published = self.maze == random_layout()
         self.goal = _position("goal", _either(goal, GOAL if published else self.maze.goal))
         self._goal_row = np.array([self.goal])
         self._reward_row = np.array([float(self.goal_reward)])  # of double precision
@@ -233,7 +239,7 @@ class MazeWorld(World):
 
     def _possible_starts(self, start: Position | Sequence[float] | str) -> NDArray[np.float64]:
         """Starts to draw from, shape (S, 2)."""
-        if start == "random":
+        if isinstance(start, str) and start == "random":
             return np.argwhere(self._reachable).astype(np.float64) + (CELL_LOW + 0.5)
         starts = np.array([_position("start", start)])
         if not self._allowed(starts[0]):

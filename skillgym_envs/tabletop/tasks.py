@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from skillgym_envs.core.checks import is_known
 from skillgym_envs.core.errors import InvalidTask, UnknownTask
 from skillgym_envs.core.world import Array, like, namespace
 from skillgym_envs.tabletop.model import TOUCHABLE
@@ -238,7 +239,7 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         UnknownTask: If a name is neither a task set nor a task.
-        InvalidTask: If the list is empty or names a task twice.
+        InvalidTask: If it is no list, is empty or names a task twice.
     """
     if isinstance(tasks, str):
         if tasks in TASK_SETS:
@@ -246,9 +247,12 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
         if tasks not in TASKS:
             raise UnknownTask(tasks, [*TASK_SETS, *TASKS])
         return (tasks,)
-    names = tuple(tasks)
+    try:
+        names = tuple(tasks)
+    except TypeError:
+        raise InvalidTask(tasks, "is no list of names") from None
     for name in names:
-        if name not in TASKS:
+        if not is_known(name, TASKS):
             raise UnknownTask(str(name), TASKS)
     if not names:
         raise InvalidTask(tasks, "has no subtask")

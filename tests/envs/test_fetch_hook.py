@@ -14,6 +14,7 @@ import pytest
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.errors import InvalidConfig
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.fetch.expert import FetchExpert
 from skillgym_envs.fetch.hook import ComplexHookWorld, HookWorld, InvalidScene, euler_angles
@@ -185,10 +186,43 @@ def test_pickled_environments_keep_their_scene():
         np.testing.assert_array_equal(env.step(action)[0], copy.step(action)[0])
 
 
-@pytest.mark.parametrize("keywords", [{"split": "trian"}, {"num_scenes": 101}])
-def test_scenes_that_do_not_exist(keywords):
-    with pytest.raises(InvalidScene):
-        gym.make("skillgym/FetchComplexHook-v0", **keywords)
+def test_each_environment_may_get_its_own_scene():
+    envs = gym.make_vec(
+        "skillgym/FetchComplexHook-v0", 2, vectorization_mode="vector_entry_point", num_scenes=3
+    )
+    env = WorldEnv(ComplexHookWorld(num_scenes=3))
+    scenes = np.array([1, 2])
+    together, _ = envs.reset(seed=[5, 6], options={"scene": scenes})
+    for row, seed, scene in zip(together, (5, 6), scenes, strict=True):
+        np.testing.assert_array_equal(row, env.reset(seed=seed, options={"scene": scene})[0])
+    mask = np.array([False, True])  # a row for each environment that is reset
+    again, _ = envs.reset(seed=[5, 6], options={"scene": [1], "reset_mask": mask})
+    np.testing.assert_array_equal(again[1], env.reset(seed=6, options={"scene": 1})[0])
+    envs.reset(seed=[5, 6], options={"scene": 0})
+    envs.close()
+
+
+@pytest.mark.parametrize(
+    "given", [3, -1, 1.5, "1", True, [0, 1], [[0, 1, 2]], [[0], [1, 2]], np.array([0, 1, 3]), {}]
+)
+def test_bad_scenes_are_one_sentence(given):
+    world = ComplexHookWorld(num_scenes=3)
+    rngs = [np.random.default_rng(seed) for seed in range(3)]
+    with pytest.raises(InvalidScene, match=r"0 to 2, or .* that is reset \(3\)") as caught:
+        world.reset(rngs, {"scene": given})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["trian", ["train"]])
+def test_splits_that_do_not_exist(split):
+    with pytest.raises(InvalidScene, match="did you mean 'train'"):
+        gym.make("skillgym/FetchComplexHook-v0", split=split)
+
+
+@pytest.mark.parametrize("number", [0, 101, 2.5, "3", None, True])
+def test_numbers_of_scenes_that_do_not_exist(number):
+    with pytest.raises(InvalidConfig, match=r"num_scenes=.* an integer from 1 to 100"):
+        gym.make("skillgym/FetchComplexHook-v0", num_scenes=number)
 
 
 def test_frames_show_the_scene_of_the_episode():

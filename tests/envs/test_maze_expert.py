@@ -144,6 +144,15 @@ def test_random_has_a_new_maze_in_every_episode(tmp_path: Path):
         env.close()
 
 
+def test_rewards_of_random_mazes_are_those_of_the_paper():
+    """Not those that a maze of one's own has by default."""
+    recorder = Recorder(dataset_spec("maze-random"))
+    recorder.record(0)
+    world = recorder.env.unwrapped.world
+    assert (world.goal_radius, world.start_noise, world.terminate) == (1.0, 0.1, False)
+    recorder.env.close()
+
+
 def test_episodes_of_random_mazes_do_not_depend_on_each_other():
     recorder = Recorder(dataset_spec("maze-random"))
     first = recorder.record(0)

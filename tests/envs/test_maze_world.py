@@ -16,6 +16,7 @@ import skillgym_envs  # noqa: F401  registers the environments
 from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.world import Physics
 from skillgym_envs.maze import MazeLayout, MazeWorld, random_layout
+from skillgym_envs.maze import layouts as layouts_module
 
 # Rows of the published maze as hexadecimal numbers; the most significant bit is column 0, 1 = wall.
 PUBLISHED = """
@@ -68,7 +69,7 @@ def test_random_layouts_are_mazes_of_their_size_and_seed(size):
         assert layout.walls.shape == (size + 2, size + 2)
         assert MazeLayout.from_text(layout.rows) == layout  # has a border, one goal
         assert 0.25 <= layout.walls[1:-1, 1:-1].mean() < 0.5
-    random_layout.cache_clear()
+    layouts_module._random_layout.cache_clear()
     assert random_layout(size, 4) == layouts[4]
 
 
@@ -123,6 +124,18 @@ def test_text_in_all_its_forms():
         ({"size": 20.0}, "size=20.0"),
         ({"size": "20"}, "size='20'"),
         ({"layout_seed": -1}, "layout_seed=-1"),
+        ({"layout_seed": 1.5}, "layout_seed=1.5, expected an integer of at least 0"),
+        ({"layout_seed": [1]}, "layout_seed="),
+        ({"size": [20]}, "size="),
+        ({"size": None}, "size=None"),
+        ({"layout": 5}, "a layout that is 5"),
+        ({"goal_reward": "a"}, "goal_reward='a', expected a number; change"),
+        ({"goal_radius": np.ones(2)}, "goal_radius"),
+        ({"terminate": "no"}, "terminate='no', expected True or False"),
+        ({"start_in_walls": "no"}, "start_in_walls"),
+        ({"variant": ["skild"]}, "did you mean 'skild'"),
+        ({"observation": ["image"]}, "did you mean 'image'"),
+        ({"start": np.zeros(2)}, "start"),
     ],
 )
 def test_errors_are_one_sentence(keywords, message):
@@ -213,7 +226,8 @@ def in_contact(world: MazeWorld, positions: np.ndarray) -> np.ndarray:
 
 
 def test_starts_never_touch_a_wall():
-    for keywords in ({}, {"start": "random", "start_noise": 0.5}, {"size": 10, "layout_seed": 3}):
+    small = {"size": 10, "layout_seed": 3, "start_noise": 2.0}
+    for keywords in ({}, {"start": "random", "start_noise": 0.5}, small):
         world, positions = starts(300, **keywords)
         assert not in_contact(world, positions).any()
 
@@ -302,6 +316,25 @@ def test_keywords_override_the_variant():
     )
     assert (world.start_noise, world.goal_radius) == (0.0, 1.5)
     assert (world.goal_reward, world.terminate) == (2.0, False)
+
+
+@pytest.mark.parametrize("variant", ["spirl", "skild", "skimo"])
+def test_other_mazes_have_no_noise_and_a_goal_of_a_cell(variant):
+    """The example of docs/worlds/maze.md: 2 m of noise and radius would put starts at the goal."""
+    layout = ["######", "#OOOO#", "#O##G#", "######"]
+    for own in ({"layout": layout}, {"size": 10}, {"size": 40, "layout_seed": 1}):
+        world = MazeWorld(variant=variant, **own)
+        assert (world.start_noise, world.goal_radius) == (0.0, 0.5)
+        assert world.terminate == (variant != "spirl")
+        chosen = MazeWorld(variant=variant, start_noise=0.3, goal_radius=0.7, **own)
+        assert (chosen.start_noise, chosen.goal_radius) == (0.3, 0.7)
+    published = MazeWorld(variant=variant, layout=random_layout().rows)
+    assert published.goal_radius == (1.0 if variant == "spirl" else 2.0)
+    env = make(variant=variant, layout=layout, start=(2, 1))
+    for seed in range(20):
+        np.testing.assert_array_equal(env.reset(seed=seed)[0], [2, 1, 0, 0])
+        _, reward, terminated, *_ = env.step(np.zeros(2))
+        assert (reward, terminated) == (0.0, False)
 
 
 def test_a_goal_may_be_a_point():
