@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skillgym.data.demonstrations import Demonstrations
 from skillgym.data.errors import (
+    DatasetFileNotFound,
     DatasetNotFound,
     InvalidTrajectories,
     NoWindows,
@@ -17,6 +18,7 @@ from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset
 
 __all__ = [
+    "DatasetFileNotFound",
     "DatasetNotFound",
     "Demonstrations",
     "InvalidTrajectories",

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from skillgym.data.errors import UnreadableDataset
+from skillgym.data.errors import DatasetFileNotFound, UnreadableDataset
 from skillgym.data.kitchen_formats import D4RL_V0_WIDTH, from_d4rl_v0
 from skillgym.data.windows import WindowDataset
 
@@ -27,9 +27,12 @@ def read_d4rl(path: str | Path) -> WindowDataset:
         Windows over all its episodes.
 
     Raises:
+        DatasetFileNotFound: If there is no such file.
         UnreadableDataset: If the file is damaged or not a D4RL kitchen file.
     """
     path = Path(path)
+    if not path.exists():
+        raise DatasetFileNotFound(path)
     try:
         with h5py.File(path, "r") as file:
             if missing := [key for key in _KEYS if key not in file]:

@@ -11,8 +11,10 @@ from skillgym_envs.core.errors import SkillgymError, nearest
 class InvalidTrajectories(SkillgymError, ValueError):
     """Arrays cannot be read as trajectories."""
 
-    def __init__(self, given: str, expected: str) -> None:
-        super().__init__(f"Got {given}, expected {expected}; check how the data was recorded.")
+    def __init__(
+        self, given: str, expected: str, advice: str = "check how the data was recorded"
+    ) -> None:
+        super().__init__(f"Got {given}, expected {expected}; {advice}.")
 
 
 class NoWindows(SkillgymError, ValueError):
@@ -28,12 +30,25 @@ class NoWindows(SkillgymError, ValueError):
 class DatasetNotFound(SkillgymError, FileNotFoundError):
     """A dataset is neither in the local Minari folder nor a file."""
 
-    def __init__(self, name: str, root: Path, local: Iterable[str], command: str) -> None:
+    def __init__(
+        self, name: str, root: Path, local: Iterable[str], source: tuple[str, str] | None = None
+    ) -> None:
         local = list(local)
-        hint = nearest(name, local) if local else "that folder holds no dataset."
+        hint = nearest(name, local) if local else f"{root} holds no dataset."
+        made = f"`{source[0]}` gives {source[1]!r}; " if source else ""
         super().__init__(
-            f"Got the dataset {name!r}, which is neither a file nor in {root}; make it with "
-            f"`{command}`, or set MINARI_DATASETS_PATH to the folder that has it; {hint}"
+            f"Got the dataset {name!r}, which is neither a file nor in {root}; {made}"
+            f"set MINARI_DATASETS_PATH if another folder has it; {hint}"
+        )
+
+
+class DatasetFileNotFound(SkillgymError, FileNotFoundError):
+    """A dataset file does not exist."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"Got the dataset {path}, but there is no such file, expected a D4RL kitchen file; "
+            f"check its name and folder ({path.parent.resolve()})."
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import numpy as np
+from minari import MinariDataset
 
 from skillgym.data.d4rl_reader import read_d4rl
 from skillgym.data.minari_reader import (
+    Source,
     check_number,
     read_minari,
     read_minari_transitions,
@@ -20,37 +23,38 @@ from skillgym.data.windows import WindowDataset
 from skillgym.errors import InvalidConfig
 
 
-def load_windows(source: str | Path) -> WindowDataset:
+def load_windows(source: Source) -> WindowDataset:
     """Read a dataset into memory: a D4RL `.hdf5` file, a Minari id, or a Minari folder.
 
     Args:
-        source: Its name; with `[:N]` at the end only its first N episodes.
+        source: Its name; with `[:N]` at the end only its first N episodes. Or an open Minari
+            dataset, of which the episodes that it was filtered for are read.
 
     Raises:
-        InvalidTrajectories: If it has fewer than N.
-        DatasetNotFound: If it is not there; the message has the command that makes it.
+        InvalidTrajectories: If it has fewer than N, or its actions are not continuous.
+        DatasetNotFound: If it is not there; the message has the command that makes it, if any.
+        DatasetFileNotFound: If it is the path of an `.hdf5` file that is not there.
         UnreadableDataset: If it is damaged or of an unknown format.
     """
-    source, number = split_name(source)
-    path = Path(source)
-    is_d4rl = path.is_file() or path.suffix in (".hdf5", ".h5")
-    data = read_d4rl(path) if is_d4rl else read_minari(source)
+    name, number = split_name(source)
+    is_minari = isinstance(name, MinariDataset) or not _is_file(Path(name))
+    data = read_minari(name) if is_minari else read_d4rl(name)
     if number is None:
         return data
-    check_number(source, number, data.num_episodes)
+    check_number(name, number, data.num_episodes)
     return data.subset(np.arange(number))
 
 
-def load_pictures(source: str | Path) -> PictureWindows:
+def load_pictures(source: Source) -> PictureWindows:
     """Read a dataset of the maze into memory; its pictures are drawn when they are needed.
 
     Args:
         source: Minari id or folder of a dataset of states that was made by `skillgym collect`;
-            with `[:N]` at the end only its first N episodes.
+            with `[:N]` at the end only its first N episodes. Or an open one.
 
     Raises:
         InvalidTrajectories: If it has fewer than N.
-        DatasetNotFound: If it is not there; the message has the command that makes it.
+        DatasetNotFound: If it is not there; the message has the command that makes it, if any.
         UnreadableDataset: If it is damaged, or does not tell which maze an episode is in.
     """
     name, number = split_name(source)
@@ -61,29 +65,37 @@ def load_pictures(source: str | Path) -> PictureWindows:
     return data.subset(np.arange(number))
 
 
-def load_transitions(source: str | Path) -> Transitions:
+def load_transitions(source: Source) -> Transitions:
     """Read a dataset with rewards into memory: a Minari id, or a Minari folder.
 
     Args:
-        source: Its name; with `[:N]` at the end only its first N episodes.
+        source: Its name; with `[:N]` at the end only its first N episodes. Or an open Minari
+            dataset, of which the episodes that it was filtered for are read.
 
     Raises:
-        InvalidTrajectories: If it has fewer than N.
-        DatasetNotFound: If it is not there; the message has the command that makes it.
+        InvalidTrajectories: If it has fewer than N, or its actions are not continuous.
+        DatasetNotFound: If it is not there; the message has the command that makes it, if any.
         UnreadableDataset: If it is damaged or of an unknown format.
     """
     return read_minari_transitions(*split_name(source))
 
 
-def split_name(source: str | Path) -> tuple[str | Path, int | None]:
-    """A dataset's name without its `[:N]`, and N (None for all episodes).
+def _is_file(path: Path) -> bool:
+    return path.is_file() or path.suffix in (".hdf5", ".h5")
+
+
+def split_name(source: Source) -> tuple[Source, int | None]:
+    """A dataset's name without its `[:N]`, and N (None for all episodes); `~` is expanded.
 
     Raises:
         InvalidConfig: If what stands in brackets at its end is something else.
     """
-    found = re.fullmatch(r"(.+)\[(.*)\]", str(source))
-    if found is None or Path(source).exists():
+    if isinstance(source, MinariDataset):
         return source, None
+    name = os.path.expanduser(source)
+    found = re.fullmatch(r"(.+)\[(.*)\]", name)
+    if found is None or Path(name).exists():
+        return name, None
     if not re.fullmatch(r":\d+", found[2]):
-        raise InvalidConfig("dataset", str(source), f"{found[1]}[:N] for the first N episodes")
+        raise InvalidConfig("dataset", name, f"{found[1]}[:N] for the first N episodes")
     return found[1], int(found[2][1:])

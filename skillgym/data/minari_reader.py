@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import minari
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from minari import MinariDataset
 from minari.storage import get_dataset_path
 
 from skillgym.data.errors import (
@@ -24,19 +24,22 @@ from skillgym.data.errors import (
 )
 from skillgym.data.kitchen_formats import D4RL_V2_WIDTH, from_d4rl_v2
 from skillgym.data.transitions import Transitions
-from skillgym.data.windows import WindowDataset
+from skillgym.data.windows import WindowDataset, check_continuous
 from skillgym_envs.collect import registered_datasets
 from skillgym_envs.collect.spec import SEED_OF_EPISODE
 
+Source: TypeAlias = str | Path | MinariDataset
 
-def read_minari(source: str | Path) -> WindowDataset:
+
+def read_minari(source: Source) -> WindowDataset:
     """Read a Minari dataset into memory.
 
     Flat observations are taken as they are, and of dictionaries the `state`; those of
     `D4RL/kitchen/*-v2` are converted to the kitchen's 60-D observation.
 
     Args:
-        source: Minari id, looked up in the local dataset folder, or the path of a dataset.
+        source: Minari id, looked up in the local dataset folder, or the path of a dataset, or a
+            dataset that is open already.
 
     Returns:
         Windows over all its episodes.
@@ -54,7 +57,7 @@ def read_minari(source: str | Path) -> WindowDataset:
     )
 
 
-def read_minari_transitions(source: str | Path, number: int | None = None) -> Transitions:
+def read_minari_transitions(source: Source, number: int | None = None) -> Transitions:
     """Read a Minari dataset with its rewards.
 
     Args:
@@ -62,7 +65,7 @@ def read_minari_transitions(source: str | Path, number: int | None = None) -> Tr
         number: Only its first episodes, so many; all if None.
 
     Raises:
-        InvalidTrajectories: If it has fewer.
+        InvalidTrajectories: If it has fewer, or none, or its actions are not continuous.
         DatasetNotFound: If it is not there.
         UnreadableDataset: If it is damaged or its observations are of an unknown kind.
 
@@ -73,6 +76,9 @@ def read_minari_transitions(source: str | Path, number: int | None = None) -> Tr
     if number is not None:
         check_number(source, number, len(episodes))
         episodes = episodes[:number]
+    if not episodes:
+        raise InvalidTrajectories("no episodes", "at least one")
+    check_continuous("actions", episodes[0].actions)
     observations = [_flat(episode.observations).astype(np.float32) for episode in episodes]
     return Transitions(
         np.concatenate([array[:-1] for array in observations]),
@@ -83,7 +89,7 @@ def read_minari_transitions(source: str | Path, number: int | None = None) -> Tr
     )
 
 
-def read_world_keywords(source: str | Path) -> list[dict[str, Any]]:
+def read_world_keywords(source: Source) -> list[dict[str, Any]]:
     """Keywords of the world in which each episode of one of our datasets was recorded.
 
     Args:
@@ -93,31 +99,35 @@ def read_world_keywords(source: str | Path) -> list[dict[str, Any]]:
         DatasetNotFound: If it is not there.
         UnreadableDataset: If it is damaged, or does not tell.
     """
-    path = _locate(source)
-    with _reading(source, path):
-        storage = minari.MinariDataset(path).storage
-        facts = list(storage.get_episode_metadata(range(storage.total_episodes)))
-    if "env" not in storage.metadata:
+    with _reading(source) as dataset:
+        metadata = dataset.storage.metadata
+        facts = list(dataset.storage.get_episode_metadata(dataset.episode_indices))
+    if "env" not in metadata:
         problem = "it does not tell the world of each episode"
-        raise UnreadableDataset(path, problem, "give one that `skillgym collect` has made")
-    _, keywords = storage.metadata["env"]
+        remedy = "give one that `skillgym collect` has made"
+        raise UnreadableDataset(dataset.storage.data_path, problem, remedy)
+    _, keywords = metadata["env"]
     seeds = [episode["seed"] for episode in facts]
     own = [name for name, value in keywords.items() if value == SEED_OF_EPISODE]
     return [{**keywords, **dict.fromkeys(own, seed)} for seed in seeds]
 
 
 @contextmanager
-def _reading(source: str | Path, path: Path) -> Iterator[None]:
-    """Says which dataset could not be read."""
+def _reading(source: Source) -> Iterator[MinariDataset]:
+    """Gives the dataset, and says which one it was if it cannot be read."""
+    path = source.storage.data_path if isinstance(source, MinariDataset) else _locate(source)
     try:
-        yield
+        yield source if isinstance(source, MinariDataset) else MinariDataset(path)
     except (OSError, KeyError, ValueError, AssertionError, RuntimeError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        remedy = f"delete it and run `{_command(str(source))}`"
-        raise UnreadableDataset(path, problem, remedy) from error
+        raise UnreadableDataset(path, problem, _remedy(_name(source))) from error
 
 
-def check_number(source: str | Path, number: int, available: int) -> None:
+def _name(source: Source) -> str:
+    return source.id if isinstance(source, MinariDataset) else str(source)
+
+
+def check_number(source: Source, number: int, available: int) -> None:
     """Check that a dataset has so many episodes.
 
     Raises:
@@ -129,19 +139,16 @@ def check_number(source: str | Path, number: int, available: int) -> None:
         )
 
 
-def _episodes(source: str | Path) -> list[Any]:
+def _episodes(source: Source) -> list[Any]:
     """The episodes of a dataset whose observations can be read."""
-    path = _locate(source)
-    with _reading(source, path):
-        dataset = minari.MinariDataset(path)
+    with _reading(source) as dataset:
         metadata = dataset.storage.metadata
         episodes = list(dataset)
     if not _is_readable(dataset.observation_space):
         problem = f"its observation space is {dataset.observation_space}"
-        raise UnreadableDataset(
-            path, problem, "flatten it to a Box, or give a dataset of D4RL/kitchen"
-        )
-    _warn_of_other_simulator(source, metadata)
+        remedy = "flatten it to a Box, or give a dataset of D4RL/kitchen"
+        raise UnreadableDataset(dataset.storage.data_path, problem, remedy)
+    _warn_of_other_simulator(_name(source), metadata)
     return episodes
 
 
@@ -169,26 +176,33 @@ def _locate(source: str | Path) -> Path:
             return folder
     for folder in (root / source, Path(source)):
         if (folder / "data").exists() or (folder / "main_data.hdf5").exists():
-            problem = "it has no metadata.json"
-            raise UnreadableDataset(folder, problem, f"delete it and run `{_command(str(source))}`")
+            raise UnreadableDataset(folder, "it has no metadata.json", _remedy(str(source)))
     local = [
         str(file.parents[1].relative_to(root))
         for file in root.rglob("data/metadata.json")
         if not any(part.startswith(".") for part in file.relative_to(root).parts)
     ]
-    raise DatasetNotFound(str(source), root, local, _command(str(source)))
+    raise DatasetNotFound(str(source), root, local, _origin(str(source)))
 
 
-def _command(name: str) -> str:
-    """The command that makes or fetches the dataset that `name` seems to mean."""
+def _origin(name: str) -> tuple[str, str] | None:
+    """A command that gives a dataset, and its id: `name`, or the nearest that can be made."""
     if name.startswith("D4RL/"):
-        return f"minari download {name}"
+        return f"minari download {name}", name
+    if not name.startswith("skillgym/"):
+        return None
     commands = {make(0).dataset_id: command for command, make in registered_datasets().items()}
     closest = get_close_matches(name, commands, n=1)
-    return f"skillgym collect {commands[closest[0]] if closest else 'NAME'}"
+    return (f"skillgym collect {commands[closest[0]]}", closest[0]) if closest else None
 
 
-def _warn_of_other_simulator(source: str | Path, metadata: dict[str, Any]) -> None:
+def _remedy(name: str) -> str:
+    """What to do about a damaged dataset; only those that a command gives are to be deleted."""
+    command, given = _origin(name) or ("", "")
+    return f"delete it and run `{command}`" if given == name else "copy or record it again"
+
+
+def _warn_of_other_simulator(source: str, metadata: dict[str, Any]) -> None:
     recorded, installed = metadata.get("mujoco"), version("mujoco")
     if recorded is not None and recorded != installed:
         warnings.warn(

@@ -7,17 +7,33 @@ Letters: `N` rows of all episodes, `E` episodes, `T` actions of one episode, `B`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from skillgym.data.errors import InvalidTrajectories, NoWindows
+from skillgym.errors import InvalidConfig
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Windows: TypeAlias = tuple[FloatArray, FloatArray]
 Weighting: TypeAlias = Literal["episodes", "windows"]
+
+
+class Recorded(Protocol):
+    """An episode as an object, such as Minari's `EpisodeData`."""
+
+    @property
+    def observations(self) -> Any:
+        """Shape (T+1, O)."""
+
+    @property
+    def actions(self) -> Any:
+        """Shape (T, A)."""
+
+
+Episode: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike] | Recorded
 
 
 class WindowDataset:
@@ -46,10 +62,11 @@ class WindowDataset:
         self._tables: dict[int, tuple[IntArray, IntArray]] = {}
 
     @classmethod
-    def from_episodes(
-        cls, episodes: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]
-    ) -> WindowDataset:
-        """Join episodes given as pairs of observations (T+1, O) and actions (T, A).
+    def from_episodes(cls, episodes: Iterable[Episode]) -> WindowDataset:
+        """Join episodes of observations (T+1, O) and actions (T, A).
+
+        Args:
+            episodes: Pairs of them, or objects with both, as in a Minari dataset.
 
         Raises:
             InvalidTrajectories: If there is no episode, one that has not exactly one more
@@ -57,8 +74,9 @@ class WindowDataset:
         """
         observations, actions, lengths = [], [], []
         first: tuple[int, int] | None = None
-        for index, pair in enumerate(episodes):
-            states, moves = (np.asarray(array, np.float32) for array in pair)
+        for index, episode in enumerate(episodes):
+            states, moves = _arrays(index, episode)
+            check_continuous(f"episode {index} with actions", moves)
             if states.ndim != 2 or moves.ndim != 2 or len(states) != len(moves) + 1:
                 raise InvalidTrajectories(
                     f"episode {index} with observations {states.shape} and actions {moves.shape}",
@@ -120,6 +138,7 @@ class WindowDataset:
             Observations (B, H+1, O) and actions (B, H, A), fresh arrays.
 
         Raises:
+            InvalidConfig: If the weighting is another.
             NoWindows: If no episode has `horizon` actions.
         """
         return self.gather(self.sample_rows(rng, batch_size, horizon, weighting), horizon)
@@ -132,6 +151,8 @@ class WindowDataset:
         weighting: Weighting = "episodes",
     ) -> IntArray:
         """First rows (B,) of windows drawn as by `sample`."""
+        if weighting not in get_args(Weighting):
+            raise InvalidConfig("weighting", weighting, "'episodes' or 'windows'")
         first_rows, counts = self._table(horizon)
         if weighting == "windows":
             numbers = rng.integers(counts.sum(), size=batch_size)
@@ -217,7 +238,37 @@ def split_episodes(
     return order[:num_train], order[num_train:]
 
 
+def check_continuous(what: str, actions: npt.NDArray[Any]) -> None:
+    """Check that actions are not those of a discrete space, of which each is one number.
+
+    Raises:
+        InvalidTrajectories: If they are.
+    """
+    if actions.ndim == 1:
+        raise InvalidTrajectories(
+            f"{what} of shape {actions.shape}",
+            "continuous actions (T, A), as skills need a Box action space",
+            "record them in an environment that has one",
+        )
+
+
+def _arrays(index: int, episode: Any) -> tuple[FloatArray, FloatArray]:
+    """Observations and actions of an episode."""
+    is_object = hasattr(episode, "observations") and hasattr(episode, "actions")
+    pair = (episode.observations, episode.actions) if is_object else episode
+    try:
+        observations, actions = (np.asarray(array, np.float32) for array in pair)
+    except (TypeError, ValueError) as error:
+        raise InvalidTrajectories(
+            f"episode {index} as {type(episode).__name__} without two arrays of numbers",
+            "a pair of observations (T+1, O) and actions (T, A), or an object with both",
+            "take these arrays out of what holds them",
+        ) from error
+    return observations, actions
+
+
 def _check(observations: FloatArray, actions: FloatArray, ends: IntArray) -> None:
+    check_continuous("actions", actions)
     shapes = f"observations {observations.shape} and actions {actions.shape}"
     if observations.ndim != 2 or actions.ndim != 2 or len(observations) != len(actions):
         raise InvalidTrajectories(shapes, "(N, O) and (N, A)")

@@ -173,23 +173,32 @@ def _scores(runs_of: Mapping[Task, Mapping[int, Row]], suffix: str = "") -> NDAr
 
 
 def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Points of learning curves, where a method with runs of several budgets has several names.
+    """Points of learning curves, where a method whose seeds end differently has several names.
+
+    A run that went on to a larger budget is in the curve of the smaller one too, up to where it
+    was measured for it, so that the curve has the seeds of the row in the table.
 
     Args:
         points: Evaluations during training.
-        rows: The runs that they belong to; those of a seed in ascending order of their budgets, as
-            the curve is that of the last.
+        rows: The runs that they belong to.
     """
-    budgets: dict[tuple[str, str], dict[str, int]] = {}
+    runs: dict[tuple[str, str], dict[str, dict[int, int]]] = {}
     for row in rows:
-        budgets.setdefault((row["task"], row["method"]), {})[str(row["seed"])] = _budget(row)
+        of_seed = runs.setdefault((row["task"], row["method"]), {})
+        of_seed.setdefault(str(row["seed"]), {})[_budget(row)] = int(row["steps"])
     named = []
     for point in points:
-        of_seed = budgets.get((point["task"], point["method"]), {})
-        name = point["method"]
-        if len(set(of_seed.values())) > 1:
-            name += f", {of_seed[str(point['seed'])]:,} steps"
-        named.append({**point, "method": name})
+        of_seed = runs.get((point["task"], point["method"]), {})
+        budgets = {max(ends) for ends in of_seed.values()}
+        if len(budgets) < 2:
+            named.append(dict(point))
+            continue
+        ends = of_seed[str(point["seed"])]
+        named += [
+            {**point, "method": f"{point['method']}, {budget:,} steps"}
+            for budget in sorted(budgets & set(ends))
+            if float(point["step"]) <= ends[budget]
+        ]
     return named
 
 

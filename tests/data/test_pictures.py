@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from minari import MinariDataset
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym.data import InvalidTrajectories, PictureWindows, WindowDataset, load_pictures
@@ -58,6 +59,15 @@ def test_observations_are_those_of_the_world(
     other = data.observations(states[None, :61], centres, data.mazes[[episode - 1]])[0]
     assert np.abs(other - drawn).max() > 0.5  # another maze looks different
     env.close()
+
+
+def test_open_dataset_keeps_the_maze_of_each_episode(folder: str, data: PictureWindows) -> None:
+    dataset = MinariDataset(f"{folder}/data", episode_indices=np.array([2, 0]))
+    opened = load_pictures(dataset)
+    for seed, (index, episode) in enumerate(((0, 2), (1, 0))):
+        drawn = opened.subset([index]).sample(np.random.default_rng(seed), 4, 5)
+        expected = data.subset([episode]).sample(np.random.default_rng(seed), 4, 5)
+        np.testing.assert_array_equal(drawn[0], expected[0])
 
 
 def test_windows_show_what_actions_lead_to(data: PictureWindows) -> None:

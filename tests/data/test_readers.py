@@ -14,6 +14,7 @@ from minari.data_collector import EpisodeBuffer
 
 import skillgym_envs  # noqa: F401  (registers the kitchen)
 from skillgym.data import (
+    DatasetFileNotFound,
     DatasetNotFound,
     InvalidTrajectories,
     SimulatorVersionWarning,
@@ -167,13 +168,31 @@ def test_minari_dataset_is_found_by_path_too(ours: str, root: Path) -> None:
 
 
 def test_missing_dataset_names_the_nearest_one_and_the_command(ours: str) -> None:
-    with pytest.raises(DatasetNotFound, match="skillgym collect kitchen-play`") as failure:
+    made = "`skillgym collect kitchen-play` gives 'skillgym/kitchen/play-v0'"
+    with pytest.raises(DatasetNotFound, match=made) as failure:
         load_windows("skillgym/kitchen/play-v1")
     assert f"did you mean '{OURS}'" in str(failure.value)
     with pytest.raises(DatasetNotFound, match="minari download D4RL/kitchen/partial-v2"):
         load_windows("D4RL/kitchen/partial-v2")
-    with pytest.raises(DatasetNotFound, match="skillgym collect NAME`"):
-        load_windows("robots/of-mine")
+
+
+@pytest.mark.parametrize("name", ["my/own-v0", "my/kitchen/play-v0", "./play-v0", "skillgym/x"])
+def test_a_command_is_named_only_for_what_it_can_make(ours: str, root: Path, name: str) -> None:
+    with pytest.raises(DatasetNotFound, match=f"nor in {root}; set MINARI_DATA") as failure:
+        load_windows(name)
+    assert "collect" not in str(failure.value) and f"'{OURS}'" in str(failure.value)
+
+
+def test_only_what_a_command_makes_is_to_be_deleted(root: Path) -> None:
+    for name, advice in (
+        ("skillgym/kitchen/play-v0", "; delete it and run `skillgym collect kitchen-play`."),
+        ("skillgym/kitchen/plays-v0", "; copy or record it again."),
+        ("my/own-v0", "; copy or record it again."),
+    ):
+        (root / name / "data").mkdir(parents=True)
+        with pytest.raises(UnreadableDataset) as failure:
+            load_windows(name)
+        assert str(failure.value).endswith(advice)
 
 
 def test_missing_dataset_in_an_empty_folder(root: Path) -> None:
@@ -185,7 +204,7 @@ def test_missing_dataset_in_an_empty_folder(root: Path) -> None:
 def test_truncated_minari_file_is_explained(ours: str, root: Path, size: int) -> None:
     file = root / OURS / "data" / "main_data.hdf5"
     file.write_bytes(file.read_bytes()[:size])
-    with pytest.raises(UnreadableDataset, match=r"cannot be read \(.+\); delete it and run `skill"):
+    with pytest.raises(UnreadableDataset, match=r"cannot be read \(.+\); copy or record it again"):
         load_windows(ours)
 
 
@@ -193,7 +212,7 @@ def test_truncated_minari_file_is_explained(ours: str, root: Path, size: int) ->
 def test_damaged_metadata_is_explained(ours: str, root: Path, content: str | None) -> None:
     file = root / OURS / "data" / "metadata.json"
     file.unlink() if content is None else file.write_text(content)
-    with pytest.raises(UnreadableDataset, match=r"cannot be read \(.+\); delete it and run `skill"):
+    with pytest.raises(UnreadableDataset, match=r"cannot be read \(.+\); copy or record it again"):
         load_windows(ours)
 
 
@@ -208,8 +227,69 @@ def test_truncated_d4rl_file_is_explained(d4rl_v0: Path) -> None:
     d4rl_v0.write_bytes(d4rl_v0.read_bytes()[:3000])
     with pytest.raises(UnreadableDataset, match="copy or download it again"):
         load_windows(d4rl_v0)
-    with pytest.raises(UnreadableDataset, match="No such file"):
-        load_windows(d4rl_v0.with_name("absent.hdf5"))
+
+
+def test_missing_file_is_explained(tmp_path: Path) -> None:
+    for name in ("absent.hdf5", "absent.h5", "nowhere/absent.hdf5[:2]"):
+        with pytest.raises(DatasetFileNotFound, match="there is no such file") as failure:
+            load_windows(tmp_path / name)
+        assert "download" not in str(failure.value)
+
+
+def test_the_home_folder_is_expanded(
+    ours: str, d4rl_v0: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.setenv("USERPROFILE", str(root))
+    assert_same_windows(load_windows(f"~/{d4rl_v0.name}"), load_windows(d4rl_v0))
+    assert_same_windows(load_windows(Path("~") / OURS), load_windows(ours))
+    assert load_windows(f"~/{d4rl_v0.name}[:2]").num_episodes == 2
+    assert len(load_transitions(f"~/{OURS}")) == 17 + 12 + 30
+
+
+def test_open_datasets_are_read(ours: str, d4rl_v2: str, trajectories: list[Trajectory]) -> None:
+    for name in (ours, d4rl_v2):
+        assert_same_windows(load_windows(minari.load_dataset(name)), load_windows(name))
+    assert_same_windows(WindowDataset.from_episodes(minari.load_dataset(ours)), load_windows(ours))
+    np.testing.assert_array_equal(
+        load_transitions(minari.load_dataset(ours)).rewards, load_transitions(ours).rewards
+    )
+
+
+def test_filtered_datasets_stay_filtered(ours: str, trajectories: list[Trajectory]) -> None:
+    dataset = minari.load_dataset(ours)
+    short = dataset.filter_episodes(lambda episode: len(episode) == 12)
+    data = load_windows(short)
+    assert data.num_episodes == 1 and len(load_transitions(short)) == 12
+    np.testing.assert_array_equal(data.episode(0)[1], trajectories[1].actions)
+    none = dataset.filter_episodes(lambda episode: len(episode) == 13)
+    for load in (load_windows, load_transitions):
+        with pytest.raises(InvalidTrajectories, match="no episodes"):
+            load(none)
+
+
+def test_damaged_open_dataset_is_explained(ours: str, root: Path) -> None:
+    dataset = minari.load_dataset(ours)
+    with h5py.File(root / OURS / "data" / "main_data.hdf5", "a") as file:
+        del file["episode_1"]
+    with pytest.raises(UnreadableDataset, match=f"{OURS}.*episode_1"):
+        load_windows(dataset)
+
+
+def test_discrete_actions_are_explained(root: Path) -> None:
+    env = gym.make("CartPole-v1")
+    buffer = EpisodeBuffer(
+        observations=np.zeros((6, 4), np.float32),
+        actions=np.array([0, 1, 1, 0, 1]),
+        rewards=[1.0] * 5,
+        terminations=[False] * 4 + [True],
+        truncations=[False] * 5,
+    )
+    minari.create_dataset_from_buffers("cartpole/test-v0", [buffer], env=env)
+    for load in (load_windows, load_transitions):
+        with pytest.raises(InvalidTrajectories, match=r"shape \(5,\), .* need a Box") as failure:
+            load("cartpole/test-v0")
+        assert "check how" not in str(failure.value)
 
 
 def test_other_hdf5_files_are_explained(root: Path) -> None:

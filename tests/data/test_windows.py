@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from skillgym.data import InvalidTrajectories, NoWindows, WindowDataset
+from skillgym.errors import InvalidConfig
 
 
 def numbered(lengths: list[int]) -> WindowDataset:
@@ -41,6 +44,11 @@ def test_weighting_by_episodes_and_by_windows() -> None:
     by_window = data.sample(rng, 20_000, 10, "windows")[0][:, 0, 0].mean()
     assert by_episode == pytest.approx(1 / 2, abs=0.02)
     assert by_window == pytest.approx(1 / 92, abs=0.005)
+
+
+def test_another_weighting_is_refused() -> None:
+    with pytest.raises(InvalidConfig, match="weighting='x', expected 'episodes' or 'windows'"):
+        numbered([10]).sample(np.random.default_rng(0), 4, 5, weighting="x")
 
 
 def test_starts_are_uniform_within_an_episode() -> None:
@@ -115,3 +123,37 @@ def test_episodes_of_different_sizes_are_explained() -> None:
     pairs = [(np.zeros((5, 3)), np.zeros((4, 2))), (np.zeros((5, 3)), np.zeros((4, 1)))]
     with pytest.raises(InvalidTrajectories, match=r"episode 1 .* \(3, 1\), expected \(3, 2\)"):
         WindowDataset.from_episodes(pairs)
+
+
+def test_episodes_may_be_objects() -> None:
+    observations, actions = np.ones((5, 3)), np.zeros((4, 2))
+    episode = SimpleNamespace(observations=observations, actions=actions, rewards=np.zeros(4))
+    data = WindowDataset.from_episodes([episode, (observations, actions)])
+    for index in (0, 1):
+        np.testing.assert_array_equal(data.episode(index)[0], observations)
+        np.testing.assert_array_equal(data.episode(index)[1], actions)
+
+
+@pytest.mark.parametrize(
+    ("episode", "kind"),
+    [
+        ({"observations": np.ones((5, 3)), "actions": np.zeros((4, 2))}, "dict"),
+        (SimpleNamespace(observations={"a": np.ones(5)}, actions=np.zeros((4, 2))), "SimpleName"),
+        ((np.ones((5, 3)), np.zeros((4, 2)), np.zeros(4)), "tuple"),
+        (3, "int"),
+    ],
+)
+def test_other_episodes_are_explained(episode: object, kind: str) -> None:
+    pair = (np.ones((5, 3)), np.zeros((4, 2)))
+    with pytest.raises(InvalidTrajectories, match=f"episode 1 as {kind}.*, expected a pair of"):
+        WindowDataset.from_episodes([pair, episode])
+
+
+def test_discrete_actions_are_explained() -> None:
+    expected = (
+        r"shape \(4,\), expected continuous actions \(T, A\), as skills need a Box action space"
+    )
+    with pytest.raises(InvalidTrajectories, match=f"episode 0 with actions of {expected}"):
+        WindowDataset.from_episodes([(np.ones((5, 3)), np.zeros(4, int))])
+    with pytest.raises(InvalidTrajectories, match=expected):
+        WindowDataset(np.ones((4, 3)), np.zeros(4), [4])

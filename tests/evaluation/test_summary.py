@@ -80,10 +80,32 @@ def test_runs_of_different_budgets_are_never_mixed() -> None:
 def test_curves_of_different_budgets_have_names_of_their_own() -> None:
     rows = [run("four", "good", 0, 1.0), run("four", "good", 1, 3.0, budget=9000)]
     rows += [run("four", "bad", seed, 1.0) for seed in (0, 1)]
-    named = named_by_budget(rows, rows)
+    named = named_by_budget([row | {"step": row["steps"]} for row in rows], rows)
     assert [point["method"] for point in named] == [
         "good, 1,000 steps", "good, 9,000 steps", "bad", "bad"
     ]  # fmt: skip
+
+
+def test_a_run_that_went_on_is_in_the_curve_of_its_smaller_budget_too() -> None:
+    rows = [run("four", "good", 0, 3.0, budget) for budget in (500, 1000, 9000)]
+    rows += [run("four", "good", 1, 2.0, 1000), run("four", "good", 2, 2.0, 9000)]
+    steps = {"0": (500, 1003, 9003), "1": (500, 1003), "2": (500, 9003)}
+    points = [
+        {"task": "four", "method": "good", "seed": seed, "step": f"{step}.0"}
+        for seed, of_seed in steps.items()
+        for step in of_seed
+    ]
+    for given in (rows, rows[::-1]):
+        named = named_by_budget(points, given)
+        curves: dict[tuple[str, str], list[str]] = {}
+        for point in named:
+            curves.setdefault((point["method"], point["seed"]), []).append(point["step"])
+        assert curves == {
+            ("good, 1,000 steps", "0"): ["500.0", "1003.0"],
+            ("good, 9,000 steps", "0"): ["500.0", "1003.0", "9003.0"],
+            ("good, 1,000 steps", "1"): ["500.0", "1003.0"],
+            ("good, 9,000 steps", "2"): ["500.0", "9003.0"],  # never measured at 1000
+        }
 
 
 def test_tasks_are_put_together_as_shares_of_their_best() -> None:
