@@ -8,6 +8,11 @@ from pathlib import Path
 from skillgym_envs.core.errors import InvalidConfig, SkillgymError, nearest
 
 
+def with_article(name: str) -> str:
+    """A name behind "a" or "an"."""
+    return f"{'an' if name.startswith(tuple('AEIOaeio')) else 'a'} {name}"
+
+
 class UnknownField(SkillgymError, ValueError):
     """A configuration has a field that its dataclass does not know."""
 
@@ -133,6 +138,27 @@ class ForeignWorld(SkillgymError, ValueError):
         )
 
 
+class UnusableConfig(SkillgymError, TypeError):
+    """A skill model is to be made from something that is not its configuration."""
+
+    def __init__(self, owner: str, given: object, expected: str) -> None:
+        super().__init__(
+            f"Got {with_article(type(given).__name__)} as configuration of {owner}, expected "
+            f"{with_article(expected)}; write its fields as keywords of {expected}(...)."
+        )
+
+
+class NotSavable(SkillgymError, TypeError):
+    """A checkpoint is to be made of something that cannot be built again from one."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(
+            f"Got {with_article(type(given).__name__)} to save, expected a subclass of "
+            "skillgym.skills.base.SkillModule, which can be built again from its configuration and "
+            "tensors; derive the class from it as docs/own_skill_models.md says."
+        )
+
+
 class UnusableEmbedding(SkillgymError, TypeError):
     """A skill model cannot be the embedding of another one."""
 
@@ -200,6 +226,7 @@ __all__ = [
     "MissingFile",
     "MissingPackage",
     "NotEnoughData",
+    "NotSavable",
     "ResumeMismatch",
     "RunExists",
     "ShapeMismatch",
@@ -211,6 +238,8 @@ __all__ = [
     "UnknownSkill",
     "UnknownType",
     "UnsupportedSpace",
+    "UnusableConfig",
     "UnusableEmbedding",
     "nearest",
+    "with_article",
 ]

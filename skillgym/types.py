@@ -32,7 +32,10 @@ class SkillModel(Protocol):
         skill_space: What an agent chooses, e.g. `Box(-3, 3, (nz,))` or `Discrete(K)`.
         max_steps: The longest a skill may run, in control steps.
         prior: Maps observations, a tensor (B, O), to a distribution over skills, whose samples may
-            leave the space.
+            leave the space; only algorithms with a prior need it. Policies that start as the prior
+            take `skillgym.nn.distributions.Gaussian(mean, log_std)`, over Discrete skills
+            `Categorical(log_probs)`. With `"MlpPolicy"`, `PriorSAC` takes anything whose `log_prob`
+            maps skills (..., B, Z) to (..., B).
     """
 
     skill_space: gym.Space[Any]

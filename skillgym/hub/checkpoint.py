@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from skillgym.errors import CheckpointMismatch, CorruptFile, MissingFile, SkillgymError
+from skillgym.errors import CheckpointMismatch, CorruptFile, MissingFile, NotSavable, SkillgymError
 from skillgym.files import atomic_directory, read_json, recover, write_bytes, write_json
 from skillgym.hub.card import model_card
 from skillgym.hub.configs import config_from_json, config_to_json, space_from_json, space_to_json
@@ -46,9 +46,12 @@ def save_skill(
         The directory.
 
     Raises:
+        NotSavable: If the model is no `SkillModule`.
         CheckpointNotWritten: If the disk is full or not writable; an older checkpoint is still
             there.
     """
+    if not isinstance(model, SkillModule):
+        raise NotSavable(model)
     target = Path(directory)
     with atomic_directory(target) as temporary:
         write_checkpoint(model, temporary, world=world, dataset=dataset, metrics=metrics)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from skillgym.errors import with_article
 from skillgym_envs.core.errors import SkillgymError, nearest
+
+CONSTRUCTORS = {"Gaussian": "Gaussian(mean, log_std)", "Categorical": "Categorical(log_probs)"}
+"""How a prior makes the distribution that a policy can start as."""
 
 
 class UnusablePrior(SkillgymError, ValueError):
@@ -13,7 +17,8 @@ class UnusablePrior(SkillgymError, ValueError):
     def __init__(self, problem: str, expected: str = "Gaussian") -> None:
         super().__init__(
             f"Got a prior {problem}, expected a network that maps observations to a {expected} "
-            "over the skills of the environment; use the skill model's own prior, or 'MlpPolicy' "
+            "over the skills of the environment, "
+            f"skillgym.nn.distributions.{CONSTRUCTORS[expected]}; use such a prior, or 'MlpPolicy' "
             "for other kinds of priors."
         )
 
@@ -24,7 +29,8 @@ class NoPrior(SkillgymError, ValueError):
     def __init__(self, problem: str) -> None:
         super().__init__(
             f"Got {problem}, expected an environment whose actions are the skills of a skill model "
-            "with a prior; wrap it with SkillActions, or pass prior=<network> or prior=None."
+            "with a prior; wrap it with SkillActions, give the skill model a prior, or pass "
+            "prior=<network> or prior=None."
         )
 
 
@@ -33,8 +39,8 @@ class NoDemonstrations(SkillgymError, ValueError):
 
     def __init__(self, given: str, missing: str) -> None:
         super().__init__(
-            f"Got a {given} without {missing}, expected a skill model that was trained on "
-            "demonstrations; make one with `skillgym pretrain skild-...` and use its skills."
+            f"Got {with_article(given)} without {missing}, expected a skill model that was trained "
+            "on demonstrations; make one with `skillgym pretrain skild-...` and use its skills."
         )
 
 

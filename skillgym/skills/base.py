@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skillgym.data.windows import WindowDataset
-from skillgym.errors import ShapeMismatch, SkillOutOfRange, UnsupportedSpace
+from skillgym.errors import ShapeMismatch, SkillOutOfRange, UnsupportedSpace, UnusableConfig
 from skillgym.nn.devices import seeded
 from skillgym.types import BoolArray, FloatArray, SkillState
 
@@ -73,7 +73,21 @@ class SkillModule(nn.Module, ABC):
         config: Any = None,
         seed: int = 0,
     ) -> Self:
-        """A fresh model with weights from the seed; leaves the global random state alone."""
+        """A fresh model with weights from the seed; leaves the global random state alone.
+
+        Args:
+            observation_space: One-dimensional Box of size O.
+            action_space: One-dimensional Box of size A.
+            config: A `config_class`; its defaults if None.
+            seed: Seed of the weights.
+
+        Raises:
+            UnusableConfig: If `config` is something else.
+            UnsupportedSpace: If a space is not a one-dimensional Box.
+        """
+        known = config is None or isinstance(config, cls.config_class)
+        if not known:
+            raise UnusableConfig(cls.__name__, config, cls.config_class.__name__)
         with seeded(seed):
             return cls(observation_space, action_space, config)  # type: ignore[call-arg]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
@@ -11,10 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.errors import InvalidSkill, UnknownRewardOption, UnusableSkillModel
+from skillgym.wrappers.errors import (
+    InvalidSkill,
+    UnknownRewardOption,
+    UnusableActions,
+    UnusableSkillModel,
+)
 from skillgym_envs.core.checks import check_range
 
 REWARDS = ("sum", "discounted")
+NEEDED = ("skill_space", "max_steps", "begin", "act", "finished")
+"""What wrappers use of a skill model."""
 
 
 def named(skill_model: Any) -> Any:
@@ -41,8 +49,8 @@ def resolve_skill_model(skill_model: str | PathLike[str] | SkillModel, env: Any)
 
     model = named(skill_model)
     model = load_skill(model) if isinstance(model, str) else model
-    if not all(hasattr(model, name) for name in ("skill_space", "max_steps", "begin", "act")):
-        raise UnusableSkillModel(model)
+    if missing := [name for name in NEEDED if not hasattr(model, name)]:
+        raise UnusableSkillModel(model, missing)
     check_world(model, env)
     usable: SkillModel = model
     return usable
@@ -94,6 +102,36 @@ def checked_skills(
         raise InvalidSkill(f"of shape {array.shape}", expected)
     if not finite.all() and (running is None or not finite[running].all()):
         raise InvalidSkill("with NaN or infinity", expected)
+    return array
+
+
+def checked_actions(
+    model: SkillModel,
+    actions: Any,
+    expected: Sequence[int],
+    running: NDArray[np.bool_] | None = None,
+) -> NDArray[Any]:
+    """What a skill model's `act` gave, as an array.
+
+    Args:
+        model: The skill model.
+        actions: Actions of B environments.
+        expected: Their shape (B, ...).
+        running: The environments (B,) whose actions count; all if None.
+
+    Raises:
+        UnusableActions: If they have another shape, or one that counts is not finite.
+    """
+    try:
+        array = np.asarray(actions)
+        flat = array.ravel()
+        finite = math.isfinite(flat.dot(flat))  # twice as fast as np.isfinite().all()
+    except (TypeError, ValueError, RuntimeError) as error:  # the last is that of torch
+        raise UnusableActions(model, "that are no array of numbers", expected) from error
+    if array.shape != tuple(expected):
+        raise UnusableActions(model, f"of shape {array.shape}", expected)
+    if not finite and not np.isfinite(array if running is None else array[running]).all():
+        raise UnusableActions(model, "with NaN or infinity", expected)
     return array
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from skillgym.errors import with_article
 from skillgym_envs.core.errors import SkillgymError
 
 
@@ -20,10 +21,24 @@ class InvalidSkill(SkillgymError, ValueError):
 class UnusableSkillModel(SkillgymError, TypeError):
     """Something that is no skill model was given as one."""
 
-    def __init__(self, given: object) -> None:
+    def __init__(self, given: object, missing: Sequence[str]) -> None:
         super().__init__(
-            f"Got a {type(given).__name__} as skill model, expected the name of a bundled one, the "
-            "path of a checkpoint, or a live model; `skillgym.load_skill` gives one."
+            f"Got {with_article(type(given).__name__)} as skill model without "
+            f"{', '.join(missing)}, expected the name of a bundled one, the path of a checkpoint, "
+            "or a live model; `skillgym.load_skill` gives one, docs/own_skill_models.md says how "
+            "to write one."
+        )
+
+
+class UnusableActions(SkillgymError, ValueError):
+    """A skill model gives something that an environment cannot take as actions."""
+
+    def __init__(self, model: object, problem: str, expected: Sequence[int]) -> None:
+        name = type(model).__name__
+        super().__init__(
+            f"Got actions {problem} from {name}.act, expected finite numbers of shape "
+            f"{tuple(expected)}, one row for each observation; correct {name}.act, or the "
+            "observations if these are not finite."
         )
 
 

@@ -90,6 +90,7 @@ class ResidualActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
         Raises:
             InvalidSkill: If the action has the wrong shape or is not finite.
+            UnusableActions: If the skill model gives such an action.
         """
         if self._observation is None:
             raise ResetNeeded

@@ -95,7 +95,7 @@ class ResidualControl:
                 raise UnsupportedSpace(role, space)
         sizes = observation_space.shape[0], action_space.shape[0]
         self.layout = ResidualLayout.of(model, *sizes)
-        self.running = RunningSkills(model, num_envs)
+        self.running = RunningSkills(model, num_envs, sizes[1])
         self._bounds = action_space.low, action_space.high
         low, high = self._bounds
         skills: Any = model.skill_space
@@ -117,31 +117,41 @@ class ResidualControl:
 
         Raises:
             InvalidSkill: If actions have the wrong shape or are not finite numbers.
+            UnusableActions: If the skill model gives such actions.
         """
+        running = np.ones(len(observation), bool) if running is None else running
         expected = (len(observation), *self.action_space.shape)
         actions = checked_skills(actions, expected, running).astype(np.float32)
         self.running.begin(observation, actions[:, self.layout.skill])
-        primitive = self.running.actions(observation) + actions[:, self.layout.residual]
+        primitive = self.running.actions(observation, running) + actions[:, self.layout.residual]
         bounded: FloatArray = np.clip(primitive, *self._bounds).astype(np.float32)
         return bounded
 
-    def advance(self, observation: NDArray[Any], ended: Flags) -> FloatArray:
+    def advance(
+        self, observation: NDArray[Any], ended: Flags, running: Flags | None = None
+    ) -> FloatArray:
         """Count a control step, and describe where it led.
 
         Args:
             observation: Observations (N, O) after the control step.
             ended: Whose episodes (N,) ended.
+            running: The environments (N,) whose actions counted; all if None.
 
         Returns:
             Observations with the skills that ran, (N, O + Z + A + 1).
+
+        Raises:
+            UnusableActions: If the skill model gives actions of the wrong shape, or one that is not
+                finite although the episode goes on.
         """
-        running, layout = self.running, self.layout
-        running.advance(observation, ended)
+        going_on = ~ended if running is None else running & ~ended
+        skills, layout = self.running, self.layout
+        skills.advance(observation, ended)
         seen = np.empty((len(observation), layout.due + 1), np.float32)
         seen[:, layout.state] = observation
-        seen[:, layout.latent] = running.latents
-        seen[:, layout.decoded] = running.actions(observation)
-        seen[:, layout.due] = running.due
+        seen[:, layout.latent] = skills.latents
+        seen[:, layout.decoded] = skills.actions(observation, going_on)
+        seen[:, layout.due] = skills.due
         return seen
 
     def start(self, observation: NDArray[Any]) -> FloatArray:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym.types import FloatArray, SkillModel, SkillState
+from skillgym.wrappers.common import checked_actions
 
 Flags = NDArray[np.bool_]
 
@@ -40,14 +41,16 @@ class RunningSkills:
     Args:
         model: The skill model.
         num_envs: N.
+        action_size: A.
 
     Attributes:
         due: Which environments (N,) need a new skill before their next control step.
         latents: Latent of the last skill of each environment, (N, Z); empty before the first.
     """
 
-    def __init__(self, model: SkillModel, num_envs: int) -> None:
+    def __init__(self, model: SkillModel, num_envs: int, action_size: int) -> None:
         self._model = model
+        self._action_size = action_size
         self._state: SkillState = {}
         self._steps = np.zeros(num_envs, np.int64)
         self.due = np.ones(num_envs, bool)
@@ -68,18 +71,24 @@ class RunningSkills:
         self._steps[rows] = 0
         self.due = np.zeros_like(rows)
 
-    def actions(self, observation: NDArray[Any]) -> FloatArray:
-        """Actions (N, A) of the skills; of one that is over, what it would do if it went on."""
+    def actions(self, observation: NDArray[Any], running: Flags) -> FloatArray:
+        """Actions (N, A) of the skills; of one that is over, what it would do if it went on.
+
+        Args:
+            observation: Observations (N, O).
+            running: The environments (N,) whose actions count.
+
+        Raises:
+            UnusableActions: If the skill model gives actions of another shape, or one that counts
+                is not finite.
+        """
         steps = np.minimum(self._steps, self._model.max_steps - 1)
-        found: list[tuple[Any, FloatArray]] = [
-            (rows, self._model.act(observation[rows], state, t))
-            for t, rows, state in self._groups(steps)
-        ]
-        if len(found) == 1:
-            return found[0][1]
-        actions = np.empty((len(steps), found[0][1].shape[1]), np.float32)
-        for rows, value in found:
-            actions[rows] = value
+        actions = np.empty((len(steps), self._action_size), np.float32)
+        for t, rows, state in self._groups(steps):
+            seen, counted = observation[rows], running[rows]
+            found = self._model.act(seen, state, t)
+            expected = len(seen), self._action_size
+            actions[rows] = checked_actions(self._model, found, expected, counted)
         return actions
 
     def advance(self, observation: NDArray[Any], ended: Flags) -> None:

@@ -12,7 +12,13 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.common import checked_skills, named, resolve_skill_model, reward_weights
+from skillgym.wrappers.common import (
+    checked_actions,
+    checked_skills,
+    named,
+    resolve_skill_model,
+    reward_weights,
+)
 from skillgym_envs.core.errors import ResetNeeded
 
 
@@ -72,6 +78,7 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self.action_space = self.skill_model.skill_space
         self.frame_callback: Callable[[Any], None] | None = None
         self._weights = reward_weights(reward, gamma, self.skill_model.max_steps).tolist()
+        self._action_shape = (1, *(env.action_space.shape or ()))
         self._observation: Any = None
 
     @property
@@ -99,6 +106,7 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
         Raises:
             InvalidSkill: If the skill has the wrong shape or is not finite.
+            UnusableActions: If the skill model gives such an action.
         """
         if self._observation is None:
             raise ResetNeeded
@@ -108,7 +116,8 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         rewards: list[float] = []
         subtasks: tuple[str, ...] = ()
         for t in range(model.max_steps):
-            primitive = model.act(observation[None], state, t)[0]
+            actions = model.act(observation[None], state, t)
+            primitive = checked_actions(model, actions, self._action_shape)[0]
             observation, reward, terminated, truncated, info = self.env.step(primitive)
             rewards.append(float(reward))
             subtasks += info.get("subtasks_completed_step", ())

@@ -84,10 +84,12 @@ class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
 
         Raises:
             InvalidSkill: If actions have the wrong shape or are not finite.
+            UnusableActions: If the skill model gives such actions.
         """
         if self._observation is None:
             raise ResetNeeded
-        primitive = self._control.act(self._observation, actions, ~self._over)
+        running = ~self._over
+        primitive = self._control.act(self._observation, actions, running)
         observation, rewards, terminated, truncated, infos = self.env.step(primitive)
         self._observation, ended = np.array(observation), terminated | truncated
         reached = self._observation.copy()
@@ -96,7 +98,7 @@ class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
             started = ended
             for row in np.flatnonzero(ended).tolist():
                 reached[row] = infos["final_obs"][row]
-        self._seen = self._control.advance(reached, ended)
+        self._seen = self._control.advance(reached, ended, running)
         if "final_obs" in infos:
             infos["final_obs"] = object_rows(self._seen.copy(), infos["_final_obs"])
         self._over = ended if self.autoreset_mode is AutoresetMode.NEXT_STEP else self._over

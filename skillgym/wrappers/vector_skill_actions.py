@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skillgym.types import SkillModel
 from skillgym.wrappers.common import (
+    checked_actions,
     checked_skills,
     named,
     reset_mask,
@@ -109,6 +110,7 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
 
         Raises:
             InvalidSkill: If skills have the wrong shape or are not finite.
+            UnusableActions: If the skill model gives such actions.
             UnevenSkills: If skills end at different control steps although their episodes go on.
         """
         if self._observation is None:
@@ -138,7 +140,7 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
         self, observation: NDArray[Any], skills: NDArray[Any], running: Flags
     ) -> VectorSkillStep:
         """Run the skills of the running environments to their ends."""
-        model = self.skill_model
+        model, shape = self.skill_model, self.env.action_space.shape or ()
         result = VectorSkillStep(observation, self._weights)
         state = model.begin(observation, skills)
         for t in range(model.max_steps):
@@ -146,7 +148,7 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
                 break
             if self._ended.any() and not self._waits:
                 self.env.reset(options={"reset_mask": self._ended})
-            actions = model.act(observation, state, t)
+            actions = checked_actions(model, model.act(observation, state, t), shape, running)
             observation, reward, terminated, truncated, infos = self.env.step(actions)
             if self.frame_callback is not None:
                 self.frame_callback(self.env.render())

@@ -21,12 +21,14 @@ from skillgym.errors import (
     CorruptFile,
     InvalidConfig,
     MissingFile,
+    NotSavable,
     SkillgymError,
     UnknownField,
     UnknownFormat,
     UnknownSkill,
     UnknownType,
     UnsupportedSpace,
+    UnusableConfig,
 )
 from skillgym.files import atomic_directory
 from skillgym.hub import list_skills, load_skill, register_model_type, save_skill
@@ -34,7 +36,8 @@ from skillgym.hub.configs import space_from_json, space_to_json
 from skillgym.hub.model_types import model_class
 from skillgym.skills.base import SkillModule
 from skillgym.skills.skild import SkildModel
-from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior
+from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, FlatPriorConfig
+from tests.skill_stubs import StubSkills
 from tests.skills.models import MODELS, small_model
 
 FILES = {"config.json", "model.safetensors", "metrics.json", "README.md"}
@@ -89,6 +92,22 @@ def test_directory(saved: Path) -> None:
     assert content["skill_horizon"] == 4 and content["versions"]["torch"] == torch.__version__
     assert json.loads((saved / "metrics.json").read_text()) == {"loss": 1.5}
     assert "| loss | 1.5 |" in (saved / "README.md").read_text()
+
+
+def test_what_is_no_skill_module_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(NotSavable, match=r"Got a StubSkills to save, .* docs/own_skill_models\.md"):
+        save_skill(StubSkills(), tmp_path / "folder" / "model")  # type: ignore[arg-type]
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", [{"skill_horizon": 5}, FlatPriorConfig()])
+def test_a_configuration_is_that_of_the_class(given: object) -> None:
+    spaces = small_model(FlatPrior).observation_space, small_model(FlatPrior).action_space
+    expected = (
+        f"Got a {type(given).__name__} as configuration of SkildModel, expected a SkildConfig"
+    )
+    with pytest.raises(UnusableConfig, match=expected):
+        SkildModel.create(*spaces, given)
 
 
 def test_replacing_a_checkpoint(saved: Path) -> None:

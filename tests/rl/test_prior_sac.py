@@ -256,6 +256,33 @@ def test_other_policies_and_priors() -> None:
     assert np.isfinite(agent.logger.name_to_value["train/prior_divergence"])
 
 
+class TorchPrior(nn.Module):
+    """A prior that gives a distribution of torch."""
+
+    def forward(self, obs: torch.Tensor) -> torch.distributions.Distribution:
+        zeros = obs.new_zeros(*obs.shape[:-1], 2)
+        return torch.distributions.Independent(torch.distributions.Normal(zeros, zeros + 1.0), 1)
+
+
+def test_distributions_of_torch_regularise_but_no_policy_starts_as_one() -> None:
+    model = StubSkills(max_steps=5)
+    model.prior = TorchPrior()
+    expected = r"gives an Independent, .* skillgym\.nn\.distributions\.Gaussian\(mean, log_std\)"
+    with pytest.raises(UnusablePrior, match=expected):
+        make_agent(env=make_env(model=model))
+    agent = PriorSAC("MlpPolicy", make_env(model=model), **SMALL).learn(20)
+    assert np.isfinite(agent.logger.name_to_value["train/prior_divergence"])
+
+
+@pytest.mark.parametrize("policy", ["MlpPolicy", "SkillPriorPolicy"])
+def test_a_skill_model_without_prior_is_not_blamed_for_lacking_demonstrations(policy: str) -> None:
+    model = StubSkills(max_steps=5)
+    del model.prior
+    with pytest.raises(NoPrior, match=r"a StubSkills without prior, .* give the skill model a"):
+        PriorSAC(policy, make_env(model=model), **SMALL)
+    PriorSAC("MlpPolicy", make_env(model=model), prior=None, **SMALL).learn(20)
+
+
 def test_wrong_settings() -> None:
     with pytest.raises(InvalidConfig, match="kl="):
         make_agent(kl="reverse")

@@ -13,7 +13,7 @@ from gymnasium.wrappers import TimeLimit
 from skillgym.errors import UnsupportedSpace
 from skillgym.skills.reskill import ReskillModel
 from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
-from skillgym.wrappers.errors import InvalidSkill, WrongAutoresetMode
+from skillgym.wrappers.errors import InvalidSkill, UnusableActions, WrongAutoresetMode
 from skillgym.wrappers.running_skills import RunningSkills
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import ResetNeeded
@@ -128,17 +128,17 @@ def test_the_end_of_an_episode_ends_the_skill() -> None:
 
 
 def test_skills_that_end_at_different_times_run_side_by_side() -> None:
-    running = RunningSkills(StubSkills(early_end=2), 2)
+    running, both = RunningSkills(StubSkills(early_end=2), 2, action_size=1), np.ones(2, bool)
     observation = np.zeros((2, 3), np.float32)
     running.begin(observation, np.array([[1.0, 1.0], [2.0, -1.0]], np.float32))
     for t in range(2):
         np.testing.assert_allclose(
-            running.actions(observation)[:, 0], [0.1 + 0.01 * t, 0.2 + 0.01 * t]
+            running.actions(observation, both)[:, 0], [0.1 + 0.01 * t, 0.2 + 0.01 * t]
         )
         running.advance(observation, np.zeros(2, bool))
     assert running.due.tolist() == [True, False]
     running.begin(observation, np.array([[5.0, 1.0], [9.0, 9.0]], np.float32))
-    np.testing.assert_allclose(running.actions(observation)[:, 0], [0.5, 0.22])
+    np.testing.assert_allclose(running.actions(observation, both)[:, 0], [0.5, 0.22])
     np.testing.assert_array_equal(running.latents, [[5.0, 1.0], [2.0, -1.0]])
 
 
@@ -174,6 +174,42 @@ def test_actions_must_be_finite_unless_they_are_ignored() -> None:
     assert terminated.tolist() == [True, False]
     observation, *_ = env.step(actions)
     assert observation[0, 0] == 0.0 and np.isfinite(observation).all()
+
+
+class Blind(StubSkills):
+    """Its actions are NaN where an observation says that the time is 3; or they are all given."""
+
+    given: Any = None
+
+    def act(self, obs: Any, state: Any, t: int) -> Any:
+        wave = np.where(obs[:, :1] == 3, np.nan, super().act(obs, state, t))
+        return wave if self.given is None else self.given
+
+
+@pytest.mark.parametrize("given", [np.zeros(3), np.zeros((3, 2)), np.full((3, 1), np.inf)])
+def test_actions_of_the_skill_model_must_fit(given: Any) -> None:
+    model = Blind()
+    model.given = given
+    env = VectorResidualActions(SyncVectorEnv([CountingEnv] * 3), model)
+    env.reset(seed=0)
+    with pytest.raises(UnusableActions, match=r"from Blind\.act, expected .* shape \(3, 1\)"):
+        env.step(np.zeros((3, 3), np.float32))
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_actions_of_the_skill_model_are_free_where_none_is_executed(mode: AutoresetMode) -> None:
+    """An episode that ends at time 3 is no error, one that goes on is."""
+    makers = [lambda: CountingEnv(end=3), lambda: CountingEnv(end=3)]
+    env = VectorResidualActions(SyncVectorEnv(makers, autoreset_mode=mode), Blind())
+    env.reset(seed=0)
+    for _ in range(8):
+        env.step(np.zeros((2, 3), np.float32))
+    env = ResidualActions(CountingEnv(), Blind())
+    env.reset(seed=0)
+    env.step(np.zeros(3, np.float32))
+    env.step(np.zeros(3, np.float32))
+    with pytest.raises(UnusableActions, match="NaN"):
+        env.step(np.zeros(3, np.float32))
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])

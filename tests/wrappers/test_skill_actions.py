@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -18,7 +19,13 @@ from skillgym.errors import InvalidConfig
 from skillgym.hub import save_skill
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions, VectorSkillActions
-from skillgym.wrappers.errors import InvalidSkill, UnknownRewardOption, UnusableSkillModel
+from skillgym.wrappers.common import checked_actions
+from skillgym.wrappers.errors import (
+    InvalidSkill,
+    UnknownRewardOption,
+    UnusableActions,
+    UnusableSkillModel,
+)
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import ResetNeeded
 from tests.skill_stubs import CountingEnv, StubSkills
@@ -156,8 +163,67 @@ def test_a_path_is_as_good_as_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 3, torch.nn.Linear(2, 2)])
 def test_what_is_no_skill_model_is_refused(wrong: object) -> None:
-    with pytest.raises(UnusableSkillModel, match=f"Got a {type(wrong).__name__} as skill model"):
+    with pytest.raises(UnusableSkillModel, match=f"Got an? {type(wrong).__name__} as skill model"):
         SkillActions(CountingEnv(), wrong)  # type: ignore[arg-type]
+
+
+class Endless:
+    """A skill model that was forgotten to tell when skills end."""
+
+    skill_space, max_steps = StubSkills.skill_space, 3
+    begin, act = StubSkills.begin, StubSkills.act
+
+
+def test_what_a_skill_model_lacks_is_named() -> None:
+    with pytest.raises(UnusableSkillModel, match="Got an Endless as skill model without finished,"):
+        SkillActions(CountingEnv(), Endless())  # type: ignore[arg-type]
+    with pytest.raises(UnusableSkillModel, match="without skill_space, max_steps, begin, act, fin"):
+        SkillActions(CountingEnv(), 3)  # type: ignore[arg-type]
+
+
+class GivenActions(StubSkills):
+    """Gives the same actions always."""
+
+    given: Any
+
+    def act(self, obs: Any, state: Any, t: int) -> Any:
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (np.zeros(2), r"of shape \(2,\)"),
+        (np.zeros((1, 1)), r"of shape \(1, 1\)"),
+        (np.zeros((2, 1)), r"of shape \(2, 1\)"),
+        (0.5, r"of shape \(\)"),
+        ([[0.0, np.nan]], "with NaN or infinity"),
+        (np.array([[np.inf, 0.0]], np.float32), "with NaN or infinity"),
+        (None, "that are no array of numbers"),
+        ("left", "that are no array of numbers"),
+        ([[1.0], [1.0, 2.0]], "that are no array of numbers"),
+        (torch.zeros(1, 2, requires_grad=True), "that are no array of numbers"),
+    ],
+)
+def test_actions_of_the_skill_model_must_fit(given: Any, problem: str) -> None:
+    """Before the environment broadcasts them, or takes the first number for all."""
+    model = GivenActions()
+    model.given = given
+    inner = CountingEnv()
+    inner.action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
+    env = SkillActions(inner, model)
+    env.reset(seed=0)
+    with pytest.raises(UnusableActions, match=rf"{problem} from GivenActions\.act, .* \(1, 2\)"):
+        env.step(SKILL)
+    assert inner.t == 0
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8])
+def test_large_actions_are_finite(dtype: type) -> None:
+    largest = np.iinfo(dtype).max if dtype is np.int8 else np.finfo(dtype).max  # type: ignore[type-var]
+    actions = np.full((4, 3), largest, dtype)
+    np.testing.assert_array_equal(checked_actions(StubSkills(), actions, (4, 3)), actions)
 
 
 def test_a_live_model_has_no_spec() -> None:

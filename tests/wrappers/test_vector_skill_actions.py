@@ -13,7 +13,12 @@ from gymnasium.wrappers import TimeLimit
 
 from skillgym.errors import InvalidConfig
 from skillgym.wrappers import SkillActions, VectorSkillActions
-from skillgym.wrappers.errors import InvalidSkill, UnevenSkills, WrongAutoresetMode
+from skillgym.wrappers.errors import (
+    InvalidSkill,
+    UnevenSkills,
+    UnusableActions,
+    WrongAutoresetMode,
+)
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from tests.skill_stubs import CountingEnv, StubSkills
@@ -215,6 +220,33 @@ def test_skills_must_be_finite_unless_they_are_ignored() -> None:
     assert env.step(np.zeros((2, 2)))[2].tolist() == [True, False]
     observation, *_ = env.step(actions)
     assert observation[:, 0].tolist() == [0.0, 20.0]
+
+
+class GivenActions(StubSkills):
+    """Gives the same actions always."""
+
+    given: Any
+
+    def act(self, obs: Any, state: Any, t: int) -> Any:
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (np.zeros(N), r"of shape \(3,\)"),
+        (np.zeros((1, 1)), r"of shape \(1, 1\)"),
+        (np.zeros((N, 2)), r"of shape \(3, 2\)"),
+        (np.array([[0.0], [np.inf], [0.0]]), "with NaN or infinity"),
+    ],
+)
+def test_actions_of_the_skill_model_must_fit(given: Any, problem: str) -> None:
+    model = GivenActions()
+    model.given = given
+    env = counting_vector([10_000] * N, model=model)
+    env.reset(seed=0)
+    with pytest.raises(UnusableActions, match=rf"{problem} from GivenActions\.act, .* \(3, 1\)"):
+        env.step(np.zeros((N, 2), np.float32))
 
 
 def test_refuses_wrong_shapes_and_uneven_skills() -> None:

@@ -22,6 +22,7 @@ from stable_baselines3.common.torch_layers import (
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
+from skillgym.errors import with_article
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
 from skillgym.rl.errors import UnusablePrior
@@ -294,6 +295,6 @@ def check_discrete_prior(
     """
     distribution = probed(prior, observation_space, "Categorical")
     if not isinstance(distribution, Categorical):
-        raise UnusablePrior(f"that gives a {type(distribution).__name__}", "Categorical")
+        raise UnusablePrior(f"that gives {with_article(type(distribution).__name__)}", "Categorical")
     if (found := distribution.log_probs.shape[-1]) != action_space.n:
         raise UnusablePrior(f"over {found} skills instead of {action_space.n}", "Categorical")

@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
-from skillgym.errors import InvalidConfig
+from skillgym.errors import InvalidConfig, with_article
 from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian, Standardised
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear, normalise_layers
@@ -224,7 +224,7 @@ def check_prior(
     if isinstance(distribution, Standardised):
         distribution = distribution.base
     if not isinstance(distribution, Gaussian):
-        raise UnusablePrior(f"that gives a {type(distribution).__name__}")
+        raise UnusablePrior(f"that gives {with_article(type(distribution).__name__)}")
     if distribution.mean.shape[-1:] != action_space.shape:
         found = tuple(distribution.mean.shape[-1:])
         raise UnusablePrior(f"over latents of shape {found}, skills have {action_space.shape}")

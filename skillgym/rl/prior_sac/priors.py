@@ -10,7 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
-from skillgym.errors import InvalidConfig
+from skillgym.errors import InvalidConfig, with_article
 from skillgym.nn.digest import sha256
 from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior, NormalizedObservations
 
@@ -33,7 +33,7 @@ class PriorAlgorithm(BaseAlgorithm):
         """A frozen copy of the prior that the agent asks for; None for no prior.
 
         Raises:
-            NoPrior: If there is no skill model to take it from.
+            NoPrior: If there is no skill model to take it from, or if it has no prior.
             NormalizedObservations: If observations are normalised, which the prior would not
                 understand.
             ForeignPrior: If it is not the prior that the agent was trained with.
@@ -77,7 +77,8 @@ def find_prior(
 
     Raises:
         InvalidConfig: If it is another word.
-        NoPrior: If there is no skill model to take it from.
+        NoPrior: If there is no skill model to take it from, or if it has no prior.
+        NoDemonstrations: If the skill model has no posterior.
     """
     if not isinstance(source, str):
         return source, None
@@ -117,9 +118,12 @@ def distribution_of(model: Any, name: str) -> nn.Module:
     """A skill model's part, for example its `"posterior"`.
 
     Raises:
-        NoDemonstrations: If it has none.
+        NoPrior: If it is the prior, and there is none.
+        NoDemonstrations: If there is none of what is learned from demonstrations.
     """
     part: nn.Module | None = getattr(model, name, None)
+    if part is None and name == "prior":
+        raise NoPrior(f"{with_article(type(model).__name__)} without prior")
     if part is None:
         raise NoDemonstrations(type(model).__name__, name)
     return part

@@ -113,8 +113,8 @@ OFFICE = DemonstrationTask(
         "agent": OFFICE_RETURN,
     },
     flat={"buffer_size": 100_000},
-    # Deviation: returns over five skills, as SPiRL's, of which the discriminator's part is not
-    # known; the authors mix it in, and have one-step returns.
+    # Deviation: returns over five skills, as SPiRL's, without the discriminator's reward; the
+    # authors mix it in, and have one-step returns. With it there are 3.12 subtasks, not 4.12.
     skild={
         **LEARNED_WEIGHTS,
         **OFFICE_RETURN,

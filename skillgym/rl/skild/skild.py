@@ -175,9 +175,9 @@ class SkiLD(PriorSAC):
     def _setup_prior(self) -> None:
         model, name = find_skill_model(self.env, self.prior_reference)
         self._skill_steps: int = model.max_steps
-        posterior = distribution_of(model, "posterior")
+        prior, posterior = (distribution_of(model, part) for part in ("prior", "posterior"))
         discriminator = distribution_of(model, "discriminator")
-        self.prior, self.posterior = self._frozen(model.prior), self._frozen(posterior)
+        self.prior, self.posterior = self._frozen(prior), self._frozen(posterior)
         self.discriminator = cast(Discriminator, frozen_copy(discriminator, self.device))
         self._check_reference(name, self.prior, self.posterior, self.discriminator)
 
