@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from skillgym.errors import MissingFile, UnknownSkill
 from skillgym.evaluation.experiment import policy_of
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import Policy
+from skillgym.files import read_json
 from skillgym.hub import list_skills, load_skill
 from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import load_agent, make_env
@@ -74,9 +74,13 @@ def open_agent(
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """Configuration of a training run's folder; None if it is not one."""
+    """Configuration of a training run's folder; None if it is not one.
+
+    Raises:
+        CorruptFile: If it cannot be read.
+    """
     path = folder / "config.json"
     if not path.exists():
         return None
-    config = json.loads(path.read_text(encoding="utf8"))
+    config = read_json(path)
     return config if "method" in config else None

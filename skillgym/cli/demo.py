@@ -5,6 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from skillgym.cli.errors import NoDemo
+from skillgym.files import write_json
+
+MARK = "demo.json"
+"""Written into an empty folder only, so that all that a demo makes in a marked one is its own."""
+
+MADE = ("datasets", "skills", "sac", "spirl-cl", "videos", "report.html", MARK)
+"""What a demo makes in its folder; the mark is deleted last, as a deletion may be stopped."""
+
 
 def main(
     *,
@@ -26,13 +35,48 @@ def main(
         minutes: Time budget of each training.
         seed: Seed of everything.
         folder: Folder of the demo; a stopped demo goes on.
-        restart: Delete what an earlier demo left in the folder.
+        restart: Delete what an earlier demo left in the folder; refused if there is more in it.
     """
     if restart:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
+    mark(folder, {"steps": steps, "minutes": minutes, "seed": seed})
     from skillgym.cli.demo_steps import Demo
 
     demo = Demo(folder, steps, minutes, seed)
     if from_scratch:
         demo.make_skills()
     print(demo.run())
+
+
+def mark(folder: Path, settings: dict[str, float]) -> None:
+    """Mark a folder as a demo's, if there is nothing in it yet.
+
+    Args:
+        folder: The folder; made if there is none.
+        settings: What was asked for.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        write_json(folder / MARK, settings)
+
+
+def clear(folder: Path) -> None:
+    """Delete what an earlier demo left.
+
+    Args:
+        folder: Its folder, which stays.
+
+    Raises:
+        NoDemo: If the folder is not marked, or holds what no demo makes.
+    """
+    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if others := sorted(found.difference(MADE)):
+        raise NoDemo(folder, f"with {others[0]!r}")
+    if found and MARK not in found:
+        raise NoDemo(folder, f"without {MARK!r}")
+    for name in filter(found.__contains__, MADE):
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -12,14 +12,36 @@ class UnknownCommand(SkillgymError, ValueError):
     """A subcommand has an unknown name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"Got the unknown command {name!r}; {nearest(name, known)}")
+        super().__init__(
+            f"Got the unknown command {name!r}; {nearest(name, known, 'skillgym --help')}"
+        )
 
 
 class UnknownName(SkillgymError, ValueError):
     """Something that is chosen by its name does not exist."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"Got the unknown {kind} {name!r}; {nearest(name, known)}")
+    def __init__(self, kind: str, name: str, known: Iterable[str], command: str = "") -> None:
+        super().__init__(f"Got the unknown {kind} {name!r}; {nearest(name, known, command)}")
+
+
+class NoWorld(SkillgymError, ValueError):
+    """An environment whose actions are skills is given in place of its world."""
+
+    def __init__(self, name: str, world: str) -> None:
+        super().__init__(
+            f"Got {name!r}, whose actions are skills, expected the world itself, as the method "
+            f"chooses the actions; give {world}."
+        )
+
+
+class NoDemo(SkillgymError, FileExistsError):
+    """A demo is to start again in a folder that is not, or not only, a demo's."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(
+            f"Got the folder {folder} {problem}, expected one with nothing but an earlier demo; "
+            "nothing is deleted: give another folder, or empty this one yourself."
+        )
 
 
 class InvalidOption(SkillgymError, ValueError):

@@ -20,7 +20,7 @@ from skillgym.cli.errors import UnknownCommand
 from skillgym_envs.core.errors import SkillgymError
 
 COMMANDS = {
-    "worlds": "list worlds, skill environments, bundled skill models and datasets",
+    "worlds": "list worlds, skill environments, skill models, datasets and presets",
     "describe": "tell every observation and action dimension of a world, with its unit and source",
     "collect": "make a dataset with a scripted expert",
     "convert": "make a dataset from recordings of the original projects",
@@ -32,6 +32,9 @@ COMMANDS = {
     "bench": "run cells of the benchmark (method, task, seed); go on with what is missing",
     "report": "draw the results of the benchmark: tables, intervals and curves on one page",
 }
+
+RESUMABLE = ("collect", "pretrain", "train", "demo", "bench")
+"""Commands that go on where they were stopped."""
 
 
 def usage() -> str:
@@ -79,9 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno is None:
             raise
-        return _complain(_os_error(error))
+        return _complain(_os_error(error, arguments[0]))
     except KeyboardInterrupt:
-        return _complain("Interrupted; the same command goes on where it stopped.", 130)
+        goes_on = "; the same command goes on where it stopped"
+        return _complain(f"Interrupted{goes_on * (arguments[0] in RESUMABLE)}.", 130)
     return 0
 
 
@@ -120,12 +124,11 @@ def _complain(sentence: str, status: int = 1) -> int:
     return status
 
 
-def _os_error(error: OSError) -> str:
+def _os_error(error: OSError, command: str) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return (
-            f"The disk is full{where}; make room, then the same command goes on where it stopped."
-        )
+        then = "the same command goes on where it stopped" if command in RESUMABLE else "try again"
+        return f"The disk is full{where}; make room, then {then}."
     return f"{error.strerror}{where}; check the path and its permissions."
 
 

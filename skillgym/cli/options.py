@@ -10,7 +10,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from skillgym.cli.errors import InvalidOption, NoSkillModel, UnknownName
+from skillgym.cli.errors import InvalidOption, NoSkillModel, NoWorld, UnknownName
 
 
 def registered_ids() -> list[str]:
@@ -34,27 +34,51 @@ def check_id(name: str) -> str:
     """
     known = registered_ids()
     if name not in gym.registry:
-        raise UnknownName("environment", name, known)
+        raise UnknownName("environment", name, known, "skillgym worlds")
     return name
 
 
-def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
+def check_world(name: str) -> str:
+    """The id itself, if it is that of a world of skillgym.
+
+    Args:
+        name: Id of a world.
+
+    Raises:
+        NoWorld: If its actions are skills.
+        UnknownName: If no world has this id; it names the nearest.
+    """
+    from skillgym.wrappers.registration import SKILL_ENVS
+
+    if name in SKILL_ENVS:
+        raise NoWorld(name, SKILL_ENVS[name][0])
+    worlds = [known for known in registered_ids() if known.startswith("skillgym/")]
+    if name not in worlds:
+        raise UnknownName("world", name, worlds, "skillgym worlds")
+    return name
+
+
+def parse_options(pairs: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, Any]:
     """Keywords from `KEY=VALUE` arguments; a value is JSON or Python's where it can be, else text.
 
     Args:
         pairs: For example `["tasks=misaligned", "ordered=true"]`.
+        reserved: Keywords that the command sets by itself.
 
     Returns:
         For example `{"tasks": "misaligned", "ordered": True}`.
 
     Raises:
-        InvalidOption: If a pair or a value with braces or brackets cannot be read.
+        InvalidOption: If a pair or a value with braces or brackets cannot be read, or a keyword is
+            reserved.
     """
     keywords: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
             raise InvalidOption(pair)
+        if key in reserved:
+            raise InvalidOption(pair, "another keyword, as the command sets this one")
         keywords[key] = _parsed(value)
         if isinstance(keywords[key], str) and value.startswith(("{", "[", "(")):
             raise InvalidOption(pair, "a value in JSON or Python's notation")

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from skillgym.cli.options import check_id, find_model, parse_options
+from skillgym.cli.errors import UnknownName
+from skillgym.cli.options import check_world, find_model, parse_options
 
 if TYPE_CHECKING:
     from skillgym.evaluation import Episodes
     from skillgym.evaluation.monitor import TrainingMonitor
+
+ENV_RESERVED = ("preset", "world", "num_envs", "num_threads", "skill_model")
+AGENT_RESERVED = ("preset", "env", "seed")
 
 
 def main(
@@ -35,14 +39,16 @@ def main(
     """Train an agent. The same command goes on with a run that was stopped or killed.
 
     Args:
-        method: Preset: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm or ptgm-ppo; with
-            demonstrations skild, skild-imitation, skild-imitation-tuned, skill-bc-rl, bc-rl,
-            demo-replay, gail or gail-rl, and spirl to compare, each followed by a task:
-            skild-kitchen-kbts, skild-kitchen-misaligned, skild-maze, skild-office...; and
-            spirl-tabletop, spirl-maze-skimo, spirl-maze-image, spirl-maze-image-open. With Fetch
-            reskill, reskill-gaussian, reskill-unit, reskill-no-residual, spirl, ppo, sac or
-            sac-her, followed by slippery-push, clean-up, pyramid-stack or complex-hook:
-            reskill-slippery-push...
+        method: Preset, by family (`skillgym worlds` lists every one):
+            - kitchen: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm, ptgm-ppo.
+            - maze and tabletop: spirl-maze-skimo, spirl-maze-image, spirl-maze-image-open,
+              spirl-tabletop.
+            - demonstrations: METHOD-TASK of spirl, skild, skild-imitation, skild-imitation-tuned,
+              skill-bc-rl, bc-rl, demo-replay, gail, gail-rl and kitchen-kbts,
+              kitchen-misaligned, maze, office; for example skild-kitchen-kbts.
+            - Fetch: METHOD-TASK of reskill, reskill-gaussian, reskill-unit, reskill-no-residual,
+              spirl, ppo, sac, sac-her and slippery-push, clean-up, pyramid-stack, complex-hook;
+              for example reskill-slippery-push.
         world: World to train in; that of the preset by default.
         env: Keywords of the world, for example tasks=misaligned ordered=true.
         skill_model: Name or folder of a skill model in place of the preset's own.
@@ -59,13 +65,15 @@ def main(
         folder: Run folder; runs/METHOD-WORLD-... by default.
     """
     from skillgym.evaluation.experiment import Experiment, ExperimentConfig
-    from skillgym.rl.presets import find_preset
+    from skillgym.rl.presets import PRESETS
 
-    options = parse_options(env)
+    if method not in PRESETS:
+        raise UnknownName("method", method, PRESETS, "skillgym worlds")
+    options = parse_options(env, ENV_RESERVED)
     skill_model = skill_model or default_skill_model(method)
     config = ExperimentConfig(
         method=method,
-        world=None if world is None else check_id(world),
+        world=None if world is None else check_world(world),
         options=options,
         skill_model=skill_model,
         seed=seed,
@@ -76,10 +84,10 @@ def main(
         eval_episodes=eval_episodes,
         final_episodes=final_episodes,
         checkpoint_every=checkpoint_every,
-        agent=parse_options(agent),
+        agent=parse_options(agent, AGENT_RESERVED),
     )
     variant = "-".join(str(value).replace(" ", "_") for value in options.values())
-    where = (world or find_preset(method).world).split("/")[-1].lower()
+    where = (world or PRESETS[method].world).split("/")[-1].lower()
     name = "-".join(filter(None, [method, where, variant, f"seed{seed}"]))
     folder = folder or Path("runs") / name
     experiment = Experiment(config, folder, on_evaluation=tell)

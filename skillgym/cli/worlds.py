@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import gymnasium as gym
 
 from skillgym.cli.options import registered_ids
 
 
 def main() -> None:
-    """List worlds, environments whose actions are skills, bundled skill models, and datasets."""
+    """List worlds, environments whose actions are skills, skill models, datasets and presets."""
     from skillgym import hub
+    from skillgym.cli.pretrain_presets import PRESETS
+    from skillgym.rl.presets import PRESETS as METHODS
     from skillgym.wrappers.registration import SKILL_ENVS
     from skillgym_envs.collect import registered_datasets
 
@@ -22,4 +27,19 @@ def main() -> None:
         print(f"{name:<{width}}  {limit:>4} control steps an episode; actions: {actions}")
     print("\nBundled skill models: " + ", ".join(hub.list_skills()))
     print("Datasets that `skillgym collect` makes: " + ", ".join(sorted(registered_datasets())))
+    models = {name: preset for name, (_, preset) in PRESETS.items()}
+    print("\n".join(["Presets of `skillgym pretrain`, by world:", *by_world(models)]))
+    print("\n".join(["Presets of `skillgym train`, by world:", *by_world(METHODS)]))
     print("`skillgym describe ID` tells what an environment observes and does.")
+
+
+def by_world(presets: Mapping[str, Any]) -> Iterable[str]:
+    """A line for each world, with the names of the presets that are for it.
+
+    Args:
+        presets: Presets with an attribute `world`, by their names.
+    """
+    names: dict[str, list[str]] = {}
+    for name, preset in presets.items():
+        names.setdefault(preset.world, []).append(name)
+    return (f"  {world}: {', '.join(names[world])}" for world in sorted(names))

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
+from skillgym.errors import UnsupportedSpace
 from skillgym.nn.mlp import LEAKY_SLOPE
 from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
 from skillgym.rl.buffers import PictureReplayBuffer
@@ -38,6 +40,7 @@ from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorResidualActions, VectorSkillActions
+from skillgym_envs.core.errors import InvalidConfig, SkillgymError
 
 _FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
 
@@ -182,6 +185,12 @@ ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
 WITHOUT_PRIOR_OPTIONS = ("PriorPPO", "ReSkill", "ReskillPPO", "PPO", "SAC")
 """Algorithms that take only `policy` and `agent` of a preset."""
 
+TAKEN_ACTIONS: dict[str, tuple[type[spaces.Space[Any]], str]] = {
+    **dict.fromkeys(("PriorSAC", "SkiLD", "GAIL", "ReSkill", "SAC"), (spaces.Box, "ptgm")),
+    **dict.fromkeys(("DiscretePriorSAC", "PriorPPO"), (spaces.Discrete, "spirl-cl")),
+}
+"""Space of actions that an algorithm takes, and a method that takes another; PPO takes all."""
+
 
 def find_preset(preset: str | AgentPreset) -> AgentPreset:
     """The preset of a name.
@@ -241,13 +250,39 @@ def make_agent(
 
     Raises:
         UnknownKeyword: If the agent does not have one of them.
+        UnsupportedSpace: If the environment's actions are of another kind than the agent's.
+        InvalidConfig: If the agent cannot be made with the overrides.
     """
     preset = find_preset(preset)
     algorithm: Any = ALGORITHMS[preset.algorithm]
     check_keywords(algorithm, overrides)
+    _check_actions(preset, env.action_space)
+    keywords = {"env": env, "seed": seed, **_keywords(preset), **overrides}
+    try:
+        return algorithm(**keywords)
+    except SkillgymError:
+        raise
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:  # SB3 and torch
+        if not overrides:
+            raise
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        expected = f"values that {preset.algorithm} takes ({reason})"
+        raise InvalidConfig("agent", overrides, expected) from error
+
+
+def _check_actions(preset: AgentPreset, given: spaces.Space[Any]) -> None:
+    """Refuse actions that the algorithm of a method does not take."""
+    kind, other = TAKEN_ACTIONS.get(preset.algorithm, (spaces.Space, ""))
+    if not isinstance(given, kind):
+        role = "action" if preset.skill_model is None else "skill"
+        expected = f"a {kind.__name__} for {preset.algorithm}"
+        raise UnsupportedSpace(role, given, expected, f"use another method such as {other}")
+
+
+def _keywords(preset: AgentPreset) -> dict[str, Any]:
+    """Keywords of the agent of a method."""
     if preset.algorithm in WITHOUT_PRIOR_OPTIONS:
-        common = {"policy": preset.policy, "env": env, "seed": seed}
-        return algorithm(**{**common, **preset.agent, **overrides})
+        return {"policy": preset.policy, **preset.agent}
     policy = "SkillPriorPolicy"
     policy_kwargs: dict[str, Any] = {"critic_arch": preset.critic_arch}
     if preset.critic_inputs is not None:
@@ -256,7 +291,8 @@ def make_agent(
         policy_kwargs["critic_layer_norm"] = True
     if preset.start == "random":
         policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
-    keywords = {
+    return {
+        "policy": policy,
         "learning_starts": preset.learning_starts,
         "buffer_size": preset.buffer_size,
         "batch_size": preset.batch_size,
@@ -268,7 +304,6 @@ def make_agent(
         **_objective(preset),
         **preset.agent,
     }
-    return algorithm(policy, env, seed=seed, **{**keywords, **overrides})
 
 
 def load_agent(

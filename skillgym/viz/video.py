@@ -45,20 +45,23 @@ def record_episodes(
     outcomes: list[tuple[str, ...]] = []
     env.seed(seed)
     observation: Any = env.reset()
-    with _Recorder(env, temporary, fps, progress) as recorder:
-        recorder.start()
-        while len(outcomes) < episodes:
-            observation, _, dones, infos = env.step(policy(observation))
-            completed = tuple(infos[0].get("subtasks_completed", ()))
-            recorder.caption = ", ".join(completed)
-            if not dones[0]:
-                recorder.after_step()
-                continue
-            recorder.hold()
-            outcomes.append(completed)
-            if len(outcomes) < episodes:
-                recorder.start()
-    temporary.replace(path)
+    try:
+        with _Recorder(env, temporary, fps, progress) as recorder:
+            recorder.start()
+            while len(outcomes) < episodes:
+                observation, _, dones, infos = env.step(policy(observation))
+                completed = tuple(infos[0].get("subtasks_completed", ()))
+                recorder.caption = ", ".join(completed)
+                if not dones[0]:
+                    recorder.after_step()
+                    continue
+                recorder.hold()
+                outcomes.append(completed)
+                if len(outcomes) < episodes:
+                    recorder.start()
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return outcomes
 
 

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Phrase that points from an unknown name to the known ones, nearest match first."""
+_LISTED, _CLOSE = 10, 0.6
+
+
+def nearest(name: str, known: Iterable[str], command: str = "") -> str:
+    """Phrase that points from an unknown name to the known ones, of which it lists at most ten.
+
+    Args:
+        name: The unknown name.
+        known: The known ones; if one of them is close, the nearest come first.
+        command: Command that lists all of them.
+    """
     options = sorted(known)
-    close = get_close_matches(name, options, n=1)
-    hint = f"did you mean {close[0]!r}? Known" if close else "known"
-    return f"{hint}: {', '.join(map(repr, options)) or 'none'}."
+    ranked = sorted(options, key=lambda option: _likeness(name, option), reverse=True)
+    hint = "known"
+    if ranked and _likeness(name, ranked[0]) >= _CLOSE:
+        hint, options = f"did you mean {ranked[0]!r}? Known", ranked
+    listed, more = ", ".join(map(repr, options[:_LISTED])) or "none", len(options) - _LISTED
+    if more > 0:
+        listed += f" and {more} more" + (f", which `{command}` lists" if command else "")
+    return f"{hint}: {listed}."
+
+
+def _likeness(name: str, option: str) -> float:
+    """From 0 to 1, or more if only the namespace of the option is missing."""
+    if option.rpartition("/")[2] == name:
+        return 2.0
+    return SequenceMatcher(None, option, name).ratio()
 
 
 class SkillgymError(Exception):
@@ -34,7 +55,7 @@ class InvalidConfig(SkillgymError, ValueError):
     """A setting has a value that cannot work."""
 
     def __init__(self, field: str, given: object, expected: str) -> None:
-        super().__init__(f"Got {field}={given!r}, expected {expected}; change this field.")
+        super().__init__(f"Got {field}={given!r}, expected {expected}; change this value.")
 
 
 class InvalidAction(SkillgymError, ValueError):

@@ -295,6 +295,8 @@ def check_discrete_prior(
     """
     distribution = probed(prior, observation_space, "Categorical")
     if not isinstance(distribution, Categorical):
-        raise UnusablePrior(f"that gives {with_article(type(distribution).__name__)}", "Categorical")
+        raise UnusablePrior(
+            f"that gives {with_article(type(distribution).__name__)}", "Categorical"
+        )
     if (found := distribution.log_probs.shape[-1]) != action_space.n:
         raise UnusablePrior(f"over {found} skills instead of {action_space.n}", "Categorical")
