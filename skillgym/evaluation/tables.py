@@ -150,7 +150,9 @@ SKILD_TABLE = Table(
             steps=700_000,
             best=1.0,
         ),
-        Task(name="office", suffix="-office", world=OFFICE, methods=GUIDED, best=8.0),
+        Task(
+            name="office", suffix="-office", world=OFFICE, methods=(*GUIDED, *IMITATION), best=8.0
+        ),
     ),
 )
 
