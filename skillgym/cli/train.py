@@ -17,9 +17,23 @@ if TYPE_CHECKING:
 ENV_RESERVED = ("preset", "world", "num_envs", "num_threads", "skill_model")
 AGENT_RESERVED = ("preset", "env", "seed")
 
+FAMILIES = (
+    "Preset; `skillgym worlds` lists all of them.",
+    "kitchen: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm, ptgm-ppo",
+    "maze, tabletop: spirl-maze-skimo, spirl-maze-image, spirl-maze-image-open, spirl-tabletop",
+    "demonstrations, METHOD-TASK: spirl, skild, skild-imitation, skild-imitation-tuned, "
+    "skill-bc-rl, bc-rl, demo-replay, gail, gail-rl; of kitchen-kbts, kitchen-misaligned, maze, "
+    "office",
+    "Fetch, METHOD-TASK: reskill, reskill-gaussian, reskill-unit, reskill-no-residual, spirl, ppo, "
+    "sac, sac-her; of slippery-push, clean-up, pyramid-stack, complex-hook",
+)
+"""Help of the presets: a line for each family."""
+
 
 def main(
-    method: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PRESET")] = "spirl-cl",
+    method: Annotated[
+        tyro.conf.Positional[str], tyro.conf.arg(metavar="PRESET", help="\n- ".join(FAMILIES))
+    ] = "spirl-cl",
     *,
     world: str | None = None,
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
@@ -39,16 +53,7 @@ def main(
     """Train an agent. The same command goes on with a run that was stopped or killed.
 
     Args:
-        method: Preset, by family (`skillgym worlds` lists every one):
-            - kitchen: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm, ptgm-ppo.
-            - maze and tabletop: spirl-maze-skimo, spirl-maze-image, spirl-maze-image-open,
-              spirl-tabletop.
-            - demonstrations: METHOD-TASK of spirl, skild, skild-imitation, skild-imitation-tuned,
-              skill-bc-rl, bc-rl, demo-replay, gail, gail-rl and kitchen-kbts,
-              kitchen-misaligned, maze, office; for example skild-kitchen-kbts.
-            - Fetch: METHOD-TASK of reskill, reskill-gaussian, reskill-unit, reskill-no-residual,
-              spirl, ppo, sac, sac-her and slippery-push, clean-up, pyramid-stack, complex-hook;
-              for example reskill-slippery-push.
+        method: Preset.
         world: World to train in; that of the preset by default.
         env: Keywords of the world, for example tasks=misaligned ordered=true.
         skill_model: Name or folder of a skill model in place of the preset's own.

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-
 _LISTED, _CLOSE = 10, 0.6
 
 

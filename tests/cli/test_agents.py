@@ -26,6 +26,18 @@ def test_the_prior_of_a_skill_model_is_measured(
         (["watch", "runs/no-such"], "expected the folder of a `skillgym train` run"),
         (["watch", "."], "expected the folder of a `skillgym train` run"),
         (["train", "spirl-cll"], "did you mean 'spirl-cl'"),
+        (["train", "spirl"], "did you mean 'spirl-cl'"),
+        (["train", "no-such"], " more, which `skillgym worlds` lists."),
+        (["train", "spirl-cl", "--skill-model", "ptgm-kitchen"], "another method such as ptgm."),
+        (["train", "ptgm", "--skill-model", "spirl-kitchen"], "another method such as spirl-cl."),
+        (["train", "sac", "--world", "Pusher-v5"], "unknown world 'Pusher-v5'; known: 'skillgym/"),
+        (["train", "--world", "SkillKitchen-v0"], "give skillgym/Kitchen-v0."),
+        (["train", "--world", "Kitchen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
+        (["train", "--agent", "alpha=foo"], "Got alpha='foo', expected 'auto'"),
+        (["train", "--agent", "policy_kwargs=3"], "Got agent={'policy_kwargs': 3}, expected"),
+        (["train", "sac", "--agent", "buffer_size=x"], "values that PriorSAC takes (unsupported"),
+        (["train", "--agent", "seed=3"], "Got 'seed=3', expected another keyword"),
+        (["train", "--env", "num_threads=2"], "Got 'num_threads=2', expected another keyword"),
         (
             ["train", "reskill-unit-clean-up", "--steps", "1"],  # its model is not bundled
             "make it with `skillgym pretrain reskill-fetch-block-unit`",
@@ -56,3 +68,13 @@ def test_a_run_without_a_checkpoint_is_one_sentence(
     (tmp_path / "config.json").write_text('{"method": "spirl-cl"}')
     assert cli.main(["evaluate", str(tmp_path)]) == 1
     assert "a folder with a checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "watch"])
+def test_a_damaged_configuration_is_one_sentence(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text('{"method": "spi')
+    assert cli.main([command, str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "config.json" in error and error.count("\n") == 1

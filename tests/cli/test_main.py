@@ -13,13 +13,16 @@ import pytest
 
 from skillgym.cli import main as cli
 from skillgym.cli.options import parse_options
+from skillgym.cli.pretrain_presets import PRESETS as MODELS
+from skillgym.rl.presets import PRESETS as METHODS
 
 COMMANDS = sorted(cli.COMMANDS)
 
 
-def skillgym(*arguments: str) -> subprocess.CompletedProcess[str]:
+def skillgym(*arguments: str, columns: int = 100) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "skillgym.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    environment = os.environ | {"COLUMNS": str(columns)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
 def test_help_lists_every_command_without_importing_torch() -> None:
@@ -47,6 +50,7 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
     [
         (["trian"], "did you mean 'train'"),
         (["describe", "skillgym/Kichen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
+        (["describe", "Kitchen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
         (["describe", "skillgym/Kitchen-v0", "--env", "tasks=mixd"], "did you mean 'mixed'"),
         (["describe", "skillgym/Kitchen-v0", "--env", "tasks"], "expected KEY=VALUE"),
         (["describe", "skillgym/Kitchen-v0", "--env", "task=mixed"], "did you mean 'tasks'"),
@@ -55,7 +59,10 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["evaluate", "spirl-kitchen", "--seed", "-1"], "seed=-1, expected a number at least 0"),
         (["watch", "spirl-kitchen", "--seed", "-1"], "seed=-1"),
         (["watch", "spirl-kitchen", "--output", "a.txt"], "ends with .mp4 or .gif"),
-        (["watch", "spirl-kitchen", "--width", "0"], "width=0, expected an integer of at least 1"),
+        (
+            ["watch", "spirl-kitchen", "--width", "0"],
+            "width=0, expected an integer of at least 1; change this value",
+        ),
         (["train", "--seed", "-1"], "seed=-1, expected a number from 0 to"),
         (["train", "--eval-every", "0"], "eval_every=0"),
         (["train", "--checkpoint-every", "-1"], "checkpoint_every=-1"),
@@ -89,7 +96,7 @@ def raising(error: BaseException) -> Callable[..., None]:
     [
         (OSError(28, "No space left on device", "runs/a"), 1, "The disk is full (runs/a)"),
         (PermissionError(13, "Permission denied", "runs/b"), 1, "Permission denied (runs/b)"),
-        (KeyboardInterrupt(), 130, "Interrupted"),
+        (KeyboardInterrupt(), 130, "Interrupted.\n"),
     ],
 )
 def test_bad_days(
@@ -102,6 +109,17 @@ def test_bad_days(
     monkeypatch.setattr(cli, "run", raising(error))
     assert cli.main(["worlds"]) == status
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_only_commands_that_go_on_promise_it(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    goes_on = command in {"train", "pretrain", "collect", "bench", "demo"}
+    for error in (KeyboardInterrupt(), OSError(28, "No space left on device")):
+        monkeypatch.setattr(cli, "run", raising(error))
+        cli.main([command])
+        assert ("the same command goes on" in capsys.readouterr().err) == goes_on
 
 
 def test_a_closed_pipe_is_silent() -> None:
@@ -137,6 +155,26 @@ def test_worlds_tells_the_skills_of_each_environment(capsys: pytest.CaptureFixtu
     assert len({line.index("control steps an episode") for line in lines}) == 1  # a column
     line = next(line for line in lines if line.startswith("SkillOffice-v0 "))
     assert "350 control steps an episode; actions: skills of spirl-office" in line
+
+
+def test_worlds_lists_every_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["worlds"]) == 0
+    _, models, methods = capsys.readouterr().out.split("Presets of ")
+    for text, presets in ((models, MODELS), (methods, METHODS)):
+        lines = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("  ")]
+        assert sorted(name for line in lines for name in line.split(", ")) == sorted(presets)
+
+
+def test_the_help_of_train_has_every_preset_on_the_line_of_its_family() -> None:
+    done = skillgym("train", "--help", columns=1000)
+    lines = [line.strip("│ ") for line in done.stdout.splitlines() if line.startswith("│  ")]
+    families = [line.partition(": ")[2] for line in lines if line.startswith("- ")]
+    known = set[str]()
+    for family in families:
+        methods, _, tasks = family.removesuffix(" (default: spirl-cl)").partition("; of ")
+        ends = [f"-{task}" for task in tasks.split(", ")] if tasks else [""]
+        known |= {method + end for method in methods.split(", ") for end in ends}
+    assert len(families) == 4 and set(METHODS) <= known
 
 
 def test_describe_shortens_pictures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.rl import DiscretePriorSAC, PriorPPO
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
@@ -136,3 +137,37 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
 def test_unknown_method() -> None:
     with pytest.raises(UnknownPreset, match="did you mean 'spirl-cl'"):
         make_env("spirl-cll")
+
+
+@pytest.mark.parametrize(
+    ("name", "skills", "sentence"),
+    [
+        ("spirl-cl", "ptgm-kitchen", r"Discrete\(50\), expected a Box for PriorSAC; .* as ptgm\."),
+        ("ptgm", "spirl-kitchen", r"Box\(.*, expected a Discrete for DiscretePriorSAC; .*spirl-cl"),
+        ("ptgm-ppo", "spirl-kitchen", r"Box\(.*, expected a Discrete for PriorPPO; .* spirl-cl"),
+    ],
+)
+def test_skills_of_the_wrong_kind(name: str, skills: str, sentence: str) -> None:
+    env = make_env(name, skill_model=model(skills))
+    with pytest.raises(UnsupportedSpace, match=sentence):
+        make_agent(name, env)
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"policy_kwargs": 3}, "'int' object does not"),
+        ({"train_freq": "x"}, "must be an integer and not x"),
+        ({"learning_rate": "x"}, "must be a float or a callable, not x"),
+        ({"device": "x"}, "device string: x"),
+    ],
+)
+def test_overrides_that_cannot_work_are_named(overrides: dict[str, object], reason: str) -> None:
+    env = make_env("sac")
+    with pytest.raises(InvalidConfig, match=reason) as caught:
+        make_agent("sac", env, **overrides)
+    assert str(caught.value).startswith(f"Got agent={overrides}, expected values that PriorSAC")
+    with pytest.raises(InvalidConfig, match="alpha='foo'"):
+        make_agent("sac", env, alpha="foo")
+    env.close()

@@ -111,3 +111,16 @@ def test_flat_agents_are_recorded_after_each_step(
     assert len(shown(tmp_path / "b.gif")) == 2 * (8 + SECOND)
     with Image.open(tmp_path / "b.gif") as picture:
         assert picture.info["loop"] == 0  # for ever
+
+
+def test_an_interrupted_video_leaves_nothing(tmp_path: Path) -> None:
+    calls = iter(range(2))
+
+    def policy(_: Any) -> np.ndarray:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return np.zeros((1, 1))
+
+    with pytest.raises(KeyboardInterrupt):
+        record_episodes(policy, GymnasiumVecEnv(Countdown()), tmp_path / "d.mp4", seed=0)
+    assert list(tmp_path.iterdir()) == []
