@@ -118,7 +118,7 @@ def with_models(cells: Sequence[Cell], folder: Path) -> list[Cell]:
 def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) -> None:
     """Write CSV files, the table in Markdown and one plot per task from the complete cells.
 
-    Rows that the files hold of other cells stay.
+    Rows that the files hold of other cells stay, and are in table and plots too.
 
     Args:
         name: Name of the table.
@@ -133,7 +133,8 @@ def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) 
 
     table = TABLES[name]
     cells = table.cells(seeds)
-    if not (found := rows(cells, folder)):
+    found = rows(cells, folder)
+    if not found and not (results / f"{name}.csv").exists():
         return
     runs = merge_csv(results / f"{name}.csv", found, table.tasks)
     points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), table.tasks)

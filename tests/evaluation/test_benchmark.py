@@ -132,6 +132,18 @@ def test_results_of_other_sittings_stay_and_new_ones_replace_old(tmp_path: Path)
     assert "| mixed | spirl-cl | subtasks of 4 | 3.00 |" in table and "mujoco: 3.11.0" in table
 
 
+def test_tables_and_plots_are_drawn_from_the_files_alone(tmp_path: Path) -> None:
+    complete(tmp_path / "runs", CELLS[0], 2.0)
+    out = tmp_path / "out"
+    bench.write_results("kitchen", (0,), tmp_path / "runs", out)
+    drawn = {path: path.read_bytes() for path in [out / "kitchen.md", *out.glob("*.svg")]}
+    for path in drawn:
+        path.unlink()
+    bench.write_results("kitchen", (0,), tmp_path / "elsewhere", out)
+    assert len(drawn) == 2 and all(path.exists() for path in drawn)
+    assert drawn[out / "kitchen.md"] == (out / "kitchen.md").read_bytes()
+
+
 def test_a_larger_budget_adds_a_row_and_goes_on_with_the_curve(tmp_path: Path) -> None:
     cell = replace(CELLS[0], steps=1000)
     for steps, subtasks in ((1000, 1.0), (9000, 3.0), (9000, 2.0)):
