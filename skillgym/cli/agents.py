@@ -55,6 +55,8 @@ def open_agent(
         try:
             model = load_skill(what)
         except (UnknownSkill, MissingFile) as error:
+            if any((folder / part).exists() for part in ("config.json", "checkpoints")):
+                raise
             raise NothingToRun(what, list_skills()) from error
         world = world_id(model.world, model.observation_space.shape[0])
         env = make_env("spirl-cl", world, num_envs, skill_model=model, **options)

@@ -56,7 +56,7 @@ def mark(folder: Path, settings: dict[str, float]) -> None:
         settings: What was asked for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if not any(folder.iterdir()):
+    if all(_is_left_of(path.name, (MARK,)) for path in folder.iterdir()):
         write_json(folder / MARK, settings)
 
 
@@ -70,13 +70,18 @@ def clear(folder: Path) -> None:
         NoDemo: If the folder is not marked, or holds what no demo makes.
     """
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if others := sorted(found.difference(MADE)):
+    if others := sorted(name for name in found if name not in MADE and not _is_left_of(name)):
         raise NoDemo(folder, f"with {others[0]!r}")
     if found and MARK not in found:
         raise NoDemo(folder, f"without {MARK!r}")
-    for name in filter(found.__contains__, MADE):
+    for name in sorted(found, key=MARK.__eq__):
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def _is_left_of(name: str, made: tuple[str, ...] = MADE) -> bool:
+    """Whether a killed demo may have left a file or folder of this name half written."""
+    return name.startswith(tuple(f".{each}." for each in made))

@@ -21,6 +21,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from skillgym.errors import CorruptFile
 from skillgym.files import atomic_directory, read_json, recover, write_json
+from skillgym.nn.devices import gpus_in_use
 
 AGENT, BUFFER, GENERATORS, STATE = "agent.zip", "replay.npz", "generators.npz", "state.json"
 
@@ -133,7 +134,7 @@ def generator_states() -> dict[str, NDArray[Any]]:
         "numpy": np.asarray(keys),
         "numpy_rest": np.array([position, has_gauss, cached], np.float64),
         "torch": torch.get_rng_state().numpy(),
-        **{f"cuda{i}": torch.cuda.get_rng_state(i).numpy() for i in range(_cuda_devices())},
+        **{f"cuda{i}": torch.cuda.get_rng_state(i).numpy() for i in gpus_in_use()},
     }
 
 
@@ -152,10 +153,6 @@ def restore_generators(states: dict[str, NDArray[Any]]) -> None:
         ("MT19937", states["numpy"], int(position), int(has_gauss), cached)
     )
     torch.set_rng_state(torch.from_numpy(states["torch"]))
-    for index in range(_cuda_devices()):
+    for index in gpus_in_use():
         if (state := states.get(f"cuda{index}")) is not None:  # saved on another machine
             torch.cuda.set_rng_state(torch.from_numpy(state), index)
-
-
-def _cuda_devices() -> int:
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -194,7 +194,7 @@ class Experiment:
                 progress,
             )
             try:
-                if start < config.steps:
+                if state.get("reached", start) < config.steps:
                     # SB3's budget counts skills; the monitor stops at the budget of control steps.
                     agent.learn(
                         config.steps,
@@ -243,7 +243,11 @@ class Experiment:
         self._save_agent(monitor.model, monitor)
 
     def _save_agent(self, agent: BaseAlgorithm, monitor: TrainingMonitor) -> None:
-        state = {"control_steps": monitor.learned_steps, "seconds": monitor.seconds}
+        state = {
+            "control_steps": monitor.learned_steps,
+            "reached": monitor.control_steps,
+            "seconds": monitor.seconds,
+        }
         save_checkpoint(self.checkpoint, agent, state)
 
     def _finish(

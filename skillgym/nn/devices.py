@@ -15,9 +15,14 @@ def device_of(module: nn.Module) -> torch.device:
     return next(chain(module.parameters(), module.buffers()), torch.empty(0)).device
 
 
+def gpus_in_use() -> range:
+    """Indices of the GPUs; none unless something has used one, as to ask them starts them all."""
+    return range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global generators, of all devices, and put them back afterwards."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    """Seed torch's global generators, of all devices in use, and put them back afterwards."""
+    with torch.random.fork_rng(devices=gpus_in_use()):
         torch.manual_seed(seed)
         yield

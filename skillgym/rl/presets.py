@@ -22,7 +22,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
-from torch import nn
+from torch import OutOfMemoryError, nn
 
 from skillgym.errors import UnsupportedSpace
 from skillgym.nn.mlp import LEAKY_SLOPE
@@ -260,13 +260,13 @@ def make_agent(
     keywords = {"env": env, "seed": seed, **_keywords(preset), **overrides}
     try:
         return algorithm(**keywords)
-    except SkillgymError:
+    except (SkillgymError, OutOfMemoryError):
         raise
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:  # SB3 and torch
         if not overrides:
             raise
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        expected = f"values that {preset.algorithm} takes ({reason})"
+        expected = f"values that {preset.algorithm} can be made with ({reason})"
         raise InvalidConfig("agent", overrides, expected) from error
 
 

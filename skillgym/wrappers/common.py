@@ -108,26 +108,29 @@ def checked_skills(
 def checked_actions(
     model: SkillModel,
     actions: Any,
-    expected: Sequence[int],
+    expected: Sequence[int] | None,
     running: NDArray[np.bool_] | None = None,
-) -> NDArray[Any]:
+) -> Any:
     """What a skill model's `act` gave, as an array.
 
     Args:
         model: The skill model.
         actions: Actions of B environments.
-        expected: Their shape (B, ...).
+        expected: Their shape (B, ...); None for dictionaries and tuples, which are not looked at.
         running: The environments (B,) whose actions count; all if None.
 
     Raises:
         UnusableActions: If they have another shape, or one that counts is not finite.
     """
+    if expected is None:
+        return actions
     try:
         array = np.asarray(actions)
         flat = array.ravel()
-        finite = math.isfinite(flat.dot(flat))  # twice as fast as np.isfinite().all()
+        with np.errstate(over="ignore"):
+            finite = math.isfinite(flat.dot(flat))  # twice as fast as np.isfinite().all()
     except (TypeError, ValueError, RuntimeError) as error:  # the last is that of torch
-        raise UnusableActions(model, "that are no array of numbers", expected) from error
+        raise UnusableActions(model, f"that are no array of numbers ({error})", expected) from error
     if array.shape != tuple(expected):
         raise UnusableActions(model, f"of shape {array.shape}", expected)
     if not finite and not np.isfinite(array if running is None else array[running]).all():

@@ -78,7 +78,8 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self.action_space = self.skill_model.skill_space
         self.frame_callback: Callable[[Any], None] | None = None
         self._weights = reward_weights(reward, gamma, self.skill_model.max_steps).tolist()
-        self._action_shape = (1, *(env.action_space.shape or ()))
+        shape = env.action_space.shape
+        self._action_shape = None if shape is None else (1, *shape)
         self._observation: Any = None
 
     @property

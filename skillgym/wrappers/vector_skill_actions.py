@@ -140,7 +140,7 @@ class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
         self, observation: NDArray[Any], skills: NDArray[Any], running: Flags
     ) -> VectorSkillStep:
         """Run the skills of the running environments to their ends."""
-        model, shape = self.skill_model, self.env.action_space.shape or ()
+        model, shape = self.skill_model, self.env.action_space.shape
         result = VectorSkillStep(observation, self._weights)
         state = model.begin(observation, skills)
         for t in range(model.max_steps):

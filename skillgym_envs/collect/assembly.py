@@ -108,9 +108,15 @@ def install(
         namespace = str(Path(dataset_id).parent)
         if namespace not in (".", *list_local_namespaces()):
             create_namespace(namespace)
-    if final.exists():  # overwritten
-        final.replace(work / "replaced")
-    finished.replace(final)
+    replaced = work / "replaced"
+    try:
+        if final.exists():  # overwritten
+            final.replace(replaced)
+        finished.replace(final)
+    except BaseException:
+        if replaced.exists():
+            replaced.replace(final)
+        raise
     return final
 
 

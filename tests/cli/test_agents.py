@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,10 @@ def test_the_prior_of_a_skill_model_is_measured(
         (["train", "--world", "Kitchen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
         (["train", "--agent", "alpha=foo"], "Got alpha='foo', expected 'auto'"),
         (["train", "--agent", "policy_kwargs=3"], "Got agent={'policy_kwargs': 3}, expected"),
-        (["train", "sac", "--agent", "buffer_size=x"], "values that PriorSAC takes (unsupported"),
+        (
+            ["train", "sac", "--agent", "buffer_size=x"],
+            "values that PriorSAC can be made with (unsupported",
+        ),
         (["train", "--agent", "seed=3"], "Got 'seed=3', expected another keyword"),
         (["train", "--env", "num_threads=2"], "Got 'num_threads=2', expected another keyword"),
         (
@@ -60,6 +64,15 @@ def test_mistakes_get_one_sentence(
     error = capsys.readouterr().err
     assert sentence in error
     assert "Traceback" not in error and error.strip().count("\n") == 0
+
+
+def test_a_damaged_skill_model_is_not_called_missing(
+    kitchen_skills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(kitchen_skills, tmp_path / "copy")
+    (copy / "model.safetensors").unlink()
+    assert cli.main(["evaluate", str(copy)]) == 1
+    assert "without model.safetensors" in capsys.readouterr().err
 
 
 def test_a_run_without_a_checkpoint_is_one_sentence(

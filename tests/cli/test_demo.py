@@ -90,7 +90,10 @@ def test_restart_deletes_nothing_in_a_folder_that_is_not_only_a_demos(
 
 def test_restart_deletes_what_a_demo_left(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "demo", tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / ".demo.json.new").touch()  # it was killed at once
     demo.mark(folder, {"steps": 1})
+    (folder / ".skills.old").mkdir()  # and later once more
     elsewhere.mkdir()
     (elsewhere / "data").touch()
     (folder / "sac").mkdir()

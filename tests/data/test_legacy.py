@@ -301,6 +301,25 @@ def test_a_failure_leaves_no_work_folder(tmp_path: Path, monkeypatch: pytest.Mon
     assert list((tmp_path / "minari" / "legacy").iterdir()) == []
 
 
+def test_a_dataset_that_cannot_be_replaced_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_spirl(tmp_path / "rollout_0.h5")
+    final = convert(tmp_path, "spirl", "legacy/x-v0")
+    write_spirl(tmp_path / "rollout_0.h5", actions=2 * ACTIONS)
+    replace = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target == final and self.name != "replaced":
+            raise OSError("full")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="full"):
+        convert(tmp_path, "spirl", "legacy/x-v0", overwrite=True)
+    np.testing.assert_array_equal(load_windows("legacy/x-v0").episode(0)[1], ACTIONS[:7])
+
+
 def test_actions_outside_the_world_are_in_the_declared_space(tmp_path: Path) -> None:
     for name, scale in (("inside", 1), ("outside", 3)):
         source = tmp_path / name

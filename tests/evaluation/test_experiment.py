@@ -110,6 +110,25 @@ def test_no_roll_out_of_an_on_policy_agent_is_lost(tmp_path: Path, sittings: lis
     assert load_agent("ppo-slippery-push", checkpoint)._n_updates == 4
 
 
+def test_a_run_that_has_spent_its_budget_is_not_trained_again(tmp_path: Path) -> None:
+    """Also when its last roll-out was not finished, and its evaluation was stopped."""
+    config = ExperimentConfig(
+        method="ppo-slippery-push",
+        steps=150,
+        eval_every=10_000,
+        eval_episodes=1,
+        final_episodes=1,
+        num_threads=1,
+        agent={"n_steps": 100, "batch_size": 50, "n_epochs": 1},
+    )
+    Experiment(config, tmp_path).run(progress=False)
+    (tmp_path / "result.json").unlink()
+    checkpoint = (tmp_path / "checkpoints" / "last" / "agent.zip").read_bytes()
+    result = Experiment(config, tmp_path).run(progress=False)
+    assert result["steps"] == steps_of(tmp_path) == 100
+    assert (tmp_path / "checkpoints" / "last" / "agent.zip").read_bytes() == checkpoint
+
+
 def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"seed": 5}))
     with pytest.raises(ResumeMismatch, match="seed"):

@@ -10,6 +10,7 @@ import torch
 from gymnasium.spaces import Box
 from torch import nn
 
+from skillgym.evaluation.checkpoints import generator_states
 from skillgym.nn.devices import device_of, seeded
 from skillgym.nn.fourier import FourierFeatures
 from skillgym.nn.lstm import EmbeddedLSTM
@@ -174,6 +175,14 @@ def test_a_prior_over_squashed_skills_is_on_one_device(prior: nn.Module) -> None
     distribution = moved(torch.zeros(5, 3, device="meta"))
     assert moved.skill(distribution.mean).device.type == "meta"
     check_prior(moved.eval(), Box(-1.0, 1.0, (3,), np.float32), space)
+
+
+def test_seeding_starts_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", pytest.fail)
+    with seeded(0):
+        pass
+    generator_states()
 
 
 def test_seeded_generators_are_put_back() -> None:

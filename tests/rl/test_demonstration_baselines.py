@@ -68,6 +68,14 @@ def test_gail_looks_at_its_demonstrations_before_it_trains() -> None:
         GAIL("MlpPolicy", env, demonstrations=np.zeros((50, 3), np.float32))
 
 
+def test_a_saved_agent_acts_without_demonstrations(tmp_path: Path) -> None:
+    agent = make_gail()
+    agent.demonstrations = "no/such-v0"
+    agent.save(tmp_path / "agent")
+    loaded = GAIL.load(tmp_path / "agent", env=TimeLimit(Bounded(), 20), device="cpu")
+    assert loaded.predict(np.zeros(3, np.float32))[0].shape == (1,)
+
+
 def test_gail_tells_itself_from_the_demonstrations_and_is_rewarded_for_their_likes() -> None:
     agent = make_gail(learning_rate=3e-3, discriminator_updates=3).learn(60)
     visited = torch.as_tensor(agent.replay_buffer.observations[:60, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from stable_baselines3 import SAC
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv
@@ -67,6 +68,9 @@ class GAIL(SAC):
         self.gradient_penalty = gradient_penalty
         keywords = {"replay_buffer_class": RelabellingReplayBuffer, "gradient_steps": -1}
         super().__init__(policy, env, **{**keywords, **kwargs})  # type: ignore[arg-type]
+        # Not of a saved agent, which may only be to act.
+        if self.env is not None and hasattr(self, "tuning"):
+            self.tuning.read(spaces.flatdim(self.observation_space))
 
     def _setup_model(self) -> None:
         if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
@@ -81,8 +85,6 @@ class GAIL(SAC):
             self.lr_schedule(1),
             self.gradient_penalty,
         )
-        if self.env is not None:
-            self.tuning.read(size)
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "discriminator", "tuning"]

@@ -147,6 +147,9 @@ class SkiLD(PriorSAC):
             policy_kwargs=policy_kwargs,
             **kwargs,
         )
+        # Not of a saved agent, which may only be to act.
+        if self.env is not None and self.tuning is not None:
+            self.tuning.read(spaces.flatdim(self.observation_space))
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -169,8 +172,6 @@ class SkiLD(PriorSAC):
                 self.discriminator_updates,
                 self.lr_schedule(1),
             )
-            if self.env is not None:
-                self.tuning.read(spaces.flatdim(self.observation_space))
 
     def _setup_prior(self) -> None:
         model, name = find_skill_model(self.env, self.prior_reference)
