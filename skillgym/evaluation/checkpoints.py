@@ -6,7 +6,6 @@ A resumed run goes on from the last checkpoint with new episodes; everything els
 from __future__ import annotations
 
 import random
-import warnings
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -65,10 +64,7 @@ def load_checkpoint(
         return None
     try:
         state = read_json(folder / STATE)
-        with warnings.catch_warnings():
-            # The keyword is superfluous in a loaded agent, whose buffer has its own.
-            warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
-            loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
+        loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
         buffer = getattr(loaded, "replay_buffer", None)
         if (folder / BUFFER).exists() and buffer is not None:
             restore_buffer(buffer, dict(np.load(folder / BUFFER)))

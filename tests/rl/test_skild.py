@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,16 @@ def test_an_end_lasts_for_ever(n_steps: int) -> None:
     expected = sum(absorbing.gamma**step * log_odds for step in range(n_steps, 5000))
     torch.testing.assert_close(gain, batch.dones[:, 0] * expected, rtol=1e-4, atol=1e-4)
     assert (gain[[0, 2]] != 0).all()
+
+
+def test_agents_with_returns_over_several_skills_are_loaded_without_a_warning(
+    tmp_path: Path,
+) -> None:
+    make_agent(n_steps=3).save(tmp_path / "agent")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = SkiLD.load(tmp_path / "agent", env=make_env(), device="cpu")
+    assert loaded.replay_buffer.n_steps == 3
 
 
 def test_ends_last_for_ever_in_skills_whose_discount_counts_control_steps() -> None:

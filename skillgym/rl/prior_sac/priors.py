@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -28,6 +29,14 @@ class PriorAlgorithm(BaseAlgorithm):
 
     prior_source: Literal["auto", "posterior"] | nn.Module | None
     prior_reference: dict[str, Any] | None
+
+    @classmethod
+    def load(cls, *arguments: Any, **keywords: Any) -> Self:
+        """Load an agent (see SB3's `BaseAlgorithm.load`)."""
+        with warnings.catch_warnings():
+            # SB3 has made the buffer for returns over several steps itself.
+            warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
+            return super().load(*arguments, **keywords)
 
     def _frozen_prior(self) -> nn.Module | None:
         """A frozen copy of the prior that the agent asks for; None for no prior.
