@@ -106,3 +106,12 @@ class StubCodes(StubSkills):
 
     def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> dict[str, NDArray[Any]]:
         return super().begin(obs, skill[:, None].astype(np.float32))
+
+
+class GivenActions(StubSkills):
+    """Gives the same actions always."""
+
+    given: Any
+
+    def act(self, obs: Any, state: Any, t: int) -> Any:
+        return self.given

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from skillgym.cli.errors import UnknownName
 from skillgym.cli.options import check_world, find_model, parse_options
 
 if TYPE_CHECKING:
@@ -70,10 +69,9 @@ def main(
         folder: Run folder; runs/METHOD-WORLD-... by default.
     """
     from skillgym.evaluation.experiment import Experiment, ExperimentConfig
-    from skillgym.rl.presets import PRESETS
+    from skillgym.rl.presets import find_preset
 
-    if method not in PRESETS:
-        raise UnknownName("method", method, PRESETS, "skillgym worlds")
+    preset = find_preset(method)
     options = parse_options(env, ENV_RESERVED)
     skill_model = skill_model or default_skill_model(method)
     config = ExperimentConfig(
@@ -92,7 +90,7 @@ def main(
         agent=parse_options(agent, AGENT_RESERVED),
     )
     variant = "-".join(str(value).replace(" ", "_") for value in options.values())
-    where = (world or PRESETS[method].world).split("/")[-1].lower()
+    where = (world or preset.world).split("/")[-1].lower()
     name = "-".join(filter(None, [method, where, variant, f"seed{seed}"]))
     folder = folder or Path("runs") / name
     experiment = Experiment(config, folder, on_evaluation=tell)

@@ -34,11 +34,12 @@ class DatasetNotFound(SkillgymError, FileNotFoundError):
         self, name: str, root: Path, local: Iterable[str], source: tuple[str, str] | None = None
     ) -> None:
         local = list(local)
-        hint = f"; {nearest(name, local)}" if local else f"; {root} holds no dataset."
-        made = f"`{source[0]}` gives {source[1]!r}; " if source else ""
+        hint = nearest(name, local) if local else f"{root} holds no dataset."
+        if source is not None:
+            hint = f"`{source[0]}` gives {source[1]!r}."
         super().__init__(
-            f"Got the dataset {name!r}, which is neither a file nor in {root}; {made}"
-            f"set MINARI_DATASETS_PATH if another folder has it{'.' if source else hint}"
+            f"Got the dataset {name!r}, which is neither a file nor in {root}; "
+            f"set MINARI_DATASETS_PATH if another folder has it; {hint}"
         )
 
 

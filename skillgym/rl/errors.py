@@ -78,4 +78,6 @@ class UnknownPreset(SkillgymError, ValueError):
     """There is no method of this name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"Got the unknown method {name!r}; {nearest(name, known)}")
+        super().__init__(
+            f"Got the unknown method {name!r}; {nearest(name, known, 'skillgym worlds')}"
+        )

@@ -29,7 +29,7 @@ from skillgym.wrappers.errors import (
 )
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import ResetNeeded
-from tests.skill_stubs import CountingEnv, StubSkills
+from tests.skill_stubs import CountingEnv, GivenActions, StubSkills
 from tests.toy_world import ToyWorld
 
 SKILL = np.array([0.5, 0.0], np.float32)
@@ -180,15 +180,6 @@ def test_what_a_skill_model_lacks_is_named() -> None:
         SkillActions(CountingEnv(), Endless())  # type: ignore[arg-type]
     with pytest.raises(UnusableSkillModel, match="without skill_space, max_steps, begin, act, fin"):
         SkillActions(CountingEnv(), 3)  # type: ignore[arg-type]
-
-
-class GivenActions(StubSkills):
-    """Gives the same actions always."""
-
-    given: Any
-
-    def act(self, obs: Any, state: Any, t: int) -> Any:
-        return self.given
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from skillgym.wrappers.errors import (
 )
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.vector_env import WorldVectorEnv
-from tests.skill_stubs import CountingEnv, StubSkills
+from tests.skill_stubs import CountingEnv, GivenActions, StubSkills
 from tests.toy_world import ToyWorld
 
 N, LIMIT = 3, 45
@@ -220,15 +220,6 @@ def test_skills_must_be_finite_unless_they_are_ignored() -> None:
     assert env.step(np.zeros((2, 2)))[2].tolist() == [True, False]
     observation, *_ = env.step(actions)
     assert observation[:, 0].tolist() == [0.0, 20.0]
-
-
-class GivenActions(StubSkills):
-    """Gives the same actions always."""
-
-    given: Any
-
-    def act(self, obs: Any, state: Any, t: int) -> Any:
-        return self.given
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.discriminators import DiscriminatorTraining, StateSource
-from skillgym.rl.errors import NormalizedObservations
+from skillgym.rl.prior_sac.priors import refuse_normalized
 from skillgym.rl.skild.losses import mixed_reward
 from skillgym.skills.skild.discriminator import Discriminator
 
@@ -73,8 +73,7 @@ class GAIL(SAC):
             self.tuning.read(spaces.flatdim(self.observation_space))
 
     def _setup_model(self) -> None:
-        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
-            raise NormalizedObservations
+        refuse_normalized(self)
         super()._setup_model()
         size: int = self.observation_space.shape[0]  # type: ignore[index]
         self.discriminator = Discriminator(size).to(self.device)

@@ -56,8 +56,7 @@ class PriorAlgorithm(BaseAlgorithm):
 
     def _frozen(self, source: nn.Module) -> nn.Module:
         """A frozen copy of a distribution over skills."""
-        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
-            raise NormalizedObservations
+        refuse_normalized(self)
         return frozen_copy(source, self.device)
 
     def _check_reference(self, name: str | None, *networks: nn.Module) -> None:
@@ -67,6 +66,16 @@ class PriorAlgorithm(BaseAlgorithm):
             self.prior_reference = {"skill_model": name, "sha256": digest}
         elif digest != self.prior_reference["sha256"]:
             raise ForeignPrior(name, digest, self.prior_reference["sha256"])
+
+
+def refuse_normalized(agent: BaseAlgorithm) -> None:
+    """Check that an agent sees raw observations.
+
+    Raises:
+        NormalizedObservations: If they are normalised.
+    """
+    if agent._vec_normalize_env is not None and agent._vec_normalize_env.norm_obs:
+        raise NormalizedObservations
 
 
 def find_prior(

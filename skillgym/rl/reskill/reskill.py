@@ -19,9 +19,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
-from skillgym.rl.errors import NoResiduals, NormalizedObservations
+from skillgym.rl.errors import NoResiduals
 from skillgym.rl.keywords import check_keywords
-from skillgym.rl.prior_sac.priors import PriorAlgorithm, find_skill_model
+from skillgym.rl.prior_sac.priors import PriorAlgorithm, find_skill_model, refuse_normalized
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
 from skillgym.rl.reskill.levels import LevelLogger, level_spaces, logistic, make_level
 from skillgym.rl.reskill.policies import Decision, ReSkillPolicy
@@ -182,8 +182,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
 
     def _find_skills(self) -> tuple[Any, ResidualLayout]:
         """The skill model, which is known by its digest, and the environment's layout."""
-        if self._vec_normalize_env is not None and self._vec_normalize_env.norm_obs:
-            raise NormalizedObservations
+        refuse_normalized(self)
         layout: ResidualLayout | None = None
         if self.env is not None:
             try:
