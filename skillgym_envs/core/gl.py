@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import os
 import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 # Constants of egl.h, eglext.h, osmesa.h and gl.h.
@@ -136,6 +138,23 @@ CONTEXTS: dict[str, Callable[[int, int], GLContext]] = {
     "glfw": lambda width, height: NativeContext("glfw", width, height),
     "cgl": lambda width, height: NativeContext("cgl", width, height),
 }
+
+
+@cache
+def load_triton_first() -> None:
+    """Load Triton's library, if it is installed, before OpenGL's.
+
+    Mesa's drivers bring LLVM into the process. Triton, which the CUDA builds of torch import with
+    the first optimiser, has an LLVM of its own, and takes Mesa's functions for its own where these
+    are loaded before: the process dies. In the other order each keeps its own.
+    """
+    spec = importlib.util.find_spec("triton")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        for library in Path(folder).glob("_C/libtriton*.so"):
+            try:
+                ctypes.CDLL(str(library))
+            except OSError:  # then torch cannot load it either
+                continue
 
 
 def default_order() -> tuple[str, ...]:

@@ -137,6 +137,7 @@ class HumanViewer:
         data: mujoco.MjData,
         camera: Mapping[str, Any] | str | None = None,
     ) -> None:
+        gl.load_triton_first()
         try:
             gl.check_window()
         except gl.GLUnavailable as error:
@@ -181,6 +182,7 @@ class _GLDrawer:
         self._scene = mujoco.MjvScene(model, maxgeom=max(1000, 2 * model.ngeom))
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = shadows
+        gl.load_triton_first()
         self._context = gl.CONTEXTS[kind](width, height)
         self._context.make_current()
         self._mjr = _mjr_context(model, width, height, shadows)

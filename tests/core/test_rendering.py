@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -272,6 +274,44 @@ env.close()
 env.close()
 print("closed")
 """
+
+
+@needs_opengl
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc's loader for its log")
+def test_triton_is_loaded_before_opengl(tmp_path):
+    """Else its LLVM is mixed with Mesa's: the first optimiser after a frame ended the process."""
+    library = tmp_path / "triton" / "_C" / "libtriton.so"
+    library.parent.mkdir(parents=True)
+    shutil.copy(importlib.import_module("_ctypes").__file__, library)  # any library does
+    (tmp_path / "triton" / "__init__.py").touch()
+    script = (
+        "import gymnasium, skillgym_envs\n"
+        "env = gymnasium.make('skillgym/Maze-v0', render_mode='rgb_array')\n"
+        "env.reset(seed=0); env.render()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "LD_DEBUG": "files"},
+    )
+    assert done.returncode == 0, done.stderr[-1000:]
+    loaded = [line for line in done.stderr.splitlines() if "calling init:" in line]
+    triton = next(at for at, line in enumerate(loaded) if str(library) in line)
+    opengl = next(at for at, line in enumerate(loaded) if "libEGL" in line or "libOSMesa" in line)
+    assert triton < opengl
+
+
+@needs_opengl
+@pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="no CUDA build of torch")
+def test_an_optimiser_after_a_frame():
+    script = (
+        "import gymnasium, skillgym_envs\n"
+        "env = gymnasium.make('skillgym/Maze-v0', render_mode='rgb_array')\n"
+        "env.reset(seed=0); env.render()\n"
+        "import triton\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def run_with_display(script: str, display: str) -> subprocess.CompletedProcess[str]:
