@@ -19,7 +19,7 @@ from skillgym.wrappers.vector_infos import object_rows
 from skillgym_envs.core.errors import ResetNeeded
 
 
-class VectorResidualActions(VectorWrapper[Any, Any, Any, Any, Any]):
+class VectorResidualActions(VectorWrapper):
     """Adds a residual to the actions of skills: the twin of `ResidualActions`.
 
     All skills are decoded in one forward pass. Environment i equals a single `ResidualActions`

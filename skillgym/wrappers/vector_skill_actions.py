@@ -31,7 +31,7 @@ Flags = NDArray[np.bool_]
 MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 
 
-class VectorSkillActions(VectorWrapper[Any, Any, Any, Any, Any]):
+class VectorSkillActions(VectorWrapper):
     """Makes skills the actions of a vector environment: the twin of `SkillActions`.
 
     Every control step decodes the skills of all N environments in one forward pass. An environment
