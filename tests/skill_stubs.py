@@ -115,3 +115,12 @@ class GivenActions(StubSkills):
 
     def act(self, obs: Any, state: Any, t: int) -> Any:
         return self.given
+
+
+class GivenEnds(StubSkills):
+    """Says the same always of which skills are over."""
+
+    given: Any
+
+    def finished(self, obs: Any, state: Any, t: int) -> Any:
+        return self.given

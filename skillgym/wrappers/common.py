@@ -16,6 +16,7 @@ from skillgym.wrappers.errors import (
     InvalidSkill,
     UnknownRewardOption,
     UnusableActions,
+    UnusableEnds,
     UnusableSkillModel,
 )
 from skillgym_envs.core.checks import check_range
@@ -135,6 +136,23 @@ def checked_actions(
         raise UnusableActions(model, f"of shape {array.shape}", expected)
     if not finite and not np.isfinite(array if running is None else array[running]).all():
         raise UnusableActions(model, "with NaN or infinity", expected)
+    return array
+
+
+def checked_ends(model: SkillModel, ends: Any, count: int) -> NDArray[np.bool_]:
+    """What a skill model's `finished` gave, as an array.
+
+    Args:
+        model: The skill model.
+        ends: Whether each of B skills is over.
+        count: B.
+
+    Raises:
+        UnusableEnds: If they have another shape or are no booleans.
+    """
+    array: NDArray[np.bool_] = np.asarray(ends)
+    if array.shape != (count,) or array.dtype != bool:
+        raise UnusableEnds(model, f"{array.dtype} of shape {array.shape}", count)
     return array
 
 

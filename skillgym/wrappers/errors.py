@@ -42,6 +42,17 @@ class UnusableActions(SkillgymError, ValueError):
         )
 
 
+class UnusableEnds(SkillgymError, ValueError):
+    """A skill model says in an unusable way which skills are over."""
+
+    def __init__(self, model: object, problem: str, count: int) -> None:
+        name = f"{type(model).__name__}.finished"
+        super().__init__(
+            f"Got {problem} from {name}, expected booleans of shape {(count,)}, one for each "
+            f"observation; correct {name}."
+        )
+
+
 class UnknownRewardOption(SkillgymError, ValueError):
     """The reward of a skill step is to be aggregated in an unknown way."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skillgym.types import FloatArray, SkillModel, SkillState
-from skillgym.wrappers.common import checked_actions
+from skillgym.wrappers.common import checked_actions, checked_ends
 
 Flags = NDArray[np.bool_]
 
@@ -97,10 +97,15 @@ class RunningSkills:
         Args:
             observation: Observations (N, O) after the control step.
             ended: Whose episodes (N,) ended.
+
+        Raises:
+            UnusableEnds: If the skill model's `finished` does not give one boolean for each.
         """
         over = ended.copy()
         for t, rows, state in self._groups(self._steps):
-            over[rows] |= self._model.finished(observation[rows], state, t)
+            seen = observation[rows]
+            ends = self._model.finished(seen, state, t)
+            over[rows] |= checked_ends(self._model, ends, len(seen))
         self._steps += 1
         self.due = over
 

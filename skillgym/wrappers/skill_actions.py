@@ -14,6 +14,7 @@ from gymnasium.utils import RecordConstructorArgs
 from skillgym.types import SkillModel
 from skillgym.wrappers.common import (
     checked_actions,
+    checked_ends,
     checked_skills,
     named,
     resolve_skill_model,
@@ -108,6 +109,7 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         Raises:
             InvalidSkill: If the skill has the wrong shape or is not finite.
             UnusableActions: If the skill model gives such an action.
+            UnusableEnds: If its `finished` does not give one boolean.
         """
         if self._observation is None:
             raise ResetNeeded
@@ -124,7 +126,8 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             subtasks += info.get("subtasks_completed_step", ())
             if self.frame_callback is not None:
                 self.frame_callback(self.env.render())
-            if terminated or truncated or model.finished(observation[None], state, t)[0]:
+            ends = checked_ends(model, model.finished(observation[None], state, t), 1)
+            if terminated or truncated or ends[0]:
                 break
         self._observation = np.array(observation)  # a copy: the caller may write to what it gets
         info = {**info, "skill_steps": len(rewards), "skill_rewards": tuple(rewards)}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skillgym.types import SkillModel
 from skillgym.wrappers.common import (
     checked_actions,
+    checked_ends,
     checked_skills,
     named,
     reset_mask,
@@ -153,7 +154,8 @@ class VectorSkillActions(VectorWrapper):
             if self.frame_callback is not None:
                 self.frame_callback(self.env.render())
             self._ended = terminated | truncated
-            stopped = running & (self._ended | model.finished(observation, state, t))
+            ends = checked_ends(model, model.finished(observation, state, t), self.num_envs)
+            stopped = running & (self._ended | ends)
             result.add(t, running, observation, reward, infos)
             result.stop(stopped, terminated, truncated, infos)
             running = running & ~stopped

@@ -19,17 +19,18 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from skillgym.errors import InvalidConfig
 from skillgym.hub import save_skill
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
-from skillgym.wrappers import SkillActions, VectorSkillActions
+from skillgym.wrappers import ResidualActions, SkillActions, VectorSkillActions
 from skillgym.wrappers.common import checked_actions
 from skillgym.wrappers.errors import (
     InvalidSkill,
     UnknownRewardOption,
     UnusableActions,
+    UnusableEnds,
     UnusableSkillModel,
 )
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import ResetNeeded
-from tests.skill_stubs import CountingEnv, GivenActions, StubSkills
+from tests.skill_stubs import CountingEnv, GivenActions, GivenEnds, StubSkills
 from tests.toy_world import ToyWorld
 
 SKILL = np.array([0.5, 0.0], np.float32)
@@ -237,3 +238,23 @@ def test_every_argument_is_recorded() -> None:
     assert set(env._saved_kwargs) == arguments
     twin = set(inspect.signature(VectorSkillActions.__init__).parameters)
     assert arguments <= twin
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (True, r"bool of shape \(\)"),
+        (np.zeros((1, 1), bool), r"bool of shape \(1, 1\)"),
+        (np.zeros(2, bool), r"bool of shape \(2,\)"),
+        (np.ones(1), r"float64 of shape \(1,\)"),
+        (None, r"object of shape \(\)"),
+    ],
+)
+@pytest.mark.parametrize("wrapper", [SkillActions, ResidualActions])
+def test_ends_of_the_skill_model_must_fit(wrapper: Any, given: Any, problem: str) -> None:
+    model = GivenEnds()
+    model.given = given
+    env = wrapper(CountingEnv(), model)
+    env.reset(seed=0)
+    with pytest.raises(UnusableEnds, match=rf"^Got {problem} from GivenEnds\.finished, .* \(1,\)"):
+        env.step(np.zeros(env.action_space.shape, np.float32))

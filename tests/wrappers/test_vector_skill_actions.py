@@ -17,11 +17,12 @@ from skillgym.wrappers.errors import (
     InvalidSkill,
     UnevenSkills,
     UnusableActions,
+    UnusableEnds,
     WrongAutoresetMode,
 )
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.vector_env import WorldVectorEnv
-from tests.skill_stubs import CountingEnv, GivenActions, StubSkills
+from tests.skill_stubs import CountingEnv, GivenActions, GivenEnds, StubSkills
 from tests.toy_world import ToyWorld
 
 N, LIMIT = 3, 45
@@ -238,6 +239,17 @@ def test_actions_of_the_skill_model_must_fit(given: Any, problem: str) -> None:
     env.reset(seed=0)
     with pytest.raises(UnusableActions, match=rf"{problem} from GivenActions\.act, .* \(3, 1\)"):
         env.step(np.zeros((N, 2), np.float32))
+
+
+def test_ends_of_a_batch_must_fit() -> None:
+    """One flag for all, or a column, would be broadcast to environments that it is not about."""
+    for given in (True, np.zeros((N, 1), bool)):
+        model = GivenEnds()
+        model.given = given
+        env = counting_vector([10_000] * N, model=model)
+        env.reset(seed=0)
+        with pytest.raises(UnusableEnds, match=r"GivenEnds\.finished, .* \(3,\)"):
+            env.step(np.zeros((N, 2), np.float32))
 
 
 def test_refuses_wrong_shapes_and_uneven_skills() -> None:
