@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from inspect import Parameter, signature
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from skillgym_envs.core.errors import UnknownKeyword
+from skillgym_envs.core.errors import InvalidConfig, UnknownKeyword
 
 
 def check_keywords(
-    agent: type[BaseAlgorithm], keywords: Iterable[str], reserved: Iterable[str] = ()
+    agent: type[BaseAlgorithm], keywords: Mapping[str, object], reserved: Iterable[str] = ()
 ) -> None:
     """Refuse keywords that neither an agent nor, through `kwargs`, a class above it takes.
 
     Args:
         agent: Class of the agent.
-        keywords: Names.
+        keywords: Names and values.
         reserved: Names that it takes, but not from here.
 
     Raises:
         UnknownKeyword: If it does not take one of them.
+        InvalidConfig: If one is a word where the agent has a number, which SB3 notices only in the
+            first update.
     """
-    known: set[str] = set()
+    known: dict[str, Parameter] = {}
     for owner in agent.__mro__:
         if "__init__" in vars(owner):
             parameters = signature(vars(owner)["__init__"]).parameters.values()
             passed_on = {each.name for each in parameters if each.kind == Parameter.VAR_KEYWORD}
-            known |= {each.name for each in parameters} - {"self"} - passed_on
+            found = {each.name: each for each in parameters if each.name not in passed_on}
+            known = found | known  # the nearest class has the last word
             if not passed_on:
                 break
-    known -= set(reserved)
-    for name in keywords:
+    for name in ("self", *reserved):
+        known.pop(name, None)
+    for name, value in keywords.items():
         if name not in known:
             raise UnknownKeyword(agent.__name__, name, known)
+        default = known[name].default
+        if isinstance(value, str) and isinstance(default, int | float):
+            raise InvalidConfig(name, value, f"a number such as the default, {default!r}")

@@ -158,8 +158,8 @@ def test_skills_of_the_wrong_kind(name: str, skills: str, sentence: str) -> None
     ("overrides", "reason"),
     [
         ({"policy_kwargs": 3}, "'int' object does not"),
-        ({"train_freq": "x"}, "must be an integer and not x"),
-        ({"learning_rate": "x"}, "must be a float or a callable, not x"),
+        ({"train_freq": None}, "must be an integer and not None"),
+        ({"learning_rate": None}, "must be a float or a callable, not None"),
         ({"device": "x"}, "device string: x"),
     ],
 )
@@ -170,4 +170,12 @@ def test_overrides_that_cannot_work_are_named(overrides: dict[str, object], reas
     assert str(caught.value).startswith(f"Got agent={overrides}, expected values that PriorSAC")
     with pytest.raises(InvalidConfig, match="alpha='foo'"):
         make_agent("sac", env, alpha="foo")
+    env.close()
+
+
+@pytest.mark.parametrize("method", ["sac", "reskill-slippery-push"])
+def test_a_word_in_place_of_a_number_is_refused_before_the_first_update(method: str) -> None:
+    env = make_env(method)
+    with pytest.raises(InvalidConfig, match=r"gamma='foo', expected a number such as .* 0\.99;"):
+        make_agent(method, env, gamma="foo")  # SB3 itself would multiply by it much later
     env.close()
