@@ -19,9 +19,10 @@ class TrainerConfig:
         steps: Gradient steps.
         batch_size: Windows of one step.
         learning_rate: Of RAdam, at the start.
-        max_grad_norm: Larger gradients are scaled down to this norm. The first steps of RAdam are
-            those of plain SGD, which a sharp first prior blows up (gradients of 1e6 and more in the
-            Fetch hook data); the authors bound those of the first 100 steps by 0.001.
+        max_grad_norm: Larger gradients are scaled down to this norm, in each of the model's
+            parameter groups by itself. The first steps of RAdam are those of plain SGD, which a
+            sharp first prior blows up (gradients of 1e6 and more in the Fetch hook data); the
+            authors bound those of the first 100 steps by 0.001.
         schedule: `"cosine"` falls to zero at the last step; `"constant"`.
         validation_share: Share of episodes that are kept for validation.
         validation_batches: Batches of the fixed validation set.

@@ -69,7 +69,8 @@ class OfflineTrainer:
 
     RAdam as in the authors' code of SPiRL (`torch.optim.RAdam`: betas 0.9 and 0.999, eps 1e-8, no
     weight decay, an un-rectified step while the rectification is undefined). Deviation: gradients
-    are bounded by `config.max_grad_norm` (the authors': by 0.001 in the first 100 steps only).
+    of each parameter group are bounded by `config.max_grad_norm` (the authors': by 0.001 in the
+    first 100 steps only).
 
     Every checkpoint holds model, optimiser and generators, and is written atomically: a run that
     was killed at any moment continues from its last one exactly as if nothing had happened.
@@ -177,6 +178,10 @@ class OfflineTrainer:
         settings = {
             "model": {"type": self.model.type_tag, "config": asdict(self.model.config)},
             "trainer": asdict(self.config),
+            "parameter_groups": [
+                sum(parameter.numel() for parameter in group["params"])
+                for group in self._optimizer.param_groups
+            ],
             "world": self.model.world,
             "dataset": self._dataset,
         }
@@ -194,7 +199,8 @@ class OfflineTrainer:
         total, scalars = self.model.loss(batch, self._generator)
         self._optimizer.zero_grad()
         total.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        for group in self._optimizer.param_groups:  # apart: one part must not slow another down
+            nn.utils.clip_grad_norm_(group["params"], self.config.max_grad_norm)
         self._optimizer.step()
         self.step += 1
         for name, value in scalars.items():

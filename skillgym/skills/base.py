@@ -40,6 +40,7 @@ class SkillModule(nn.Module, ABC):
         type_tag: Name of the class in checkpoints.
         config_class: Dataclass of its configuration.
         selection_metric: Entry of `validation` by which the best checkpoint is chosen (smallest).
+        independent: Names of modules that are to learn as they would without the others.
 
     Raises:
         UnsupportedSpace: If a space is not a one-dimensional Box.
@@ -48,6 +49,7 @@ class SkillModule(nn.Module, ABC):
     type_tag: ClassVar[str]
     config_class: ClassVar[type]
     selection_metric: ClassVar[str] = "loss"
+    independent: ClassVar[tuple[str, ...]] = ()
     config: Any
     prior: nn.Module
 
@@ -141,11 +143,17 @@ class SkillModule(nn.Module, ABC):
         """Scalars that judge the model, set to evaluation mode, on data it has not seen."""
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """Groups for the optimiser; a subclass may give some parameters another learning rate.
+        """Groups for the optimiser: what is left by the `independent` modules, then each of these.
 
-        A group's `decay` is the factor of its learning rate after every step, beside the schedule.
+        Gradients are clipped group by group. A subclass may give some parameters another learning
+        rate. A group's `decay` is the factor of its learning rate after every step, beside the
+        schedule.
         """
-        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
+        parts = [list(getattr(self, name).parameters()) for name in self.independent]
+        apart = {p for part in parts for p in part}
+        rest = [p for p in self.parameters() if p not in apart]
+        learning = [[p for p in group if p.requires_grad] for group in (rest, *parts)]
+        return [{"params": group, "lr": learning_rate} for group in learning if group]
 
     @abstractmethod
     def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> SkillState:

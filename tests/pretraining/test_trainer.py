@@ -31,6 +31,7 @@ from skillgym.hub.checkpoint import read_tensors
 from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.skills.base import SkillModule
+from skillgym.skills.ptgm import Ptgm
 from skillgym.skills.reskill import ReskillModel
 from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import ClosedLoopSpirl
@@ -283,6 +284,45 @@ def test_a_sharp_first_prior_does_not_blow_training_up(tmp_path: Path) -> None:
         folder = train(tmp_path / str(bound), model=sharp(), max_grad_norm=bound).folder
         losses[bound] = [float(row["train/loss"]) for row in rows(folder)]
     assert losses[100.0][-1] < losses[100.0][0] < losses[1e30][-1]
+
+
+def test_a_steep_prior_does_not_slow_the_autoencoder_down(tmp_path: Path) -> None:
+    decoders, bound = [], {"max_grad_norm": 1e-2, "evaluate_every": 0}  # most steps are clipped
+    for prior in ("gaussian", "unit"):
+        model = small_model(ReskillModel, prior=prior)
+        train(tmp_path / prior, model=model, cls=ReskillModel, steps=10, **bound)
+        assert isinstance(model, ReskillModel)
+        decoders.append(model.decoder.state_dict() | model.encoder.state_dict())
+    assert all(torch.equal(value, decoders[1][name]) for name, value in decoders[0].items())
+
+
+@pytest.mark.parametrize(
+    ("cls", "parts"),
+    [
+        (ClosedLoopSpirl, ("prior",)),
+        (SkildModel, ("posterior", "discriminator")),
+        (Ptgm, ("prior", "policy")),
+        (ReskillModel, ("latent_prior",)),
+    ],
+)
+def test_independent_parts_are_clipped_apart(
+    cls: type[SkillModule], parts: tuple[str, ...]
+) -> None:
+    model = small_model(cls)
+    groups = [{id(p) for p in group["params"]} for group in model.parameter_groups(1e-3)]
+    for part in parts:
+        assert {id(p) for p in getattr(model, part).parameters()} in groups
+    assert len(groups) == 2
+
+
+def test_a_run_whose_parts_were_not_apart_is_not_resumed(tmp_path: Path) -> None:
+    train(tmp_path)
+    state = tmp_path / "checkpoints/last/training.json"
+    content = json.loads(state.read_text())
+    del content["settings"]["parameter_groups"]  # as the first version wrote it
+    state.write_text(json.dumps(content))
+    with pytest.raises(ResumeMismatch, match="parameter_groups"):
+        train(tmp_path, resume=True)
 
 
 @pytest.mark.parametrize(

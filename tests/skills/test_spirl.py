@@ -172,7 +172,7 @@ def test_target_kl_learns_beta_with_its_own_rate(generator: torch.Generator) -> 
     model = small_model(ClosedLoopSpirl, target_kl=1e3, beta_learning_rate=0.1)
     assert isinstance(model, ClosedLoopSpirl)
     groups = model.parameter_groups(1e-3)
-    assert [group["lr"] for group in groups] == [1e-3, 0.1]
+    assert [group["lr"] for group in groups] == [1e-3, 1e-3, 0.1]
     assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
     optimizer = torch.optim.Adam(groups)
     _, scalars = model.loss(random_batch(model), generator)

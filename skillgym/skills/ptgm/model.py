@@ -60,6 +60,7 @@ class Ptgm(SkillModule):
 
     type_tag: ClassVar[str] = "ptgm"
     config_class: ClassVar[type] = PtgmConfig
+    independent: ClassVar[tuple[str, ...]] = ("prior",)  # of the low-level policy
     codes: Tensor
     code_observations: Tensor
     goal_mean: Tensor

@@ -65,6 +65,7 @@ class SkildModel(ClosedLoopSpirl):
     # Not the likelihood: on the few demonstrations that are held out it gets worse while the
     # posterior's roll-outs get better.
     selection_metric: ClassVar[str] = "discriminator_loss"
+    independent: ClassVar[tuple[str, ...]] = ("posterior",)  # of the discriminator
     config: SkildConfig
 
     def __init__(

@@ -74,6 +74,7 @@ class SpirlModel(SkillModule):
 
     config_class: ClassVar[type] = SpirlConfig
     selection_metric: ClassVar[str] = "prior_best_mse"
+    independent: ClassVar[tuple[str, ...]] = ("prior",)
 
     def __init__(
         self,
@@ -163,7 +164,7 @@ class SpirlModel(SkillModule):
         return scalars
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """All parameters; a learned beta has its own learning rate."""
+        """Autoencoder and prior; a learned beta has its own learning rate."""
         groups = super().parameter_groups(learning_rate)
         if self.config.target_kl is not None:
             groups[0]["params"] = [p for p in groups[0]["params"] if p is not self.log_beta]
