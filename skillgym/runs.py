@@ -20,7 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from skillgym.files import write_json
+from skillgym.files import read_json, write_json
+from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.versions import package_versions
 
 PACKAGES = (
@@ -40,6 +41,30 @@ def start_run(folder: Path, config: Mapping[str, Any]) -> None:
     write_json(folder / "environment.json", environment_record())
     with (folder / "command.txt").open("a", encoding="utf8") as file:
         file.write(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
+
+
+class BudgetPassed(SkillgymError, ValueError):
+    """A run is to end where it has been already, on its way to a larger budget."""
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        super().__init__(
+            f"Got steps={steps} for the run in {folder}, which was stopped later than that on its "
+            "way to a larger budget; go on with the larger one or start a new run."
+        )
+
+
+def is_past(folder: Path, steps: int) -> bool:
+    """Whether a run's agent has been trained for longer than a budget, as it has a larger one.
+
+    Args:
+        folder: Run folder of `skillgym train`; need not exist.
+        steps: The budget [control steps].
+    """
+    config, state = folder / "config.json", folder / "checkpoints" / "last" / "state.json"
+    if not config.exists() or not state.exists() or read_json(config).get("steps", 0) <= steps:
+        return False
+    counters = read_json(state)
+    return bool(counters.get("reached", counters["control_steps"]) >= steps)
 
 
 def environment_record() -> dict[str, Any]:

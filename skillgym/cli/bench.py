@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -70,6 +70,8 @@ def main(
     failed: list[Cell] = []
     try:
         if minutes != 0:
+            for name in names:  # a cell that goes on to a larger budget deletes its result
+                merge_results(name, seeds, folder, results)
             failed = run_cells(with_models(cells, folder), folder, workers, minutes)
     finally:
         for name in names:
@@ -115,10 +117,35 @@ def with_models(cells: Sequence[Cell], folder: Path) -> list[Cell]:
     return ready
 
 
-def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) -> None:
-    """Write CSV files, the table in Markdown and one plot per task from the complete cells.
+def merge_results(
+    name: str, seeds: Sequence[int], folder: Path, results: Path
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write CSV files from the complete cells; rows that they hold of other cells stay.
 
-    Rows that the files hold of other cells stay, and are in table and plots too.
+    Args:
+        name: Name of the table.
+        seeds: Seeds whose run folders are looked at.
+        folder: Parent of the run folders.
+        results: Folder of the results.
+
+    Returns:
+        Rows of the files: runs, and evaluations during training.
+    """
+    from skillgym.evaluation.benchmark import curves, merge_csv, rows
+    from skillgym.evaluation.tables import TABLES
+
+    table = TABLES[name]
+    cells = table.cells(seeds)
+    found = rows(cells, folder)
+    if not found and not (results / f"{name}.csv").exists():
+        return [], []
+    runs = merge_csv(results / f"{name}.csv", found, table.tasks)
+    points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), table.tasks)
+    return runs, points
+
+
+def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) -> None:
+    """Write CSV files, the table in Markdown and one plot per task; nothing if there are no runs.
 
     Args:
         name: Name of the table.
@@ -126,18 +153,14 @@ def write_results(name: str, seeds: Sequence[int], folder: Path, results: Path) 
         folder: Parent of the run folders.
         results: Folder of the results.
     """
-    from skillgym.evaluation.benchmark import curves, merge_csv, rows
     from skillgym.evaluation.summary import by_task, markdown, named_by_budget, provenance
     from skillgym.evaluation.tables import TABLES
     from skillgym.viz import plots
 
-    table = TABLES[name]
-    cells = table.cells(seeds)
-    found = rows(cells, folder)
-    if not found and not (results / f"{name}.csv").exists():
+    runs, points = merge_results(name, seeds, folder, results)
+    if not runs:
         return
-    runs = merge_csv(results / f"{name}.csv", found, table.tasks)
-    points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), table.tasks)
+    table = TABLES[name]
     lines = [f"* {what}: {value}" for what, value in provenance(runs).items()]
     text = markdown(by_task(table, runs)) + "\n" + "\n".join(lines) + "\n"
     (results / f"{name}.md").write_text(text, encoding="utf8")

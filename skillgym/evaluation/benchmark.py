@@ -17,7 +17,7 @@ from typing import Any
 from skillgym.evaluation.tables import Cell, Task
 from skillgym.files import read_csv, read_json, write_csv
 from skillgym.pretraining.run_folder import STEP_KEY
-from skillgym.runs import origin
+from skillgym.runs import is_past, origin
 from skillgym_envs.core.progress import progress_bar
 
 SCORES = ("subtasks", "return")
@@ -32,6 +32,8 @@ def run_cells(
 ) -> list[Cell]:
     """Run the cells that are not complete; stopped ones, and those of smaller budgets, go on.
 
+    One that was stopped later than its budget, on its way to a larger one, has nothing to do.
+
     Args:
         cells: The cells.
         folder: Parent of the run folders.
@@ -45,7 +47,11 @@ def run_cells(
         KeyboardInterrupt: After Ctrl-C, when the running cells have written their checkpoints.
     """
     deadline = None if minutes is None else time.monotonic() + 60.0 * minutes
-    pending = [cell for cell in cells if not is_complete(cell, folder)]
+    pending = [
+        cell
+        for cell in cells
+        if not is_complete(cell, folder) and not is_past(folder / cell.name, cell.steps)
+    ]
     running: dict[Cell, subprocess.Popen[bytes]] = {}
     failed: list[Cell] = []
     complete = len(cells) - len(pending)

@@ -16,12 +16,12 @@ from skillgym.errors import ResumeMismatch
 from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
-from skillgym.files import read_json, write_json
+from skillgym.files import read_json, recover, write_json
 from skillgym.nn.devices import seeded
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
-from skillgym.runs import start_run
+from skillgym.runs import BudgetPassed, is_past, start_run
 from skillgym_envs.core.checks import check_count, check_range
 
 logger = logging.getLogger(__name__)
@@ -132,10 +132,14 @@ class Experiment:
             rates, steps, seconds.
 
         Raises:
+            BudgetPassed: If the run was stopped later than its budget, on its way to a larger one.
             KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
         """
         if (result := self.result()) is not None:
             return result
+        recover(self.checkpoint)
+        if is_past(self.folder, self.config.steps):
+            raise BudgetPassed(self.folder, self.config.steps)
         config = self.config
         torch.set_num_threads(config.num_threads or torch.get_num_threads())
         env = self._make_env(config.num_envs)
@@ -172,10 +176,13 @@ class Experiment:
             agent, state = found
             logger.info("Going on from control step %d of %s.", state["control_steps"], self.folder)
         start = state["control_steps"]
-        # New episodes after a resume: other seeds than those of the first sitting.
-        env.seed(self.config.seed + 7919 * start)
-        agent.set_logger(run_logger(self.folder, start))
         config = self.config
+        if trained := state.get("reached", start) >= config.steps:
+            # Also what was collected of a roll-out at the end of the budget counts.
+            start = state.get("reached", start)
+        # New episodes after a resume: other seeds than those of the first sitting.
+        env.seed(config.seed + 7919 * start)
+        agent.set_logger(run_logger(self.folder, start))
         with deferred_interrupt() as interrupted:
             monitor = TrainingMonitor(
                 config.steps,
@@ -194,7 +201,7 @@ class Experiment:
                 progress,
             )
             try:
-                if state.get("reached", start) < config.steps:
+                if not trained:
                     # SB3's budget counts skills; the monitor stops at the budget of control steps.
                     agent.learn(
                         config.steps,

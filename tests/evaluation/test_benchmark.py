@@ -159,6 +159,34 @@ def test_a_larger_budget_adds_a_row_and_goes_on_with_the_curve(tmp_path: Path) -
     assert {point["method"] for point in named_by_budget(points, rows)} == {"spirl-cl"}
 
 
+def test_a_cell_that_was_stopped_later_than_its_budget_has_nothing_to_do(tmp_path: Path) -> None:
+    cell, checkpoint = CELLS[0], tmp_path / CELLS[0].name / "checkpoints" / "last"
+    checkpoint.mkdir(parents=True)
+    (tmp_path / cell.name / "config.json").write_text(json.dumps({"steps": cell.steps}))
+    (checkpoint / "state.json").write_text(json.dumps({"control_steps": 300_000}))
+    short = replace(cell, steps=150_000)
+    assert benchmark.run_cells([short], tmp_path, workers=1) == []
+    assert not (tmp_path / cell.name / "log.txt").exists()
+    assert benchmark.rows([short], tmp_path) == []
+
+
+def test_rows_are_written_before_a_larger_budget_deletes_their_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete(tmp_path / "runs", replace(CELLS[0], steps=1000), 2.0)
+
+    def stopped(cells: list[Cell], folder: Path, *_: object) -> None:
+        (folder / CELLS[0].name / "result.json").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(benchmark, "run_cells", stopped)
+    arguments = ["bench", "kitchen", "--only", CELLS[0].name, "--folder", str(tmp_path / "runs")]
+    assert cli.main([*arguments, "--results", str(tmp_path / "out")]) == 130
+    with (tmp_path / "out" / "kitchen.csv").open() as file:
+        assert [row["budget"] for row in csv.DictReader(file)] == ["1000"]
+    assert (tmp_path / "out" / "kitchen_curves.csv").exists()
+
+
 def test_a_row_tells_the_budget_of_its_run_whatever_is_asked_for(tmp_path: Path) -> None:
     short = replace(CELLS[0], steps=1000)
     complete(tmp_path, short, 1.0)

@@ -21,6 +21,7 @@ from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import load_agent
+from skillgym.runs import BudgetPassed
 from skillgym_envs.core.errors import UnknownKeyword
 
 
@@ -90,6 +91,21 @@ def test_a_larger_budget_goes_on_with_a_complete_run(
     assert Experiment(ExperimentConfig(**config), tmp_path).run(progress=False) == second
 
 
+def test_an_agent_of_a_larger_budget_is_not_measured_for_a_smaller_one(
+    tmp_path: Path, config: dict[str, Any]
+) -> None:
+    Experiment(ExperimentConfig(**config | {"steps": 600}), tmp_path).run(progress=False)
+    stopped = json.loads((tmp_path / "config.json").read_text()) | {"steps": 10**6}
+    (tmp_path / "config.json").write_text(json.dumps(stopped))
+    (tmp_path / "result.json").unlink()
+    with pytest.raises(BudgetPassed, match="steps=300"):
+        Experiment(ExperimentConfig(**config | {"steps": 300}), tmp_path).run(progress=False)
+    assert json.loads((tmp_path / "config.json").read_text()) == stopped
+    # It may still end anywhere later.
+    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    assert result["steps"] >= 900
+
+
 @pytest.mark.parametrize("sittings", [[400], [90, 180, 270, 360, 400]])
 def test_no_roll_out_of_an_on_policy_agent_is_lost(tmp_path: Path, sittings: list[int]) -> None:
     """Unfinished ones are collected again, and the last one ends with the budget."""
@@ -115,17 +131,20 @@ def test_a_run_that_has_spent_its_budget_is_not_trained_again(tmp_path: Path) ->
     config = ExperimentConfig(
         method="ppo-slippery-push",
         steps=150,
-        eval_every=10_000,
+        eval_every=150,
         eval_episodes=1,
         final_episodes=1,
         num_threads=1,
         agent={"n_steps": 100, "batch_size": 50, "n_epochs": 1},
     )
-    Experiment(config, tmp_path).run(progress=False)
+    first = Experiment(config, tmp_path).run(progress=False)
+    log = (tmp_path / "metrics.csv").read_text()
     (tmp_path / "result.json").unlink()
     checkpoint = (tmp_path / "checkpoints" / "last" / "agent.zip").read_bytes()
     result = Experiment(config, tmp_path).run(progress=False)
-    assert result["steps"] == steps_of(tmp_path) == 100
+    assert result["steps"] == first["steps"] >= 150 and steps_of(tmp_path) == 100
+    assert (tmp_path / "metrics.csv").read_text() == log
+    assert [step for step, *_ in evaluations(tmp_path)] == [150]
     assert (tmp_path / "checkpoints" / "last" / "agent.zip").read_bytes() == checkpoint
 
 
