@@ -108,9 +108,10 @@ def by_task(table: Table, rows: Iterable[Row]) -> list[Summary]:
 
 
 def across_tasks(table: Table, rows: Iterable[Row]) -> list[Summary]:
-    """A summary of each method that was measured on several tasks, from its longest runs.
+    """A summary of each method that was measured on several tasks.
 
-    Only seeds that were run on all of its tasks count, so that every task weighs the same.
+    Of each task, the budget with the most seeds counts, the largest of several. Only seeds that
+    were run on all of its tasks count, so that every task weighs the same.
 
     Args:
         table: The table.
@@ -120,12 +121,13 @@ def across_tasks(table: Table, rows: Iterable[Row]) -> list[Summary]:
         Methods on the most tasks first, then best first.
     """
     tasks = {task.name: task for task in table.tasks}
-    longest: dict[str, dict[Task, dict[int, Row]]] = {}
-    for (task, method, _), runs in sorted(_groups(rows).items(), key=lambda item: item[0][2]):
+    chosen: dict[str, dict[Task, dict[int, Row]]] = {}
+    groups = sorted(_groups(rows).items(), key=lambda item: (len(item[1]), item[0][2]))
+    for (task, method, _), runs in groups:  # the last one of each task stays
         if task in tasks:
-            longest.setdefault(method, {})[tasks[task]] = runs
+            chosen.setdefault(method, {})[tasks[task]] = runs
     found = []
-    for method, runs_of in longest.items():
+    for method, runs_of in chosen.items():
         seeds = set.intersection(*(set(runs) for runs in runs_of.values()))
         if len(runs_of) > 1 and seeds:
             ordered = {task: runs_of[task] for task in table.tasks if task in runs_of}

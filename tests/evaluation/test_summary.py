@@ -133,6 +133,12 @@ def test_the_longest_runs_of_each_task_are_put_together() -> None:
     assert found.result.estimate == 1.0
 
 
+def test_one_long_run_does_not_replace_the_seeds_of_a_task() -> None:
+    rows = [run(task, "good", seed, 2.0) for task in ("four", "points") for seed in (0, 1, 2)]
+    (found,) = across_tasks(TABLE, [*rows, run("four", "good", 0, 4.0, budget=9000)])
+    assert found.seeds == (0, 1, 2) and found.budgets == (1000,)
+
+
 def test_different_origins_are_all_named() -> None:
     rows = [run("four", "good", 0, 1.0) | {"commit": commit} for commit in ("a", "b", "a")]
     assert provenance(rows) == {"machine": "this, that", "commit": "a / b"}
