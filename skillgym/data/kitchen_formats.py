@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium import spaces
 
 from skillgym_envs.kitchen.tasks import ELEMENTS, TASK_SETS
 
@@ -28,6 +29,13 @@ def goal_half() -> FloatArray:
     for name in TASK_SETS["mixed"]:
         goal[list(ELEMENTS[name].slots)] = ELEMENTS[name].goal
     return goal
+
+
+def is_d4rl_v2(space: spaces.Dict) -> bool:
+    """Whether observations are those of Minari's kitchen, whose goals are named by element."""
+    state, goals = space.spaces.get("observation"), space.spaces.get("achieved_goal")
+    named = isinstance(goals, spaces.Dict) and goals.spaces.keys() <= ELEMENTS.keys()
+    return named and isinstance(state, spaces.Box) and state.shape == (D4RL_V2_WIDTH,)
 
 
 def from_d4rl_v0(observations: npt.NDArray[np.floating[Any]]) -> FloatArray:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,23 @@ from skillgym.data.errors import (
     SimulatorVersionWarning,
     UnreadableDataset,
 )
-from skillgym.data.kitchen_formats import D4RL_V2_WIDTH, from_d4rl_v2
+from skillgym.data.kitchen_formats import from_d4rl_v2, is_d4rl_v2
 from skillgym.data.transitions import Transitions
-from skillgym.data.windows import WindowDataset, check_continuous
+from skillgym.data.windows import WindowDataset, not_continuous
 from skillgym_envs.collect import registered_datasets
 from skillgym_envs.collect.spec import SEED_OF_EPISODE
+from skillgym_envs.core.errors import SkillgymError
 
 Source: TypeAlias = str | Path | MinariDataset
+
+
+class _Episode(NamedTuple):
+    """What is kept of an episode; pictures and infos of all of them need not fit into memory."""
+
+    observations: npt.NDArray[np.floating[Any]]
+    actions: npt.NDArray[np.floating[Any]]
+    rewards: npt.NDArray[np.floating[Any]]
+    terminations: npt.NDArray[np.bool_]
 
 
 def read_minari(source: Source) -> WindowDataset:
@@ -45,16 +55,15 @@ def read_minari(source: Source) -> WindowDataset:
         Windows over all its episodes.
 
     Raises:
+        InvalidTrajectories: If it has no episodes, its actions are not continuous, or its arrays
+            do not fit together or hold NaN or infinity.
         DatasetNotFound: If it is not there.
         UnreadableDataset: If it is damaged or its observations are of an unknown kind.
 
     Warns:
         SimulatorVersionWarning: If it was recorded with another MuJoCo version.
     """
-    episodes = _episodes(source)
-    return WindowDataset.from_episodes(
-        (_flat(episode.observations), episode.actions) for episode in episodes
-    )
+    return WindowDataset.from_episodes(_episodes(source))
 
 
 def read_minari_transitions(source: Source, number: int | None = None) -> Transitions:
@@ -65,7 +74,7 @@ def read_minari_transitions(source: Source, number: int | None = None) -> Transi
         number: Only its first episodes, so many; all if None.
 
     Raises:
-        InvalidTrajectories: If it has fewer, or none, or its actions are not continuous.
+        InvalidTrajectories: If it has fewer, or as in `read_minari`.
         DatasetNotFound: If it is not there.
         UnreadableDataset: If it is damaged or its observations are of an unknown kind.
 
@@ -76,17 +85,27 @@ def read_minari_transitions(source: Source, number: int | None = None) -> Transi
     if number is not None:
         check_number(source, number, len(episodes))
         episodes = episodes[:number]
-    if not episodes:
-        raise InvalidTrajectories("no episodes", "at least one")
-    check_continuous("actions", episodes[0].actions)
-    observations = [_flat(episode.observations).astype(np.float32) for episode in episodes]
+    data = WindowDataset.from_episodes(episodes)
+    for index, episode in enumerate(episodes):
+        _check_rewards(index, episode)
+    rows = np.delete(np.arange(len(data.actions)), data.episode_ends - 1)
     return Transitions(
-        np.concatenate([array[:-1] for array in observations]),
-        np.concatenate([episode.actions for episode in episodes], dtype=np.float32),
+        data.observations[rows],
+        data.actions[rows],
         np.concatenate([episode.rewards for episode in episodes], dtype=np.float32),
-        np.concatenate([array[1:] for array in observations]),
+        data.observations[rows + 1],
         np.concatenate([episode.terminations for episode in episodes]).astype(bool),
     )
+
+
+def _check_rewards(index: int, episode: _Episode) -> None:
+    for name in ("rewards", "terminations"):
+        array, expected = getattr(episode, name), (len(episode.actions),)
+        if array.shape != expected or not np.isfinite(array).all():
+            raise InvalidTrajectories(
+                f"episode {index} with {name} of shape {array.shape}",
+                f"one finite number for each of its {expected[0]} actions",
+            )
 
 
 def read_world_keywords(source: Source) -> list[dict[str, Any]]:
@@ -118,6 +137,8 @@ def _reading(source: Source) -> Iterator[MinariDataset]:
     path = source.storage.data_path if isinstance(source, MinariDataset) else _locate(source)
     try:
         yield source if isinstance(source, MinariDataset) else MinariDataset(path)
+    except SkillgymError:
+        raise
     except (OSError, KeyError, ValueError, AssertionError, RuntimeError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableDataset(path, problem, _remedy(_name(source))) from error
@@ -139,15 +160,20 @@ def check_number(source: Source, number: int, available: int) -> None:
         )
 
 
-def _episodes(source: Source) -> list[Any]:
-    """The episodes of a dataset whose observations can be read."""
+def _episodes(source: Source) -> list[_Episode]:
+    """The episodes of a dataset whose observations and actions can be read."""
     with _reading(source) as dataset:
         metadata = dataset.storage.metadata
-        episodes = list(dataset)
-    if not _is_readable(dataset.observation_space):
-        problem = f"its observation space is {dataset.observation_space}"
-        remedy = "flatten it to a Box, or give a dataset of D4RL/kitchen"
-        raise UnreadableDataset(dataset.storage.data_path, problem, remedy)
+        if not isinstance(dataset.action_space, spaces.Box):
+            raise not_continuous(f"actions of {dataset.action_space}")
+        if not _is_readable(dataset.observation_space):
+            problem = f"its observation space is {dataset.observation_space}"
+            remedy = "flatten it to a Box, or give a dataset of D4RL/kitchen"
+            raise UnreadableDataset(dataset.storage.data_path, problem, remedy)
+        episodes = [
+            _Episode(_flat(each.observations), each.actions, each.rewards, each.terminations)
+            for each in dataset
+        ]
     _warn_of_other_simulator(_name(source), metadata)
     return episodes
 
@@ -156,8 +182,7 @@ def _is_readable(space: spaces.Space[Any]) -> bool:
     if isinstance(space, spaces.Dict) and "state" in space.spaces:
         return _is_readable(space["state"])
     if isinstance(space, spaces.Dict):
-        part = space.spaces.get("observation")
-        return isinstance(part, spaces.Box) and part.shape == (D4RL_V2_WIDTH,)
+        return is_d4rl_v2(space)
     return isinstance(space, spaces.Box) and len(space.shape) == 1
 
 

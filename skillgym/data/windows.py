@@ -245,11 +245,16 @@ def check_continuous(what: str, actions: npt.NDArray[Any]) -> None:
         InvalidTrajectories: If they are.
     """
     if actions.ndim == 1:
-        raise InvalidTrajectories(
-            f"{what} of shape {actions.shape}",
-            "continuous actions (T, A), as skills need a Box action space",
-            "record them in an environment that has one",
-        )
+        raise not_continuous(f"{what} of shape {actions.shape}")
+
+
+def not_continuous(given: str) -> InvalidTrajectories:
+    """The error about actions that are no vectors of continuous numbers."""
+    return InvalidTrajectories(
+        given,
+        "continuous actions (T, A), as skills need a Box action space",
+        "record them in an environment that has one",
+    )
 
 
 def _arrays(index: int, episode: Any) -> tuple[FloatArray, FloatArray]:

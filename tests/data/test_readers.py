@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium as gym
@@ -10,6 +12,7 @@ import h5py
 import minari
 import numpy as np
 import pytest
+from gymnasium.vector.utils import create_empty_array
 from minari.data_collector import EpisodeBuffer
 
 import skillgym_envs  # noqa: F401  (registers the kitchen)
@@ -287,9 +290,88 @@ def test_discrete_actions_are_explained(root: Path) -> None:
     )
     minari.create_dataset_from_buffers("cartpole/test-v0", [buffer], env=env)
     for load in (load_windows, load_transitions):
-        with pytest.raises(InvalidTrajectories, match=r"shape \(5,\), .* need a Box") as failure:
+        with pytest.raises(InvalidTrajectories, match=r"Discrete\(2\), .* need a Box") as failure:
             load("cartpole/test-v0")
         assert "check how" not in str(failure.value)
+
+
+def record(
+    name: str, observation_space: gym.Space, action_space: gym.Space, episodes: int = 1
+) -> str:
+    """A dataset of episodes of five steps in which nothing happens."""
+    steps = 5
+    buffer = EpisodeBuffer(
+        observations=create_empty_array(observation_space, steps + 1, np.zeros),
+        actions=create_empty_array(action_space, steps, np.zeros),
+        rewards=[0.0] * steps,
+        terminations=[False] * steps,
+        truncations=[False] * (steps - 1) + [True],
+    )
+    minari.create_dataset_from_buffers(
+        name, [buffer] * episodes, observation_space=observation_space, action_space=action_space
+    )
+    return name
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        gym.spaces.MultiDiscrete([3, 3]),
+        gym.spaces.MultiBinary(4),
+        gym.spaces.Dict({"arm": gym.spaces.Box(-1, 1, (2,))}),
+        gym.spaces.Tuple((gym.spaces.Box(-1, 1, (2,)),)),
+        gym.spaces.Box(-1, 1, (2, 3)),
+    ],
+)
+def test_actions_that_are_no_vectors_are_refused(root: Path, space: gym.Space) -> None:
+    name = record("other/actions-v0", gym.spaces.Box(-1, 1, (4,)), space)
+    for load in (load_windows, load_transitions):
+        with pytest.raises(InvalidTrajectories, match=r"\(T, A\)"):
+            load(name)
+
+
+def test_transitions_are_checked_like_windows(ours: str, root: Path) -> None:
+    file = root / OURS / "data" / "main_data.hdf5"
+
+    def damage(name: str, change: Callable[[np.ndarray], np.ndarray], sentence: str) -> None:
+        intact = file.read_bytes()
+        with h5py.File(file, "a") as content:
+            array = change(content["episode_1"][name][:])
+            del content["episode_1"][name]
+            content["episode_1"][name] = array
+        with pytest.raises(InvalidTrajectories, match=sentence):
+            load_transitions(OURS)
+        file.write_bytes(intact)
+
+    damage("observations", lambda array: array[:-1], r"episode 1 with observations \(12, 60\)")
+    damage("observations", lambda array: array * np.nan, "NaN or infinity in the observations")
+    damage("actions", lambda array: array * np.inf, "NaN or infinity in the actions")
+    damage("rewards", lambda array: array[:-1], r"episode 1 with rewards of shape \(11,\)")
+    damage("rewards", lambda array: array * np.nan, "one finite number for each of its 12 actions")
+    damage("terminations", lambda array: array[1:], "episode 1 with terminations")
+    assert len(load_transitions(OURS)) == 17 + 12 + 30
+
+
+def test_another_dictionary_of_the_kitchens_width_is_not_taken_for_it(root: Path) -> None:
+    goal = gym.spaces.Box(-1, 1, (3,))
+    parts = {"observation": gym.spaces.Box(-1, 1, (59,)), "achieved_goal": goal}
+    name = record("other/goals-v0", gym.spaces.Dict(parts), gym.spaces.Box(-1, 1, (4,)))
+    with pytest.raises(UnreadableDataset, match="observation space is Dict"):
+        load_windows(name)
+
+
+def test_pictures_beside_the_state_are_not_kept(root: Path) -> None:
+    state, image = gym.spaces.Box(-1, 1, (4,)), gym.spaces.Box(0, 255, (256, 256, 3), np.uint8)
+    space = gym.spaces.Dict({"state": state, "image": image})
+    name = record("other/pictures-v0", space, gym.spaces.Box(-1, 1, (2,)), episodes=20)
+    dataset = minari.load_dataset(name)
+    pictures = dataset[0].observations["image"].nbytes
+    load_windows(dataset)  # what is loaded by the first call does not count
+    tracemalloc.start()
+    assert load_windows(dataset).num_episodes == 20
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * pictures
 
 
 def test_other_hdf5_files_are_explained(root: Path) -> None:
