@@ -211,6 +211,19 @@ def test_conversion_is_repeatable_and_read_like_any_dataset(tmp_path: Path, imag
     assert [each.name for each in path.parent.iterdir() if each.name.startswith(".")] == []
 
 
+def test_another_world_is_another_dataset(tmp_path: Path) -> None:
+    """Repeating the command with --world did nothing and said nothing."""
+    write_spirl(tmp_path / "rollout_0.h5")
+    convert(tmp_path, "spirl", "legacy/maze-v0")
+    convert(tmp_path, "spirl", "legacy/maze-v0", world=None)
+    world = "skillgym/Maze-v0"
+    with pytest.raises(DatasetExists, match=r"differs in its world; .*--overwrite"):
+        convert(tmp_path, "spirl", "legacy/maze-v0", world)
+    convert(tmp_path, "spirl", "legacy/maze-v0", world, overwrite=True)
+    assert minari.load_dataset("legacy/maze-v0").env_spec.id == world
+    convert(tmp_path, "spirl", "legacy/maze-v0", world)
+
+
 def test_recordings_of_another_world_are_refused(tmp_path: Path) -> None:
     write_spirl(tmp_path / "rollout_0.h5")
     with pytest.raises(ForeignTrajectories, match=r"\(\(4,\), \(2,\)\)"):

@@ -41,8 +41,8 @@ def convert(
 ) -> Path:
     """Make a Minari dataset from recordings of an original project.
 
-    Converting the same recordings again does nothing. With images, an observation is a dictionary
-    of `state` and `image`.
+    Converting the same recordings of the same world again does nothing. With images, an observation
+    is a dictionary of `state` and `image`.
 
     Args:
         source: File or folder.
@@ -73,13 +73,13 @@ def convert(
     trajectories = list(read_trajectories(source, kind, trust))
     _check_shapes(source, trajectories)
     trajectories = _cut(trajectories, observation_size)
-    facts = {"converted_from": kind, "content_sha256": _digest(trajectories)}
+    facts = {"converted_from": kind, "content_sha256": _digest(trajectories), "world": world}
     root: Path = get_dataset_path()
     final = root / dataset_id
     if final.exists() and not overwrite:
-        if _has(final, facts):
-            return final
-        raise DatasetExists(final, ["its content"])
+        if differing := _differing(final, facts):
+            raise DatasetExists(final, differing)
+        return final
     work = final.parent / f".{final.name}.converting"
     env = None if world is None else gym.make(world)
     try:
@@ -150,12 +150,14 @@ def _digest(trajectories: Sequence[Trajectory]) -> str:
     return digest.hexdigest()
 
 
-def _has(path: Path, facts: dict[str, str]) -> bool:
+def _differing(path: Path, facts: dict[str, str | None]) -> list[str]:
+    """In what a dataset differs from the facts."""
     try:
         metadata = MinariStorage.read_raw_metadata(path / "data")
     except ValueError:
-        return False
-    return all(metadata.get(name) == value for name, value in facts.items())
+        return ["its content"]
+    words = {"converted_from": "its format", "content_sha256": "its content", "world": "its world"}
+    return [words[name] for name, value in facts.items() if metadata.get(name) != value]
 
 
 def _spaces(
