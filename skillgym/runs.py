@@ -11,12 +11,13 @@ checkpoints/ videos/ tb/
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,49 @@ def start_run(folder: Path, config: Mapping[str, Any]) -> None:
     write_json(folder / "environment.json", environment_record())
     with (folder / "command.txt").open("a", encoding="utf8") as file:
         file.write(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
+
+
+class FolderInUse(SkillgymError, RuntimeError):
+    """Another process works in a run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"Got the folder {folder}, in which another process trains; wait for its end, or give "
+            "another folder."
+        )
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Keep other processes that ask for it, too, out of a folder, as far as its system can.
+
+    The folder itself is locked, which needs no file in it. Windows and some network file systems
+    have no such locks: nobody is kept out there.
+
+    Args:
+        folder: The folder; created if need be.
+        wait: Wait until another process has left.
+
+    Raises:
+        FolderInUse: If another process is there, unless `wait`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise FolderInUse(folder) from None
+        except OSError:  # no locks there
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class BudgetPassed(SkillgymError, ValueError):

@@ -5,12 +5,26 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from skillgym.runs import git_commit
+import pytest
+
+from skillgym.runs import FolderInUse, git_commit, locked
 
 
 def git(root: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
     subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+def test_a_folder_is_locked_while_somebody_works_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    for _ in range(2):  # it is free again afterwards
+        with locked(folder):
+            with pytest.raises(FolderInUse, match="run, in which another process trains"):
+                with locked(folder):
+                    pass
+            with locked(tmp_path):  # another one
+                pass
+    assert list(folder.iterdir()) == []
 
 
 def test_results_of_an_earlier_run_are_not_changes_of_the_source(tmp_path: Path) -> None:

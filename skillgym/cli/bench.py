@@ -53,12 +53,14 @@ def main(
     """
     from skillgym.evaluation.benchmark import run_cells
     from skillgym.evaluation.tables import TABLES
+    from skillgym.runs import locked
 
     check_count("workers", workers)
     check_count("steps", steps)
     check_range("seeds", min(seeds, default=0), 0)
     check_range("minutes", 0.0 if minutes is None else minutes, 0)
-    names = check_tables(tables, suite)
+    names = tuple(dict.fromkeys(check_tables(tables, suite)))
+    seeds = tuple(dict.fromkeys(seeds))
     every = [cell for name in names for cell in TABLES[name].cells(seeds, steps)]
     every.sort(key=lambda cell: seeds.index(cell.seed))  # one seed of everything comes first
     cells = [cell for cell in every if not only or any(part in cell.name for part in only)]
@@ -70,12 +72,14 @@ def main(
     failed: list[Cell] = []
     try:
         if minutes != 0:
-            for name in names:  # a cell that goes on to a larger budget deletes its result
-                merge_results(name, seeds, folder, results)
+            with locked(results, wait=True):
+                for name in names:  # a cell that goes on to a larger budget deletes its result
+                    merge_results(name, seeds, folder, results)
             failed = run_cells(with_models(cells, folder), folder, workers, minutes)
     finally:
-        for name in names:
-            write_results(name, seeds, folder, results)
+        with locked(results, wait=True):
+            for name in names:
+                write_results(name, seeds, folder, results)
     if failed:
         raise CellsFailed([folder / cell.name / "log.txt" for cell in failed])
 

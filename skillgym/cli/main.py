@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Sequence
@@ -60,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program's name; those of the process if None.
 
     Returns:
-        Exit status: 0, 1 after an error, 2 for an unknown command, 130 after Ctrl-C or SIGTERM.
+        Exit status: 0, 1 after an error, 2 for an unknown command, 130 after Ctrl-C, SIGTERM or
+        SIGHUP.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -102,6 +104,9 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+        if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # nohup
+            signal.signal(hang_up, _hang_up)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     command = import_module(f"skillgym.cli.{name}")
     tyro.cli(
@@ -117,6 +122,15 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     handler = signal.getsignal(signal.SIGINT)
     # Scripts start background jobs with Ctrl-C ignored.
     (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
+
+def _hang_up(number: int, frame: FrameType | None) -> None:
+    """The terminal has gone: what is printed on the way to the checkpoint would be an error."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.dup2(null, descriptor)
+    _terminate(number, frame)
 
 
 def _complain(sentence: str, status: int = 1) -> int:

@@ -21,7 +21,7 @@ from skillgym.nn.devices import seeded
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
-from skillgym.runs import BudgetPassed, is_past, start_run
+from skillgym.runs import BudgetPassed, is_past, locked, start_run
 from skillgym_envs.core.checks import check_count, check_range
 
 logger = logging.getLogger(__name__)
@@ -132,14 +132,12 @@ class Experiment:
             rates, steps, seconds.
 
         Raises:
+            FolderInUse: If another process trains in the folder.
             BudgetPassed: If the run was stopped later than its budget, on its way to a larger one.
             KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
         """
         if (result := self.result()) is not None:
             return result
-        recover(self.checkpoint)
-        if is_past(self.folder, self.config.steps):
-            raise BudgetPassed(self.folder, self.config.steps)
         config = self.config
         torch.set_num_threads(config.num_threads or torch.get_num_threads())
         env = self._make_env(config.num_envs)
@@ -147,20 +145,35 @@ class Experiment:
         try:
             keywords = deepcopy(config.agent)  # SB3 writes into policy_kwargs
             agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **keywords)
-            (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
-            start_run(self.folder, asdict(config))
-            agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
-            if interrupted:
-                raise KeyboardInterrupt
-            number = config.final_episodes
-            policy = policy_of(agent, config.method)
-            deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress)
-            if not find_preset(config.method).deterministic:
-                policy = policy_of(agent, config.method, deterministic=True)
-                deterministic = self._evaluate(policy, evaluation_env, number, progress)
+            with locked(self.folder):
+                return self._run(agent, env, evaluation_env, progress, seconds)
         finally:
             env.close()
             evaluation_env.close()
+
+    def _run(
+        self,
+        agent: BaseAlgorithm,
+        env: Any,
+        evaluation_env: Any,
+        progress: bool,
+        seconds: float | None,
+    ) -> dict[str, Any]:
+        config = self.config
+        recover(self.checkpoint)
+        if is_past(self.folder, config.steps):
+            raise BudgetPassed(self.folder, config.steps)
+        (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
+        start_run(self.folder, asdict(config))
+        agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
+        if interrupted:
+            raise KeyboardInterrupt
+        number = config.final_episodes
+        policy = policy_of(agent, config.method)
+        deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress)
+        if not find_preset(config.method).deterministic:
+            policy = policy_of(agent, config.method, deterministic=True)
+            deterministic = self._evaluate(policy, evaluation_env, number, progress)
         return self._finish(episodes, deterministic, monitor)
 
     def _train(

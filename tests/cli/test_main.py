@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +133,48 @@ def test_a_closed_pipe_is_silent() -> None:
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     assert done.stderr == ""
+
+
+WAITING = """
+import pathlib, sys, time
+from skillgym.cli import main as cli, worlds
+
+def waiting():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("on the way to the checkpoint", flush=True)
+        pathlib.Path(sys.argv[1]).touch()
+        raise
+
+worlds.main = waiting
+sys.exit(cli.main(["worlds"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_lost_terminal_is_like_ctrl_c(tmp_path: Path) -> None:
+    import pty
+
+    checkpoint = tmp_path / "checkpoint"
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(sys.executable, [sys.executable, "-c", WAITING, str(checkpoint)])
+    assert os.read(terminal, 5) == b"ready"
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    assert checkpoint.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert cli.main(["worlds"]) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_describe_tells_every_dimension(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from skillgym.evaluation import benchmark
 from skillgym.evaluation.summary import named_by_budget
 from skillgym.evaluation.tables import SUITES, TABLES, Cell, Table, Task
 from skillgym.rl.presets import find_preset
+from skillgym.runs import locked
 
 MIXED = TABLES["kitchen"].tasks[0]
 CELLS = [Cell(task=MIXED, method="spirl-cl", seed=seed, steps=500_000) for seed in range(3)]
@@ -185,6 +187,25 @@ def test_rows_are_written_before_a_larger_budget_deletes_their_results(
     with (tmp_path / "out" / "kitchen.csv").open() as file:
         assert [row["budget"] for row in csv.DictReader(file)] == ["1000"]
     assert (tmp_path / "out" / "kitchen_curves.csv").exists()
+
+
+def test_a_cell_that_is_named_twice_is_run_once(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["kitchen", "kitchen", "--seeds", "0", "0", "--only", "mixed-sac", "--dry-run"]
+    assert cli.main(["bench", *arguments]) == 0
+    assert capsys.readouterr().out.count("skillgym train") == 1
+
+
+def test_results_that_another_process_merges_are_waited_for(tmp_path: Path) -> None:
+    complete(tmp_path / "runs", CELLS[0], 2.0)
+    arguments = ["kitchen", "--minutes", "0", "--seeds", "0", "--folder", str(tmp_path / "runs")]
+    arguments += ["--results", str(tmp_path / "out")]
+    other = threading.Thread(target=cli.main, args=(["bench", *arguments],))
+    with locked(tmp_path / "out"):
+        other.start()
+        other.join(1.0)
+        assert list((tmp_path / "out").iterdir()) == []
+    other.join()
+    assert (tmp_path / "out" / "kitchen.csv").exists()
 
 
 def test_a_row_tells_the_budget_of_its_run_whatever_is_asked_for(tmp_path: Path) -> None:

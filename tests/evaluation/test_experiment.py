@@ -18,10 +18,12 @@ import pytest
 from skillgym.errors import ResumeMismatch
 from skillgym.evaluation.benchmark import evaluations
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
+from skillgym.evaluation.monitor import TrainingMonitor
+from skillgym.evaluation.rollouts import Episodes
 from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import load_agent
-from skillgym.runs import BudgetPassed
+from skillgym.runs import BudgetPassed, FolderInUse
 from skillgym_envs.core.errors import UnknownKeyword
 
 
@@ -152,6 +154,21 @@ def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]
     (tmp_path / "config.json").write_text(json.dumps({"seed": 5}))
     with pytest.raises(ResumeMismatch, match="seed"):
         Experiment(ExperimentConfig(**config), tmp_path)
+
+
+def test_a_second_training_in_the_same_folder_is_refused(
+    tmp_path: Path, config: dict[str, Any]
+) -> None:
+    short, refused = ExperimentConfig(**config | {"steps": 300}), []
+
+    def again(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:
+        with pytest.raises(FolderInUse, match=tmp_path.name):
+            Experiment(short, tmp_path).run(progress=False)
+        refused.append(step)
+
+    Experiment(short, tmp_path, on_evaluation=again).run(progress=False)
+    assert refused and (tmp_path / "result.json").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_a_mistake_leaves_no_run_behind(tmp_path: Path, config: dict[str, Any]) -> None:
