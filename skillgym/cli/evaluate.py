@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from skillgym.cli.options import parse_options
+from skillgym.cli.options import ENV_RESERVED, parse_options
 from skillgym_envs.core.checks import check_count, check_range
 
 
@@ -35,13 +35,14 @@ def main(
     check_count("episodes", episodes)
     check_count("num_envs", num_envs)
     check_range("seed", seed, 0)
+    options = parse_options(env, ENV_RESERVED)
     import torch
 
     from skillgym.cli.agents import open_agent
     from skillgym.evaluation import rollout
 
     torch.manual_seed(seed)
-    acting = open_agent(what, min(num_envs, episodes), seed, parse_options(env), deterministic)
+    acting = open_agent(what, min(num_envs, episodes), seed, options, deterministic)
     try:
         measured = rollout(acting.policy, acting.env, episodes, seed, progress=True)
     finally:

@@ -12,6 +12,9 @@ import gymnasium as gym
 
 from skillgym.cli.errors import InvalidOption, NoSkillModel, NoWorld, UnknownName
 
+ENV_RESERVED = ("preset", "world", "num_envs", "skill_model", "id", "autoreset_mode")
+"""Keywords of environments that commands set by themselves."""
+
 
 def registered_ids() -> list[str]:
     """Ids of the worlds (`skillgym/...`) and of their skill environments (`Skill...`)."""

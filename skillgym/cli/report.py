@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from skillgym.errors import InvalidConfig
+
 
 def main(
     *,
@@ -21,8 +23,10 @@ def main(
         output: The page, with the CSV file beside it; SUITE.html in the folder of the results by
             default.
     """
+    output = output or results / f"{suite}.html"
+    if output.suffix != ".html":
+        raise InvalidConfig("output", str(output), "a file whose name ends with .html")
     from skillgym.cli.report_page import write_report
 
-    output = output or results / f"{suite}.html"
     print(write_report(suite, results, output))
     print(f"Written: {output} and {output.with_suffix('.csv')}")

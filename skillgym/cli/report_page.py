@@ -88,13 +88,13 @@ def write_report(suite: str, folder: Path, output: Path) -> str:
     """
     names = check_tables((), suite)
     results = [Results.read(name, folder) for name in names]
-    if not any(result.runs for result in results):
-        raise NoResults(folder, names)
     records = [
         {"table": result.name, **summary.record()}
         for result in results
         for summary in result.summaries()
     ]
+    if not records:
+        raise NoResults(folder, names)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_csv(output.with_suffix(".csv"), records, list(records[0]))
     page(suite, results).write(output)

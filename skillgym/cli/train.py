@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from skillgym.cli.options import check_world, find_model, parse_options
+from skillgym.cli.options import ENV_RESERVED, check_world, find_model, parse_options
 
 if TYPE_CHECKING:
     from skillgym.evaluation import Episodes
     from skillgym.evaluation.monitor import TrainingMonitor
 
-ENV_RESERVED = ("preset", "world", "num_envs", "num_threads", "skill_model")
 AGENT_RESERVED = ("preset", "env", "seed")
 
 FAMILIES = (
@@ -72,7 +71,7 @@ def main(
     from skillgym.rl.presets import find_preset
 
     preset = find_preset(method)
-    options = parse_options(env, ENV_RESERVED)
+    options = parse_options(env, (*ENV_RESERVED, "num_threads"))
     skill_model = skill_model or default_skill_model(method)
     config = ExperimentConfig(
         method=method,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from skillgym.cli.options import parse_options
+from skillgym.cli.options import ENV_RESERVED, parse_options
 from skillgym.errors import InvalidConfig
 from skillgym_envs.core.checks import check_count, check_range
 
@@ -39,6 +39,8 @@ def main(
     check_range("seed", seed, 0)
     if output is not None and output.suffix not in (".mp4", ".gif"):
         raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
+    frames = {"render_mode": "rgb_array", "width": width, "height": height}
+    options = {**frames, **parse_options(env, (*ENV_RESERVED, *frames))}
     import torch
 
     from skillgym.cli.agents import open_agent, read_config
@@ -48,7 +50,6 @@ def main(
     folder = Path(what) / "videos" if is_run else Path("runs/watch")
     path = output or folder / f"{Path(what).absolute().name}-seed{seed}.mp4"
     torch.manual_seed(seed)
-    options = {"render_mode": "rgb_array", "width": width, "height": height, **parse_options(env)}
     acting = open_agent(what, 1, seed, options, deterministic)
     try:
         outcomes = record_episodes(

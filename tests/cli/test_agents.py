@@ -38,7 +38,7 @@ def test_the_prior_of_a_skill_model_is_measured(
         (["train", "--agent", "policy_kwargs=3"], "Got agent={'policy_kwargs': 3}, expected"),
         (
             ["train", "sac", "--agent", "buffer_size=x"],
-            "values that PriorSAC can be made with (unsupported",
+            "Got buffer_size='x', expected a number such as the default",
         ),
         (["train", "--agent", "seed=3"], "Got 'seed=3', expected another keyword"),
         (["train", "--env", "num_threads=2"], "Got 'num_threads=2', expected another keyword"),

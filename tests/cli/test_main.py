@@ -62,6 +62,15 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["watch", "spirl-kitchen", "--seed", "-1"], "seed=-1"),
         (["watch", "spirl-kitchen", "--output", "a.txt"], "ends with .mp4 or .gif"),
         (
+            ["evaluate", "spirl-kitchen", "--env", "num_envs=3"],
+            "Got 'num_envs=3', expected another",
+        ),
+        (["evaluate", "spirl-kitchen", "--env", "skill_model=a"], "expected another keyword"),
+        (["evaluate", "spirl-kitchen", "--env", "preset=sac"], "expected another keyword"),
+        (["watch", "spirl-kitchen", "--env", "world=maze"], "expected another keyword"),
+        (["watch", "spirl-kitchen", "--env", "render_mode=human"], "expected another keyword"),
+        (["report", "--output", "a.csv"], "output='a.csv', expected a file whose name ends with"),
+        (
             ["watch", "spirl-kitchen", "--width", "0"],
             "width=0, expected an integer of at least 1; change this value",
         ),

@@ -122,6 +122,20 @@ def test_without_results_or_suite_it_says_so(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("row", ["", "no-such-task,spirl-cl,0,1000,1003,1.0,1.0,50\n"])
+def test_rows_of_no_task_are_no_results(
+    row: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kitchen.csv").write_text(
+        f"task,method,seed,budget,steps,subtasks,return,episodes\n{row}"
+    )
+    assert cli.main(["report", "--results", str(tmp_path)]) == 1
+    assert "without results" in capsys.readouterr().err
+    arguments = ["--minutes", "0", "--folder", str(tmp_path / "no"), "--results", str(tmp_path)]
+    assert cli.main(["bench", "kitchen", *arguments]) == 0
+    assert not (tmp_path / "kitchen.md").exists()
+
+
 def test_the_committed_report_is_that_of_the_committed_results(tmp_path: Path) -> None:
     results = ROOT / "benchmarks" / "results"
     write_report("papers", results, tmp_path / "papers.html")
