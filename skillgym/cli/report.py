@@ -20,8 +20,8 @@ def main(
     Args:
         suite: Name of the suite: papers.
         results: Folder with the results of `skillgym bench`.
-        output: The page, with the CSV file beside it; SUITE.html in the folder of the results by
-            default.
+        output: The .html page, with the CSV file beside it; SUITE.html in the folder of the results
+            by default.
     """
     output = output or results / f"{suite}.html"
     if output.suffix != ".html":

@@ -28,11 +28,13 @@ class Episodes:
         returns: Undiscounted return of each episode (E,).
         lengths: Control steps of each episode (E,).
         subtasks: Subtasks completed in each episode, in the task's order.
+        task: All subtasks of the task, as far as its world names them.
     """
 
     returns: NDArray[np.float64]
     lengths: NDArray[np.int64]
     subtasks: tuple[tuple[str, ...], ...]
+    task: tuple[str, ...] = ()
 
     @property
     def num_subtasks(self) -> NDArray[np.int64]:
@@ -41,7 +43,8 @@ class Episodes:
 
     def rates(self) -> dict[str, float]:
         """Share of the episodes in which each subtask was completed, most frequent first."""
-        counts = Counter(name for names in self.subtasks for name in names)
+        counts = Counter(dict.fromkeys(self.task, 0))
+        counts.update(name for names in self.subtasks for name in names)
         return {name: count / len(self.subtasks) for name, count in counts.most_common()}
 
     def metrics(self) -> dict[str, float]:
@@ -91,10 +94,12 @@ def rollout(
                     bar.update()
             returns[ended], lengths[ended] = 0.0, 0
     flat = [episode for row in done for episode in row]
+    world = env.get_attr("world", 0)[0] if env.has_attr("world") else None
     return Episodes(
         np.array([episode[0] for episode in flat], float),
         np.array([episode[1] for episode in flat], np.int64),
         tuple(episode[2] for episode in flat),
+        tuple(getattr(world, "subtasks", ())),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -61,6 +62,14 @@ def test_metrics() -> None:
     assert metrics["eval/rate/a"] == pytest.approx(2 / 3)
 
 
+def test_a_subtask_that_is_never_completed_has_a_rate_too() -> None:
+    env = make(1)
+    env.set_attr("world", SimpleNamespace(subtasks=("d", "b", "a")))
+    episodes = rollout(lambda o: np.zeros((1, 1)), env, episodes=3, seed=0)
+    assert list(episodes.rates().items()) == [("a", 2 / 3), ("b", 1 / 3), ("d", 0.0)]
+    assert episodes.metrics()["eval/rate/d"] == 0.0
+
+
 def test_prior_acts_in_the_kitchen_and_repeats_itself(kitchen_skills: Any) -> None:
     env = make_env("spirl-cl", num_envs=2, skill_model=str(kitchen_skills), max_episode_steps=20)
     model = env.get_attr("skill_model")[0]
@@ -75,3 +84,4 @@ def test_prior_acts_in_the_kitchen_and_repeats_itself(kitchen_skills: Any) -> No
     episodes = rollout(prior_policy(model, seed=3), env, episodes=4, seed=0)
     env.close()
     assert episodes.lengths.tolist() == [20] * 4
+    assert set(episodes.rates()) == set(env.get_attr("world")[0].subtasks)
