@@ -23,7 +23,13 @@ from skillgym.nn.distributions import Categorical, Gaussian
 from skillgym.nn.mlp import count_parameters
 from skillgym.pretraining import TrainerConfig, pretrain
 from skillgym.skills.ptgm import KITCHEN_GOAL, Ptgm, PtgmConfig, read_published, register_features
-from skillgym.skills.ptgm.codebook import build_codebook, nearest_members, subsample
+from skillgym.skills.ptgm.codebook import (
+    build_codebook,
+    moments,
+    nearest_members,
+    standardised,
+    subsample,
+)
 from skillgym.skills.ptgm.errors import NoCodebook, UnreadablePublished
 from skillgym.skills.ptgm.losses import nearest_codes, policy_nll, prior_nll
 from skillgym_envs.kitchen import KitchenWorld
@@ -66,6 +72,26 @@ def test_sub_sampling() -> None:
     rows = subsample(100_000, PtgmConfig(codebook_samples=100))
     assert len(rows) == 100 and rows[0] == 8 and rows[-1] > 99_980
     assert set(np.diff(rows) % 6) == {0}
+
+
+def test_goals_of_one_number_are_embedded_too() -> None:
+    config = PtgmConfig(num_codes=3, codebook_start=0, codebook_stride=1)
+    points = np.repeat([0.0, 10.0, 50.0], 30)[:, None] + np.linspace(0, 1, 90)[:, None]
+    book = build_codebook(points.astype(np.float32), lambda x: x, config, seed=0)
+    assert sorted(book.rows // 30) == [0, 1, 2]
+
+
+def test_constant_entries_of_many_states_are_constant() -> None:
+    goals = np.full((130_000, 3), 0.9, np.float32)
+    goals[:, 0] = np.linspace(0, 1, len(goals))
+    mean, std = moments(goals)
+    np.testing.assert_allclose(mean, [0.5, 0.9, 0.9], rtol=1e-6)
+    np.testing.assert_allclose(std, [12**-0.5, 1, 1], rtol=1e-4)
+    np.testing.assert_allclose(standardised(goals)[:, 1:], 0, atol=1e-6)
+    model = small_ptgm(standardise=True)
+    states = np.tile(goals, (1, 2))
+    model.prepare(WindowDataset(states, np.zeros((len(states), 3)), [len(states)]), seed=0)
+    assert model.goal_scale[1] == 1 and model.goal_mean[1] == goals[0, 1]
 
 
 def test_too_few_states() -> None:
@@ -182,6 +208,25 @@ def test_any_function_of_an_observation_can_be_the_goal(tmp_path: Path) -> None:
         small_ptgm(features="videos")
     with pytest.raises(InvalidConfig, match="below 6"):
         small_ptgm(goal=(6,))
+
+
+class Elsewhere(torch.nn.Module):
+    """Features of a module on another device, as a GPU would be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1, device="meta"))
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        assert obs.device == self.weight.device
+        return torch.arange(3.0).expand(*obs.shape[:-1], 3)
+
+
+def test_features_of_a_module_are_computed_on_its_device() -> None:
+    register_features("test-elsewhere", Elsewhere())
+    model = Ptgm.create(*spaces(6, 3), PtgmConfig(features="test-elsewhere"))
+    goals = model.goals(torch.zeros(2, 5, 6))
+    assert goals.shape == (2, 5, 3) and goals.device.type == "cpu"
 
 
 def test_what_cannot_work_is_told() -> None:

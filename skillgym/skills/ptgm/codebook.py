@@ -90,9 +90,15 @@ def subsample(num_rows: int, config: PtgmConfig) -> NDArray[np.int64]:
 
 def standardised(goals: FloatArray) -> FloatArray:
     """Goals with mean 0 and standard deviation 1; entries that are constant become 0."""
-    std = goals.std(axis=0)
-    scaled: FloatArray = (goals - goals.mean(axis=0)) / np.where(std > 0, std, 1)
-    return scaled
+    mean, std = moments(goals)
+    return ((goals - mean) / std).astype(np.float32)
+
+
+def moments(goals: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of goals (M, F), (F,); 1 for entries that are constant."""
+    # In single precision the sums of many rows are so far off that constant entries deviate.
+    mean, std = goals.mean(axis=0, dtype=np.float64), goals.std(axis=0, dtype=np.float64)
+    return mean, np.where(goals.max(axis=0) > goals.min(axis=0), std, 1)
 
 
 def embed(points: FloatArray, seed: int) -> FloatArray:
@@ -101,7 +107,7 @@ def embed(points: FloatArray, seed: int) -> FloatArray:
     tsne = manifold.TSNE(
         n_components=2,
         perplexity=min(PERPLEXITY, (len(points) - 1) / 3),
-        init="pca",
+        init="pca" if points.shape[1] > 1 else "random",  # a line has no two components
         learning_rate="auto",
         random_state=seed,
     )

@@ -21,10 +21,10 @@ from skillgym.nn.mlp import FoldedMLP
 from skillgym.nn.noise import hashed_normal
 from skillgym.nn.priors import CategoricalMLP, GaussianMLP
 from skillgym.skills.base import Batch, Scalars, SkillModule
-from skillgym.skills.ptgm.codebook import build_codebook
+from skillgym.skills.ptgm.codebook import build_codebook, moments
 from skillgym.skills.ptgm.config import PtgmConfig
 from skillgym.skills.ptgm.errors import NoCodebook
-from skillgym.skills.ptgm.features import find_features
+from skillgym.skills.ptgm.features import features_of
 from skillgym.skills.ptgm.losses import nearest_codes, policy_nll, prior_nll
 from skillgym.types import FloatArray, SkillState
 
@@ -93,14 +93,14 @@ class Ptgm(SkillModule):
         self._controller: FoldedMLP | None = None
 
     def _goal_size(self, observation_size: int) -> int:
-        features = find_features(self.config.features)(torch.zeros(1, observation_size))
+        features = features_of(self.config.features, torch.zeros(1, observation_size))
         check_indices("goal", self.config.goal, features.shape[-1])
         return features.shape[-1] if self.config.goal is None else len(self.config.goal)
 
     @torch.no_grad()
     def goals(self, observations: Tensor) -> Tensor:
         """Goals (..., F) that observations (..., O) stand for."""
-        features = find_features(self.config.features)(observations)
+        features = features_of(self.config.features, observations)
         return features if self.config.goal is None else features[..., list(self.config.goal)]
 
     @torch.no_grad()
@@ -121,10 +121,9 @@ class Ptgm(SkillModule):
         self.codes.copy_(torch.from_numpy(book.codes))
         self.code_observations.copy_(torch.from_numpy(book.observations))
         if self.config.standardise:
-            goals = goals_of(data.observations)
-            std = goals.std(axis=0)
-            self.goal_mean.copy_(torch.from_numpy(goals.mean(axis=0)))
-            self.goal_scale.copy_(torch.from_numpy(1 / np.where(std > 0, std, 1)))
+            mean, std = moments(goals_of(data.observations))
+            self.goal_mean.copy_(torch.from_numpy(mean))
+            self.goal_scale.copy_(torch.from_numpy(1 / std))
 
     @torch.no_grad()
     def label(self, observations: Tensor) -> Tensor:
