@@ -144,7 +144,7 @@ def merge_results(
     if not found and not (results / f"{name}.csv").exists():
         return [], []
     runs = merge_csv(results / f"{name}.csv", found, table.tasks)
-    points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder), table.tasks)
+    points = merge_csv(results / f"{name}_curves.csv", curves(cells, folder, runs), table.tasks)
     return runs, points
 
 

@@ -160,17 +160,26 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
     return table
 
 
-def curves(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
+def curves(
+    cells: Iterable[Cell], folder: Path, runs: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Evaluations during training of each cell with a result, one row each.
 
     Args:
         cells: The cells.
         folder: Parent of the run folders.
+        runs: Rows of the results file. A cell that has a longer run there, elsewhere made, is left
+            out: the curve of that one stays.
     """
+    longest: dict[tuple[str, str, int], int] = {}
+    for row in runs:
+        key = _key(row)[:3]
+        longest[key] = max(int(row["steps"]), longest.get(key, 0))
     return [
         {**_names(cell), "step": step, **dict(zip(SCORES, scores, strict=True))}
         for cell in cells
-        if result_of(folder / cell.name) is not None
+        if (result := result_of(folder / cell.name)) is not None
+        and result["steps"] >= longest.get(_key(_names(cell))[:3], 0)
         for step, *scores in evaluations(folder / cell.name)
     ]
 

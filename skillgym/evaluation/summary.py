@@ -195,7 +195,7 @@ def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str
         if len(budgets) < 2:
             named.append(dict(point))
             continue
-        ends = of_seed[str(point["seed"])]
+        ends = of_seed.get(str(point["seed"]), {})  # a row may have been deleted by hand
         named += [
             {**point, "method": f"{point['method']}, {budget:,} steps"}
             for budget in sorted(budgets & set(ends))

@@ -161,6 +161,20 @@ def test_a_larger_budget_adds_a_row_and_goes_on_with_the_curve(tmp_path: Path) -
     assert {point["method"] for point in named_by_budget(points, rows)} == {"spirl-cl"}
 
 
+def test_a_shorter_run_of_another_folder_leaves_a_longer_curve(tmp_path: Path) -> None:
+    for steps in (9000, 1000):
+        run = tmp_path / str(steps)
+        complete(run, replace(CELLS[0], steps=steps), 1.0)
+        (run / CELLS[0].name / "metrics.csv").write_text(
+            f"time/step,eval/subtasks,eval/return\n500,0.5,0.5\n{steps},1.0,1.0\n"
+        )
+        bench.write_results("kitchen", (0,), run, tmp_path / "out")
+    with (tmp_path / "out" / "kitchen.csv").open() as file:
+        assert [row["budget"] for row in csv.DictReader(file)] == ["1000", "9000"]
+    with (tmp_path / "out" / "kitchen_curves.csv").open() as file:
+        assert [float(row["step"]) for row in csv.DictReader(file)] == [500, 9000]
+
+
 def test_a_cell_that_was_stopped_later_than_its_budget_has_nothing_to_do(tmp_path: Path) -> None:
     cell, checkpoint = CELLS[0], tmp_path / CELLS[0].name / "checkpoints" / "last"
     checkpoint.mkdir(parents=True)

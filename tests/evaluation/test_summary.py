@@ -108,6 +108,12 @@ def test_a_run_that_went_on_is_in_the_curve_of_its_smaller_budget_too() -> None:
         }
 
 
+def test_points_without_a_row_are_in_no_curve_of_a_budget() -> None:
+    rows = [run("four", "good", 0, 1.0), run("four", "good", 1, 3.0, budget=9000)]
+    points = [row | {"step": "500"} for row in [*rows, run("four", "good", 2, 1.0)]]
+    assert [point["seed"] for point in named_by_budget(points, rows)] == ["0", "1"]
+
+
 def test_tasks_are_put_together_as_shares_of_their_best() -> None:
     rows = [run("four", "good", seed, 2.0 + seed) for seed in (0, 1, 2)]
     rows += [run("points", "good", seed, 50.0, budget=2000) for seed in (0, 1)]
