@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from copy import deepcopy
@@ -294,7 +295,8 @@ class Experiment:
 
     def _check_config(self) -> None:
         old = self._old_config()
-        for name, value in asdict(self.config).items():
+        given = json.loads(json.dumps(asdict(self.config)))  # as from the file: tuples become lists
+        for name, value in given.items():
             if name != "steps" and name in old and old[name] != value:  # a budget may grow
                 raise ResumeMismatch(name, value, old[name])
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,16 @@ def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]
     (tmp_path / "config.json").write_text(json.dumps({"seed": 5}))
     with pytest.raises(ResumeMismatch, match="seed"):
         Experiment(ExperimentConfig(**config), tmp_path)
+
+
+def test_a_tuple_is_the_list_that_the_file_makes_of_it(
+    tmp_path: Path, config: dict[str, Any]
+) -> None:
+    given = ExperimentConfig(**config, options={"tasks": ("microwave", "kettle")})
+    (tmp_path / "config.json").write_text(json.dumps(asdict(given)))
+    Experiment(given, tmp_path)
+    with pytest.raises(ResumeMismatch, match="options"):
+        Experiment(ExperimentConfig(**config, options={"tasks": ("kettle",)}), tmp_path)
 
 
 def test_a_second_training_in_the_same_folder_is_refused(
