@@ -3,7 +3,7 @@
 ```
 config.json        what was asked for
 command.txt        the command line of every sitting
-environment.json   versions, git commit and machine
+environment.json   versions, git commit and machine of the last sitting, and `earlier` ones
 metrics.csv        the log
 checkpoints/ videos/ tb/
 ```
@@ -30,6 +30,10 @@ PACKAGES = (
 )  # fmt: skip
 
 
+SEPARATOR = " / "
+"""Between the values of sittings or runs that differ."""
+
+
 def start_run(folder: Path, config: Mapping[str, Any]) -> None:
     """Make a run folder self-describing; a resumed run keeps its files and adds its command line.
 
@@ -39,7 +43,14 @@ def start_run(folder: Path, config: Mapping[str, Any]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", config)
-    write_json(folder / "environment.json", environment_record())
+    record, path = environment_record(), folder / "environment.json"
+    if path.exists():
+        last = read_json(path)
+        earlier = [*last.pop("earlier", ()), last]
+        record["earlier"] = [
+            one for i, one in enumerate(earlier) if one != record and one not in earlier[:i]
+        ]
+    write_json(path, record)
     with (folder / "command.txt").open("a", encoding="utf8") as file:
         file.write(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
 
@@ -126,13 +137,21 @@ def origin(record: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Machine, commit and versions as name and value: what stands beside every published number.
 
     Args:
-        record: `environment_record` of the run that measured; of this process if None.
+        record: `environment.json` of the run that measured, whose sittings may differ: all values
+            are named then; that of this process if None.
     """
     record = record or environment_record()
+    sittings = [
+        {
+            "machine": one.get("machine", ""),
+            "commit": one.get("git_commit") or "",
+            **one["versions"],
+        }
+        for one in [*record.get("earlier", ()), record]
+    ]
     return {
-        "machine": record.get("machine", ""),
-        "commit": record.get("git_commit") or "",
-        **record["versions"],
+        name: SEPARATOR.join(dict.fromkeys(str(one[name]) for one in sittings if one.get(name)))
+        for name in dict.fromkeys(name for one in sittings for name in one)
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from skillgym import runs
 from skillgym.runs import FolderInUse, git_commit, locked
 
 
@@ -25,6 +27,18 @@ def test_a_folder_is_locked_while_somebody_works_in_it(tmp_path: Path) -> None:
             with locked(tmp_path):  # another one
                 pass
     assert list(folder.iterdir()) == []
+
+
+def test_every_sitting_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for commit in ("a", "a", "b", "c"):
+        record = {"versions": {"python": "3.11"}, "git_commit": commit, "machine": "this"}
+        monkeypatch.setattr(runs, "environment_record", lambda record=record: dict(record))
+        runs.start_run(tmp_path, {})
+    found = json.loads((tmp_path / "environment.json").read_text())
+    assert found["git_commit"] == "c"  # the last one, as in every run of one sitting
+    assert [one["git_commit"] for one in found["earlier"]] == ["a", "b"]
+    assert runs.origin(found) == {"machine": "this", "commit": "a / b / c", "python": "3.11"}
+    assert runs.origin(record) == {"machine": "this", "commit": "c", "python": "3.11"}
 
 
 def test_results_of_an_earlier_run_are_not_changes_of_the_source(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from skillgym.cli.errors import CellsFailed, NoCells, NoSkillModel, UnknownName
+from skillgym.cli.errors import CellsFailed, NoCells, UnknownName
 from skillgym_envs.core.checks import check_count, check_range
 
 if TYPE_CHECKING:
@@ -100,19 +100,17 @@ def check_tables(tables: Sequence[str], suite: str) -> Sequence[str]:
 
 
 def with_models(cells: Sequence[Cell], folder: Path) -> list[Cell]:
-    """The cells that are complete or whose skill models are there; tells what others wait for."""
-    from skillgym.cli.train import default_skill_model
+    """The cells that are complete or whose skill model is; tells what others wait for."""
+    from skillgym.cli.options import is_pretrained
     from skillgym.evaluation.benchmark import is_complete
     from skillgym.rl.presets import find_preset
 
     ready, waiting = [], dict[str, int]()
     for cell in cells:
-        try:
-            if not is_complete(cell, folder):
-                default_skill_model(cell.preset)
+        name = find_preset(cell.preset).skill_model
+        if name is None or is_complete(cell, folder) or is_pretrained(name):
             ready.append(cell)
-        except NoSkillModel:
-            name = str(find_preset(cell.preset).skill_model)
+        else:
             waiting[name] = waiting.get(name, 0) + 1
     if waiting:
         number = sum(waiting.values())

@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium as gym
 
 from skillgym.cli.errors import InvalidOption, NoSkillModel, NoWorld, UnknownName
+from skillgym.files import read_json
 
 ENV_RESERVED = ("preset", "world", "num_envs", "skill_model", "id", "autoreset_mode")
 """Keywords of environments that commands set by themselves."""
@@ -124,6 +125,23 @@ def find_model(name: str) -> str:
     if not (folder / "checkpoints").exists():
         raise NoSkillModel(name, folder)
     return str(folder)
+
+
+def is_pretrained(name: str) -> bool:
+    """Whether a skill model is bundled, or `skillgym pretrain` has made it to the end.
+
+    Args:
+        name: Name of a bundled model, or of a preset of `skillgym pretrain`.
+    """
+    from skillgym.hub import list_skills
+
+    if name in list_skills():
+        return True
+    folder = default_folder(name)
+    config, metrics = folder / "config.json", folder / "checkpoints" / "last" / "metrics.json"
+    if not config.exists() or not metrics.exists():
+        return False
+    return bool(read_json(metrics)["step"] >= read_json(config)["trainer"]["steps"])
 
 
 FETCH_WORLDS = {25: "skillgym/FetchPlace-v0", 43: "skillgym/FetchHook-v0"}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skillgym.evaluation.statistics import Interval, iqm, stratified_bootstrap
 from skillgym.evaluation.tables import Table, Task
-from skillgym.runs import PACKAGES
+from skillgym.runs import PACKAGES, SEPARATOR
 
 Row = Mapping[str, Any]
 """A run, as in the CSV file of a table."""
@@ -219,9 +219,12 @@ def provenance(rows: Iterable[Row]) -> dict[str, str]:
     """
     rows = list(rows)
     values = {
-        name: dict.fromkeys(str(row[name]) for row in rows if row.get(name)) for name in ORIGIN
+        name: dict.fromkeys(
+            value for row in rows if row.get(name) for value in str(row[name]).split(SEPARATOR)
+        )
+        for name in ORIGIN
     }
-    return {name: " / ".join(found) for name, found in values.items() if found}
+    return {name: SEPARATOR.join(found) for name, found in values.items() if found}
 
 
 def _groups(rows: Iterable[Row]) -> dict[tuple[str, str, int], dict[int, Row]]:

@@ -280,6 +280,20 @@ def test_cells_without_a_skill_model_wait_for_it(
     assert "12 cells wait" in out and "ptgm-kitchen (4 cells)" in out
 
 
+@pytest.mark.parametrize(("step", "waiting"), [(100, 2), (200, 0)])
+def test_cells_wait_for_the_end_of_a_pretraining(
+    step: int, waiting: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("skillgym.hub.list_skills", lambda: ["spirl-kitchen"])
+    checkpoint = tmp_path / "runs" / "ptgm-kitchen-seed0" / "checkpoints" / "last"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "metrics.json").write_text(json.dumps({"step": float(step)}))
+    (checkpoint.parents[1] / "config.json").write_text(json.dumps({"trainer": {"steps": 200}}))
+    cells = [cell for cell in TABLES["kitchen"].cells((0,)) if cell.method.startswith("ptgm")]
+    assert len(cells) - len(bench.with_models(cells, tmp_path)) == waiting
+
+
 def test_a_spent_time_budget_leaves_cells_for_the_next_sitting(tmp_path: Path) -> None:
     assert benchmark.run_cells(CELLS[:1], tmp_path, workers=1, minutes=0) == []
     assert not (tmp_path / CELLS[0].name).exists()
