@@ -5,7 +5,7 @@ Shapes: `B` batch (environments), `O` observation, `A` action.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -21,7 +21,6 @@ SkillState = dict[str, NDArray[Any]]
 """What a running skill remembers: arrays with leading axis B, whose rows can be selected."""
 
 
-@runtime_checkable
 class SkillModel(Protocol):
     """A batched closed-loop controller that executes skills, with a prior over skills.
 

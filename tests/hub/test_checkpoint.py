@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,9 @@ def test_directory(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
     content = json.loads((saved / "config.json").read_text())
     assert content["format"] == 1 and content["type"] == "spirl_cl"
-    assert content["skill_horizon"] == 4 and content["versions"]["torch"] == torch.__version__
+    assert content["skill_horizon"] == 4
+    # The version of the wheel, which does not always have the "+cu130" of the build.
+    assert content["versions"]["torch"] == version("torch")
     assert json.loads((saved / "metrics.json").read_text()) == {"loss": 1.5}
     assert "| loss | 1.5 |" in (saved / "README.md").read_text()
 
