@@ -21,6 +21,7 @@ class NoWindows(SkillgymError, ValueError):
     """No episode is as long as the window asked for."""
 
     def __init__(self, horizon: int, longest: int) -> None:
+        self.horizon, self.longest = horizon, longest
         super().__init__(
             f"Got a horizon of {horizon} actions, expected 1 to {longest}, the length of the "
             "longest episode; choose a shorter horizon or another dataset."

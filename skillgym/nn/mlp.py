@@ -130,13 +130,13 @@ def fold_layers(network: nn.Sequential) -> list[tuple[NDArray[np.float32], NDArr
     folded: list[list[Tensor]] = []
     for layer in network:
         if isinstance(layer, nn.Linear | nn.Conv2d):
-            bias = layer.bias.double().cpu() if layer.bias is not None else torch.zeros(1)
-            folded.append([layer.weight.flatten(1).t().double().cpu(), bias])
+            bias = layer.bias.cpu().double() if layer.bias is not None else torch.zeros(1)
+            folded.append([layer.weight.flatten(1).t().cpu().double(), bias])
         elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             mean, var = _running_statistics(layer)
-            scale = layer.weight.double().cpu() / torch.sqrt(var + layer.eps)
+            scale = layer.weight.cpu().double() / torch.sqrt(var + layer.eps)
             weight, bias = folded[-1]
-            folded[-1] = [weight * scale, (bias - mean) * scale + layer.bias.double().cpu()]
+            folded[-1] = [weight * scale, (bias - mean) * scale + layer.bias.cpu().double()]
     return [(_float32(weight), _float32(bias)) for weight, bias in folded]
 
 
@@ -145,7 +145,7 @@ def _running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, 
     mean, var = norm.running_mean, norm.running_var
     if mean is None or var is None:  # pragma: no cover - MLP always tracks them
         raise RuntimeError("BatchNorm without running statistics cannot be folded.")
-    return mean.double().cpu(), var.double().cpu()
+    return mean.cpu().double(), var.cpu().double()  # on the CPU first: MPS has no doubles
 
 
 def _float32(tensor: Tensor) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ class TrainerConfig:
 
     Attributes:
         steps: Gradient steps.
-        batch_size: Windows of one step.
+        batch_size: Windows of one step; at least two, for BatchNorm.
         learning_rate: Of RAdam, at the start.
         max_grad_norm: Larger gradients are scaled down to this norm, in each of the model's
             parameter groups by itself. The first steps of RAdam are those of plain SGD, which a
@@ -54,12 +54,12 @@ class TrainerConfig:
         Raises:
             InvalidConfig: If one cannot work.
         """
-        positive = ("steps", "batch_size", "validation_batches", "log_every", "validate_every")
-        for field in (*positive, "checkpoint_every"):
-            if getattr(self, field) < 1:
-                raise InvalidConfig(field, getattr(self, field), "at least 1")
-        if self.evaluate_every < 0:
-            raise InvalidConfig("evaluate_every", self.evaluate_every, "at least 0")
+        positive = ("steps", "validation_batches", "log_every", "validate_every")
+        least = dict.fromkeys((*positive, "checkpoint_every"), 1)
+        least |= {"batch_size": 2, "evaluate_every": 0, "seed": 0}
+        for field, smallest in least.items():
+            if getattr(self, field) < smallest:
+                raise InvalidConfig(field, getattr(self, field), f"at least {smallest}")
         for field in ("learning_rate", "max_grad_norm"):
             if not getattr(self, field) > 0:  # NaN, too
                 raise InvalidConfig(field, getattr(self, field), "a positive number")

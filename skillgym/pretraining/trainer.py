@@ -16,11 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from skillgym.data.errors import NoWindows
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
-from skillgym.files import atomic_directory, recover
+from skillgym.files import atomic_directory, read_json, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.pretraining.device import usable_device
+from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
 from skillgym.pretraining.state import read_training_state, write_training_state
@@ -137,6 +139,7 @@ class OfflineTrainer:
             RunExists: If the folder holds a run and `resume` is False.
             ResumeMismatch: If the run was started with other settings.
             TrainingDiverged: If a loss is not finite.
+            MissingMetric: If the model's validation lacks its `selection_metric`.
             CheckpointNotWritten: If the disk is full.
             KeyboardInterrupt: After Ctrl-C; the run can be resumed.
         """
@@ -162,13 +165,16 @@ class OfflineTrainer:
 
     def _start(self, resume: bool) -> None:
         """Continue the run of the folder, or describe a new one."""
-        if not resume and (self.folder / "config.json").exists():
+        config = self.folder / "config.json"
+        if not resume and config.exists():
             raise RunExists(self.folder)
         last = self.folder / "checkpoints" / "last"
         recover(last)
         if last.exists():
             self._restore(last)
         else:
+            if config.exists():  # a run that ended before its first checkpoint, or quite another
+                self._check_settings(read_json(config))
             describe_run(self.folder, self._settings())
             if self._prepare is not None:
                 self._prepare()
@@ -255,6 +261,8 @@ class OfflineTrainer:
             for name in results[0]
         }
         self._require_finite(means)
+        if (metric := self.model.selection_metric) not in results[0]:
+            raise MissingMetric(metric, results[0])
         self._record(means)
 
     def _record(self, metrics: Mapping[str, float]) -> None:
@@ -296,25 +304,28 @@ class OfflineTrainer:
                 )
 
     def _restore(self, last: Path) -> None:
-        """Continue from a checkpoint.
-
-        Raises:
-            ResumeMismatch: If the run was started with other settings. More steps are allowed at a
-                constant rate.
-        """
+        """Continue from a checkpoint."""
         tensors = read_tensors(last / "model.safetensors")
         counters = read_training_state(last, self._optimizer, self._generator, self._rng)
-        given, stored = _flat(self._settings()), _flat(counters["settings"])
-        for name in sorted(given.keys() | stored.keys()):
-            extended = name == "trainer.steps" and self.config.schedule == "constant"
-            if given.get(name) != stored.get(name) and not extended:
-                raise ResumeMismatch(name, given.get(name), stored.get(name))
+        self._check_settings(counters["settings"])
         check_tensors(last, tensors, self.model.state_dict())
         self.model.load_state_dict(tensors)
         self.model.verify()
         self.step, self.best_step = counters["step"], counters["best_step"]
         self.best_value = math.inf if counters["best_value"] is None else counters["best_value"]
         self.metrics = counters["metrics"]
+
+    def _check_settings(self, settings: Mapping[str, Any]) -> None:
+        """Check that a run was started with our settings.
+
+        Raises:
+            ResumeMismatch: If it was not. More steps are allowed at a constant rate.
+        """
+        given, stored = _flat(self._settings()), _flat(settings)
+        for name in sorted(given.keys() | stored.keys()):
+            extended = name == "trainer.steps" and self.config.schedule == "constant"
+            if given.get(name) != stored.get(name) and not extended:
+                raise ResumeMismatch(name, given.get(name), stored.get(name))
 
     def _to_device(self, arrays: tuple[NDArray[Any], ...]) -> Batch:
         return tuple(torch.from_numpy(array).to(self.config.device) for array in arrays)
@@ -339,20 +350,36 @@ def pretrain(
         config: Settings.
         resume: Continue the run in the folder, if there is one.
         **options: Further arguments of `OfflineTrainer`.
+
+    Raises:
+        NotTrainable: If the model is no `SkillModule`.
+        ShortEpisodes: If no episode for training, or none for validation, is as long as a skill.
     """
+    if not isinstance(model, SkillModule):
+        raise NotTrainable(model)
     config = config or TrainerConfig()
     rng = np.random.default_rng(config.seed)
     train, validation = data.split(config.validation_share, rng)
     trainer = OfflineTrainer(
         model,
-        partial(model.draw, train),
-        partial(model.draw, validation),
+        partial(_draw, model, train, "training"),
+        partial(_draw, model, validation, "validation"),
         folder,
         config,
         prepare=lambda: model.prepare(train, config.seed),
         **options,
     )
     return trainer.run(resume)
+
+
+def _draw(
+    model: SkillModule, data: Any, part: str, rng: np.random.Generator, batch_size: int
+) -> tuple[NDArray[Any], ...]:
+    """A batch for the model from a part of the data."""
+    try:
+        return model.draw(data, rng, batch_size)
+    except NoWindows as error:
+        raise ShortEpisodes(part, error.longest, error.horizon) from error
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from skillgym.data import WindowDataset
+from skillgym.data.windows import split_episodes
 from skillgym.errors import (
     CheckpointNotWritten,
     InvalidConfig,
@@ -29,13 +30,14 @@ from skillgym.errors import (
 from skillgym.hub import load_skill
 from skillgym.hub.checkpoint import read_tensors
 from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
+from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
 from skillgym.pretraining.run_folder import run_logger
-from skillgym.skills.base import SkillModule
+from skillgym.skills.base import Batch, Scalars, SkillModule
 from skillgym.skills.ptgm import Ptgm
 from skillgym.skills.reskill import ReskillModel
 from skillgym.skills.skild import SkildModel
-from skillgym.skills.spirl import ClosedLoopSpirl
-from tests.skills.models import MODELS, random_walks, small_model, training_data
+from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
+from tests.skills.models import MODELS, SMALL, random_walks, small_model, training_data
 
 SHORT = {
     "steps": 40,
@@ -216,6 +218,27 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
         train(tmp_path, resume=True, cls=MODELS[1])
 
 
+def test_a_foreign_folder_is_not_taken_over(tmp_path: Path) -> None:
+    """One of an agent's run, say, which has no checkpoint of a skill model."""
+    content = {"config.json": '{"method": "sac", "seed": 3}', "metrics.csv": "time/step\n100\n"}
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ResumeMismatch, match=r"method None .* started with 'sac'"):
+        train(tmp_path, resume=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == content
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_is_begun_again(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        train(tmp_path / "parts", stop_at=10)
+    assert not (tmp_path / "parts/checkpoints/last").exists()
+    with pytest.raises(ResumeMismatch, match="batch_size"):
+        train(tmp_path / "parts", resume=True, batch_size=8)
+    train(tmp_path / "parts", resume=True)
+    train(tmp_path / "whole")
+    assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
+
+
 def test_best_checkpoint_is_that_of_the_best_validation(tmp_path: Path) -> None:
     result = train(tmp_path, validate_every=5, learning_rate=0.05, steps=60)
     values = {
@@ -327,7 +350,14 @@ def test_a_run_whose_parts_were_not_apart_is_not_resumed(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("steps", 0), ("learning_rate", 0.0), ("max_grad_norm", 0.0), ("validation_share", 1.0)],
+    [
+        ("steps", 0),
+        ("batch_size", 1),
+        ("seed", -1),
+        ("learning_rate", 0.0),
+        ("max_grad_norm", 0.0),
+        ("validation_share", 1.0),
+    ],
 )
 def test_impossible_configurations_are_refused(field: str, value: float) -> None:
     with pytest.raises(InvalidConfig, match=f"Got {field}="):
@@ -380,6 +410,49 @@ def test_killed_and_interrupted_runs_resume_exactly(tmp_path: Path, number: int)
     train(whole, steps=steps, **options)
     given, expected = tensors(parts), tensors(whole)
     assert all(torch.equal(given[key], value) for key, value in expected.items())
+
+
+@pytest.mark.parametrize(("share", "part"), [(0.1, "validation"), (0.9, "training")])
+def test_a_part_without_long_episodes_is_explained(tmp_path: Path, share: float, part: str) -> None:
+    lengths = [50] + [3] * 19
+    sizes = [(length + 1, 6) for length in lengths]
+    data = WindowDataset.from_episodes([(np.zeros(s), np.zeros((s[0] - 1, 3))) for s in sizes])
+    seed = next(s for s in range(9) if (0 in _trained(s, share)) == (part == "validation"))
+    config = TrainerConfig(**SHORT, validation_share=share, seed=seed)
+    with pytest.raises(ShortEpisodes, match=f"{part} part has .* at most 3 .* of at least 4; choo"):
+        pretrain(small_model(ClosedLoopSpirl), data, tmp_path / "run", config)
+
+
+def _trained(seed: int, share: float) -> list[int]:
+    """Which of 20 episodes are trained on."""
+    return list(split_episodes(20, share, np.random.default_rng(seed))[0])
+
+
+def test_only_skill_modules_are_trained(tmp_path: Path) -> None:
+    with pytest.raises(NotTrainable, match="Got a Stub to train, expected a subclass of"):
+        pretrain(Stub(), random_walks(), tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+class Stub:
+    """Has the five names of the protocol alone."""
+
+    max_steps = 4
+
+
+class Unjudged(ClosedLoopSpirl):
+    """Its validation forgets the number that it is to be selected by."""
+
+    def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
+        return {"prior_mse": batch[0].sum()}
+
+
+def test_a_validation_without_the_selection_metric_is_explained(tmp_path: Path) -> None:
+    config, model = SpirlConfig(**SMALL), small_model(ClosedLoopSpirl)
+    unjudged = Unjudged.create(model.observation_space, model.action_space, config)
+    with pytest.raises(MissingMetric) as failure:
+        train(tmp_path, model=unjudged)
+    assert str(failure.value).startswith("Got no 'prior_best_mse' from the model's validation")
 
 
 def test_data_of_another_world_are_refused(tmp_path: Path) -> None:

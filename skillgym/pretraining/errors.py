@@ -1,0 +1,40 @@
+"""Errors of the training of skill models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skillgym.errors import nearest, with_article
+from skillgym_envs.core.errors import SkillgymError
+
+
+class NotTrainable(SkillgymError, TypeError):
+    """What is to be trained is no skill model that the trainer knows how to train."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(
+            f"Got {with_article(type(given).__name__)} to train, expected a subclass of "
+            "skillgym.skills.base.SkillModule; derive the class from it as "
+            "docs/own_skill_models.md says."
+        )
+
+
+class ShortEpisodes(SkillgymError, ValueError):
+    """One of the parts that data are split into has no episode as long as a skill."""
+
+    def __init__(self, part: str, longest: int, horizon: int) -> None:
+        super().__init__(
+            f"Got data whose {part} part has episodes of at most {longest} actions, expected one "
+            f"of at least {horizon}; choose another validation_share or seed, or add longer "
+            "episodes."
+        )
+
+
+class MissingMetric(SkillgymError, LookupError):
+    """A model does not give the number by which its best checkpoint is to be chosen."""
+
+    def __init__(self, name: str, given: Iterable[str]) -> None:
+        super().__init__(
+            f"Got no {name!r} from the model's validation, expected it as its selection_metric; "
+            f"{nearest(name, given)}"
+        )
