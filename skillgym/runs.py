@@ -69,7 +69,7 @@ class FolderInUse(SkillgymError, RuntimeError):
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """Keep other processes that ask for it, too, out of a folder, as far as its system can.
 
-    The folder itself is locked, which needs no file in it. Windows and some network file systems
+    The folder itself is locked, which needs no file in it. Windows and most network file systems
     have no such locks: nobody is kept out there.
 
     Args:

@@ -168,7 +168,7 @@ def curves(
     Args:
         cells: The cells.
         folder: Parent of the run folders.
-        runs: Rows of the results file. A cell that has a longer run there, elsewhere made, is left
+        runs: Rows of the results file. A cell that has a longer run there, made elsewhere, is left
             out: the curve of that one stays.
     """
     longest: dict[tuple[str, str, int], int] = {}
