@@ -122,7 +122,8 @@ def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     """The safetensors form of some tensors."""
-    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    # Copies, as a model may have one tensor under two names, which safetensors refuses.
+    return save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()})
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -85,6 +85,26 @@ def test_round_trip(cls: type[SkillModule], prior: str, tmp_path: Path) -> None:
     assert torch.equal(random_state, torch.random.get_rng_state())
 
 
+class Shared(FlatPrior):
+    """The same network under two names."""
+
+    type_tag = "test-shared"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.policy = self.prior
+
+
+def test_round_trip_of_shared_weights(tmp_path: Path) -> None:
+    register_model_type("test-shared", f"{__name__}:Shared")
+    source = small_model(FlatPrior)
+    model = Shared.create(source.observation_space, source.action_space, source.config)
+    loaded = load_skill(save_skill(model, tmp_path / "model"))
+    assert isinstance(loaded, Shared) and loaded.policy is loaded.prior
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name]), name
+
+
 def test_directory(saved: Path) -> None:
     assert {path.name for path in saved.iterdir()} == FILES
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
