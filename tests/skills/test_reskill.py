@@ -12,7 +12,7 @@ from gymnasium.spaces import Box
 from torch import nn
 
 from skillgym.cli.pretrain import PRESETS, make_model
-from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.errors import InvalidConfig, ShapeMismatch, UnsupportedSpace
 from skillgym.hub import load_skill, save_skill
 from skillgym.nn.mlp import count_parameters
 from skillgym.pretraining import TrainerConfig, pretrain
@@ -140,6 +140,22 @@ def test_control_equals_the_decoder() -> None:
     assert model.finished(obs, state, 3).all()
     with pytest.raises(ShapeMismatch):
         model.begin(obs, np.zeros((5, 3)))
+
+
+def test_the_whole_action_space_can_be_reached(generator: torch.Generator) -> None:
+    observation_space, _ = spaces(OBSERVATION_SIZE, 2)
+    low, high = np.array([-2.0, 0.0], np.float32), np.array([2.0, 10.0], np.float32)
+    model = ReskillModel.create(observation_space, Box(low, high)).eval()
+    obs = np.zeros((1, OBSERVATION_SIZE), np.float32)
+    state = model.begin(obs, np.zeros((1, 4)))
+    for sign, bound in ((-50.0, low), (50.0, high)):
+        with torch.no_grad():
+            model.decoder[-1].bias.fill_(sign)
+        np.testing.assert_allclose(model.act(obs, state, 0)[0], bound, rtol=1e-6)
+        decoded = model.decode(torch.from_numpy(obs)[:, None], torch.from_numpy(state["latent"]))
+        np.testing.assert_allclose(decoded[0, 0].detach().numpy(), bound, rtol=1e-6)
+    with pytest.raises(UnsupportedSpace, match=r"expected bounds, .* actions are bounded"):
+        ReskillModel.create(observation_space, Box(-np.inf, 1.0, (2,)))
 
 
 def test_learning_rates(tmp_path) -> None:

@@ -15,6 +15,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from skillgym.errors import UnsupportedSpace
 from skillgym.nn.distributions import Gaussian
 from skillgym.nn.flows import BoundedConditioner, FlowDistribution, InverseFlow, RealNVP
 from skillgym.nn.mlp import FoldedMLP
@@ -105,13 +106,18 @@ class ReskillModel(SkillModule):
 
     Args:
         observation_space: One-dimensional Box of size O.
-        action_space: One-dimensional Box of size A.
+        action_space: Bounded one-dimensional Box of size A; the decoder cannot leave it.
         config: Sizes and weights; the default is the authors' model.
+
+    Raises:
+        UnsupportedSpace: If the action space has no bounds.
     """
 
     type_tag: ClassVar[str] = "reskill"
     config_class: ClassVar[type] = ReskillConfig
     selection_metric: ClassVar[str] = "prior_best_mse"
+    centre: Tensor
+    half_range: Tensor
 
     def __init__(
         self,
@@ -124,6 +130,16 @@ class ReskillModel(SkillModule):
         skill_space = Box(-bound, bound, (latent_size,), np.float32)
         super().__init__(observation_space, action_space, skill_space, config.skill_horizon)
         self.config: ReskillConfig = config
+        if not self.action_space.is_bounded():
+            expected = "bounds, which the decoder's tanh is scaled to"
+            advice = "wrap the environment so that its actions are bounded"
+            raise UnsupportedSpace("action", self.action_space, expected, advice)
+        low, high = (
+            torch.from_numpy(self.action_space.low),
+            torch.from_numpy(self.action_space.high),
+        )
+        self.register_buffer("centre", (high + low) / 2, persistent=False)
+        self.register_buffer("half_range", (high - low) / 2, persistent=False)
         size, action_size = self.observation_space.shape[0], self.action_space.shape[0]
         # The prior comes last, so that models that differ in it alone have equal skills.
         self.encoder = SkillEncoder(size + action_size, config)
@@ -140,7 +156,8 @@ class ReskillModel(SkillModule):
     def decode(self, observations: Tensor, latents: Tensor) -> Tensor:
         """Actions (B, H, A), each from its own observation (B, H, O) and the latents (B, Z)."""
         repeated = latents.unsqueeze(1).expand(-1, observations.shape[1], -1)
-        return torch.tanh(self.decoder(torch.cat([observations, repeated], dim=-1)))
+        decoded = torch.tanh(self.decoder(torch.cat([observations, repeated], dim=-1)))
+        return self.centre + self.half_range * decoded
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
         """Objective of windows (B, H+1, O), (B, H, A).
@@ -192,7 +209,8 @@ class ReskillModel(SkillModule):
         if self._controller is None:
             self._controller = FoldedMLP(self.decoder)
         steps = np.concatenate([np.asarray(obs, np.float32), state["latent"]], axis=1)
-        return self.bounded(np.tanh(self._controller(steps)))
+        actions = np.tanh(self._controller(steps))
+        return self.bounded(self.centre.cpu().numpy() + self.half_range.cpu().numpy() * actions)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles make their own controller."""
