@@ -144,14 +144,16 @@ def test_control_equals_the_decoder() -> None:
 
 def test_the_whole_action_space_can_be_reached(generator: torch.Generator) -> None:
     observation_space, _ = spaces(OBSERVATION_SIZE, 2)
-    low, high = np.array([-2.0, 0.0], np.float32), np.array([2.0, 10.0], np.float32)
-    model = ReskillModel.create(observation_space, Box(low, high)).eval()
+    low, high = np.array([-2.0, 0.0]), np.array([2.0, 10.0])
+    model = ReskillModel.create(observation_space, Box(low, high, dtype=np.float64)).eval()
     obs = np.zeros((1, OBSERVATION_SIZE), np.float32)
     state = model.begin(obs, np.zeros((1, 4)))
     for sign, bound in ((-50.0, low), (50.0, high)):
         with torch.no_grad():
             model.decoder[-1].bias.fill_(sign)
-        np.testing.assert_allclose(model.act(obs, state, 0)[0], bound, rtol=1e-6)
+        actions = model.act(obs, state, 0)
+        assert actions.dtype == np.float32
+        np.testing.assert_allclose(actions[0], bound, rtol=1e-6)
         decoded = model.decode(torch.from_numpy(obs)[:, None], torch.from_numpy(state["latent"]))
         np.testing.assert_allclose(decoded[0, 0].detach().numpy(), bound, rtol=1e-6)
     with pytest.raises(UnsupportedSpace, match=r"expected bounds, .* actions are bounded"):

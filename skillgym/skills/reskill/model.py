@@ -134,10 +134,8 @@ class ReskillModel(SkillModule):
             expected = "bounds, which the decoder's tanh is scaled to"
             advice = "wrap the environment so that its actions are bounded"
             raise UnsupportedSpace("action", self.action_space, expected, advice)
-        low, high = (
-            torch.from_numpy(self.action_space.low),
-            torch.from_numpy(self.action_space.high),
-        )
+        bounds = self.action_space.low, self.action_space.high
+        low, high = (torch.as_tensor(bound, dtype=torch.float32) for bound in bounds)
         self.register_buffer("centre", (high + low) / 2, persistent=False)
         self.register_buffer("half_range", (high - low) / 2, persistent=False)
         size, action_size = self.observation_space.shape[0], self.action_space.shape[0]
