@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from skillgym.errors import CheckpointNotWritten
 from skillgym.files import read_json, write_json
 from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.versions import package_versions
@@ -78,14 +79,18 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 
     Raises:
         FolderInUse: If another process is there, unless `wait`.
+        CheckpointNotWritten: If it can be neither created nor opened.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = None if sys.platform == "win32" else os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise CheckpointNotWritten(folder, error.strerror or error) from error
+    if descriptor is None:
         yield
         return
     import fcntl
 
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

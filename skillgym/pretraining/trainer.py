@@ -26,6 +26,7 @@ from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisod
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
 from skillgym.pretraining.state import read_training_state, write_training_state
+from skillgym.runs import locked
 from skillgym.skills.base import Batch, SkillModule
 from skillgym_envs.core.progress import progress_bar
 
@@ -140,9 +141,14 @@ class OfflineTrainer:
             ResumeMismatch: If the run was started with other settings.
             TrainingDiverged: If a loss is not finite.
             MissingMetric: If the model's validation lacks its `selection_metric`.
-            CheckpointNotWritten: If the disk is full.
+            CheckpointNotWritten: If the disk is full, or the folder cannot be written to.
+            FolderInUse: If another process trains in the folder.
             KeyboardInterrupt: After Ctrl-C; the run can be resumed.
         """
+        with locked(self.folder):
+            return self._run(resume)
+
+    def _run(self, resume: bool) -> TrainingResult:
         self._start(resume)
         config = self.config
         self._logger = run_logger(self.folder, self.step)
@@ -170,14 +176,13 @@ class OfflineTrainer:
             raise RunExists(self.folder)
         last = self.folder / "checkpoints" / "last"
         recover(last)
-        if last.exists():
+        if resumed := last.exists():
             self._restore(last)
-        else:
-            if config.exists():  # a run that ended before its first checkpoint, or quite another
-                self._check_settings(read_json(config))
-            describe_run(self.folder, self._settings())
-            if self._prepare is not None:
-                self._prepare()
+        elif config.exists():  # a run that ended before its first checkpoint, or quite another
+            self._check_settings(read_json(config))
+        describe_run(self.folder, self._settings())
+        if not resumed and self._prepare is not None:
+            self._prepare()
 
     def _settings(self) -> dict[str, Any]:
         """Everything that a resumed run must share with its first part."""

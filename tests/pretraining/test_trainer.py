@@ -32,6 +32,7 @@ from skillgym.hub.checkpoint import read_tensors
 from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
 from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
 from skillgym.pretraining.run_folder import run_logger
+from skillgym.runs import FolderInUse
 from skillgym.skills.base import Batch, Scalars, SkillModule
 from skillgym.skills.ptgm import Ptgm
 from skillgym.skills.reskill import ReskillModel
@@ -282,6 +283,29 @@ def test_an_evaluation_without_a_number_is_logged_but_not_stored(tmp_path: Path)
     )
     assert "eval/length" not in result.metrics
     assert rows(tmp_path)[-1]["eval/length"] == "nan"
+
+
+def test_a_second_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    def again(model: SkillModule) -> dict[str, float]:
+        with pytest.raises(FolderInUse, match=tmp_path.name):
+            train(tmp_path, resume=True)
+        return {"refused": 1.0}
+
+    model, config = small_model(ClosedLoopSpirl), TrainerConfig(**SHORT)  # type: ignore[arg-type]
+    result = pretrain(model, random_walks(), tmp_path, config, evaluate=again)
+    assert result.metrics["eval/refused"] == 1.0
+
+
+def test_every_sitting_leaves_its_command(tmp_path: Path) -> None:
+    train(tmp_path)
+    train(tmp_path, resume=True)
+    assert len((tmp_path / "command.txt").read_text().splitlines()) == 2
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointNotWritten, match="Not a directory"):
+        train(tmp_path / "file" / "run")
 
 
 def test_diverged_training_stops_before_saving(tmp_path: Path) -> None:
