@@ -138,6 +138,16 @@ class ForeignWorld(SkillgymError, ValueError):
         )
 
 
+class NormalizedObservations(SkillgymError, ValueError):
+    """Observations are normalised, which skills, priors and demonstrations are not made for."""
+
+    def __init__(self, given: str, remedy: str) -> None:
+        super().__init__(
+            f"Got {given}, expected raw observations, as those that skill models and priors are "
+            f"trained on and those of demonstrations are; {remedy}."
+        )
+
+
 class UnusableConfig(SkillgymError, TypeError):
     """A skill model is to be made from something that is not its configuration."""
 

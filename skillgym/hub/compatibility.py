@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Dict, Tuple
+from gymnasium.wrappers import NormalizeObservation
+from gymnasium.wrappers.vector import NormalizeObservation as VectorNormalizeObservation
 
-from skillgym.errors import ForeignWorld, UnsupportedSpace
+from skillgym.errors import ForeignWorld, NormalizedObservations, UnsupportedSpace
 
 
 def check_world(model: Any, env: Any) -> None:
@@ -22,6 +24,7 @@ def check_world(model: Any, env: Any) -> None:
     Raises:
         ForeignWorld: At the first difference.
         UnsupportedSpace: If a space is to be flattened first.
+        NormalizedObservations: If the model was trained, and a wrapper normalises observations.
     """
     for role in ("observation", "action"):
         given = getattr(env, f"single_{role}_space", None) or getattr(env, f"{role}_space")
@@ -34,10 +37,21 @@ def check_world(model: Any, env: Any) -> None:
             raise ForeignWorld(f"{role} shape", given.shape, expected.shape)
         if role == "action" and not _same_bounds(given, expected):
             raise ForeignWorld("action space", given, expected)
+    if getattr(model, "observation_space", None) is not None and _is_normalized(env):
+        given = "NormalizeObservation between the environment and its skills"
+        raise NormalizedObservations(given, "normalise outside of the skills, or not at all")
     world = getattr(getattr(env.unwrapped, "world", None), "name", None)
     expected_world = getattr(model, "world", None)
     if world is not None and expected_world is not None and world != expected_world:
         raise ForeignWorld("world", repr(world), repr(expected_world))
+
+
+def _is_normalized(env: Any) -> bool:
+    while env is not env.unwrapped:
+        if isinstance(env, NormalizeObservation | VectorNormalizeObservation):
+            return True
+        env = env.env
+    return False
 
 
 def _same_bounds(given: Any, expected: Any) -> bool:

@@ -64,16 +64,6 @@ class NoResiduals(SkillgymError, ValueError):
         )
 
 
-class NormalizedObservations(SkillgymError, ValueError):
-    """Observations are normalised, which priors and demonstrations are not made for."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Got VecNormalize with norm_obs=True, expected raw observations, as those that the "
-            "prior was trained on and those of demonstrations are; use norm_obs=False."
-        )
-
-
 class UnknownPreset(SkillgymError, ValueError):
     """There is no method of this name."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
-from skillgym.errors import ForeignWorld, UnsupportedSpace
+from skillgym.errors import ForeignWorld, NormalizedObservations, UnsupportedSpace
 from skillgym.hub import check_world
 from skillgym.skills.base import SkillModule
 from skillgym.skills.spirl import ClosedLoopSpirl
@@ -38,6 +38,17 @@ def test_fitting_environments_pass(model: SkillModule) -> None:
     check_world(model, Env(observation, action))
     check_world(model, gym.wrappers.TimeLimit(Env(observation, action, "kitchen"), 5))
     check_world(model, gym.vector.SyncVectorEnv([lambda: Env(observation, action)] * 2))
+
+
+def test_normalised_observations_are_refused(model: SkillModule) -> None:
+    """They have the same space, and are other numbers than the model was trained on."""
+    env = Env(*spaces(OBSERVATION_SIZE, ACTION_SIZE))
+    normalised = gym.wrappers.TimeLimit(gym.wrappers.NormalizeObservation(env), 5)
+    vector = gym.vector.SyncVectorEnv([lambda: env] * 2)
+    for given in (normalised, gym.wrappers.vector.NormalizeObservation(vector)):
+        with pytest.raises(NormalizedObservations, match="normalise outside of the skills"):
+            check_world(model, given)
+        check_world(SimpleNamespace(skill_space=None), given)  # who knows what it was made for
 
 
 def test_other_spaces_and_worlds_are_refused(model: SkillModule) -> None:

@@ -21,10 +21,9 @@ from torch import nn
 
 from skillgym.data import Transitions
 from skillgym.data.errors import DatasetNotFound
-from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.errors import InvalidConfig, NormalizedObservations, ShapeMismatch
 from skillgym.rl import GAIL, DemonstrationReplayBuffer
 from skillgym.rl.buffers import RelabellingReplayBuffer
-from skillgym.rl.errors import NormalizedObservations
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
 from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild.presets import TASKS

@@ -16,13 +16,13 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
-from skillgym.errors import InvalidConfig, UnsupportedSpace
+from skillgym.errors import InvalidConfig, NormalizedObservations, UnsupportedSpace
 from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import CategoricalMLP, UniformPrior
 from skillgym.rl import DiscretePriorSAC, PriorPPO, SkillReplayBuffer
 from skillgym.rl.discrete_prior_sac.losses import divergence, expected_value, values_of
-from skillgym.rl.errors import ForeignPrior, NoPrior, NormalizedObservations, UnusablePrior
+from skillgym.rl.errors import ForeignPrior, NoPrior, UnusablePrior
 from skillgym.rl.prior_sac.losses import actor_loss
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubCodes, StubSkills

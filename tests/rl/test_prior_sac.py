@@ -16,11 +16,11 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
-from skillgym.errors import InvalidConfig
+from skillgym.errors import InvalidConfig, NormalizedObservations
 from skillgym.hub import save_skill
 from skillgym.nn.priors import MixtureMLP
 from skillgym.rl import PriorSAC, SkillReplayBuffer
-from skillgym.rl.errors import ForeignPrior, NoPrior, NormalizedObservations, UnusablePrior
+from skillgym.rl.errors import ForeignPrior, NoPrior, UnusablePrior
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubSkills

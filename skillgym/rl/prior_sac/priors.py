@@ -11,9 +11,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
-from skillgym.errors import InvalidConfig, with_article
+from skillgym.errors import InvalidConfig, NormalizedObservations, with_article
 from skillgym.nn.digest import sha256
-from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior, NormalizedObservations
+from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior
 
 SOURCES = {"auto": "prior", "posterior": "posterior"}
 """Words for a distribution of the skill model, and the attribute that holds it."""
@@ -75,7 +75,7 @@ def refuse_normalized(agent: BaseAlgorithm) -> None:
         NormalizedObservations: If they are normalised.
     """
     if agent._vec_normalize_env is not None and agent._vec_normalize_env.norm_obs:
-        raise NormalizedObservations
+        raise NormalizedObservations("VecNormalize with norm_obs=True", "use norm_obs=False")
 
 
 def find_prior(
