@@ -126,6 +126,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def as_read(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object as `read_json` gives it back once it was written: tuples become lists."""
+    return dict(json.loads(json.dumps(content)))
+
+
 def _sibling(target: Path, suffix: str) -> Path:
     target = target.absolute()  # the path `.` has no name
     return target.with_name(f".{target.name}.{suffix}")

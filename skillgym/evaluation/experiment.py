@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from skillgym.errors import ResumeMismatch
 from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
-from skillgym.files import read_json, recover, write_json
+from skillgym.files import as_read, read_json, recover, write_json
 from skillgym.nn.devices import seeded
 from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
@@ -141,41 +141,29 @@ class Experiment:
             return result
         config = self.config
         torch.set_num_threads(config.num_threads or torch.get_num_threads())
-        env = self._make_env(config.num_envs)
-        evaluation_env = self._make_env(min(config.eval_episodes, 10))
-        try:
+        with ExitStack() as opened:
+            env = self._make_env(config.num_envs)
+            opened.callback(env.close)
+            evaluation_env = self._make_env(min(config.eval_episodes, 10))
+            opened.callback(evaluation_env.close)
             keywords = deepcopy(config.agent)  # SB3 writes into policy_kwargs
             agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **keywords)
-            with locked(self.folder):
-                return self._run(agent, env, evaluation_env, progress, seconds)
-        finally:
-            env.close()
-            evaluation_env.close()
-
-    def _run(
-        self,
-        agent: BaseAlgorithm,
-        env: Any,
-        evaluation_env: Any,
-        progress: bool,
-        seconds: float | None,
-    ) -> dict[str, Any]:
-        config = self.config
-        recover(self.checkpoint)
-        if is_past(self.folder, config.steps):
-            raise BudgetPassed(self.folder, config.steps)
-        (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
-        start_run(self.folder, asdict(config))
-        agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
-        if interrupted:
-            raise KeyboardInterrupt
-        number = config.final_episodes
-        policy = policy_of(agent, config.method)
-        deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress)
-        if not find_preset(config.method).deterministic:
-            policy = policy_of(agent, config.method, deterministic=True)
-            deterministic = self._evaluate(policy, evaluation_env, number, progress)
-        return self._finish(episodes, deterministic, monitor)
+            opened.enter_context(locked(self.folder))  # not before: a mistake leaves no folder
+            recover(self.checkpoint)
+            if is_past(self.folder, config.steps):
+                raise BudgetPassed(self.folder, config.steps)
+            (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
+            start_run(self.folder, asdict(config))
+            agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
+            if interrupted:
+                raise KeyboardInterrupt
+            number = config.final_episodes
+            policy = policy_of(agent, config.method)
+            deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress)
+            if not find_preset(config.method).deterministic:
+                policy = policy_of(agent, config.method, deterministic=True)
+                deterministic = self._evaluate(policy, evaluation_env, number, progress)
+            return self._finish(episodes, deterministic, monitor)
 
     def _train(
         self,
@@ -295,8 +283,7 @@ class Experiment:
 
     def _check_config(self) -> None:
         old = self._old_config()
-        given = json.loads(json.dumps(asdict(self.config)))  # as from the file: tuples become lists
-        for name, value in given.items():
+        for name, value in as_read(asdict(self.config)).items():
             if name != "steps" and name in old and old[name] != value:  # a budget may grow
                 raise ResumeMismatch(name, value, old[name])
 

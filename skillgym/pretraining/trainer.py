@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from skillgym.data.errors import NoWindows
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
-from skillgym.files import atomic_directory, read_json, recover
+from skillgym.files import as_read, atomic_directory, read_json, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.pretraining.device import usable_device
@@ -196,8 +195,7 @@ class OfflineTrainer:
             "world": self.model.world,
             "dataset": self._dataset,
         }
-        # As they come back from the file: tuples become lists.
-        return dict(json.loads(json.dumps(settings)))
+        return as_read(settings)
 
     def _gradient_step(self) -> None:
         """One batch, one step of the optimiser."""

@@ -14,6 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -151,10 +152,8 @@ def load_triton_first() -> None:
     spec = importlib.util.find_spec("triton")
     for folder in (spec and spec.submodule_search_locations) or ():
         for library in Path(folder).glob("_C/libtriton*.so"):
-            try:
+            with suppress(OSError):  # then torch cannot load it either
                 ctypes.CDLL(str(library))
-            except OSError:  # then torch cannot load it either
-                continue
 
 
 def default_order() -> tuple[str, ...]:
