@@ -12,100 +12,101 @@ Model-based Reinforcement Learning", arXiv:2207.07560 (`spirl-tabletop`, a basel
 
 from __future__ import annotations
 
-from functools import partial
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
-from stable_baselines3 import PPO, SAC
-from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
-from torch import OutOfMemoryError, nn
+from torch import OutOfMemoryError
 
 from skillgym.errors import UnsupportedSpace
-from skillgym.nn.mlp import LEAKY_SLOPE
-from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
+from skillgym.rl.agent_preset import (
+    FROM_PRIOR,
+    NEAR_PRIOR,
+    TIME_LIMITS_END,
+    AgentPreset,
+    from_scratch,
+)
 from skillgym.rl.buffers import PictureReplayBuffer
+from skillgym.rl.common.keywords import check_keywords
+from skillgym.rl.common.policies import SHALLOW
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.errors import UnknownPreset
-from skillgym.rl.gail import GAIL
-from skillgym.rl.keywords import check_keywords
 from skillgym.rl.prior_ppo import PriorPPO
-from skillgym.rl.prior_sac import PriorSAC
-from skillgym.rl.reskill import ReSkill, ReskillPPO
+from skillgym.rl.reskill import ReSkill
 from skillgym.rl.reskill import presets as reskill
-from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorResidualActions, VectorSkillActions
 from skillgym_envs.core.errors import InvalidConfig, SkillgymError
 
-_FLAT = {"critic_arch": SHALLOW, "learning_starts": 5_000, "buffer_size": 100_000}
+_NORMALISED = {"critic_layer_norm": True}
+
+_SKILLS: dict[str, Any] = {**FROM_PRIOR, **NEAR_PRIOR, "policy_kwargs": _NORMALISED}
+
+_FLAT: dict[str, Any] = {"learning_starts": 5_000, "buffer_size": 100_000}
+_FLAT_FROM_PRIOR: dict[str, Any] = {
+    **FROM_PRIOR,
+    "policy_kwargs": {"critic_arch": SHALLOW},
+    **_FLAT,
+}
 
 # Deviation: the authors learn alpha, for divergences of 1 (SPiRL) and 10 nats (SkiMo), and have
 # one-step returns. Of a hundred episodes by the prior alone one or two reach the goal; as long as
 # none has, a learned alpha falls, until the critics' errors lead the policy away.
-_MAZE: dict[str, Any] = {
-    "world": "skillgym/Maze-v0",
-    "critic_arch": SHALLOW,
-    "critic_layer_norm": True,
-}
+_MAZE_CRITICS: dict[str, Any] = {"critic_arch": SHALLOW, **_NORMALISED}
 _RETURN = {"n_steps": 10}
 
 # The authors have room for a million skills in the open-loop maze, and batches of 256. Deviation:
 # batches of 128, as in the mazes of SkiLD and SkiMo, as an update is little but convolutions.
 _PICTURES: dict[str, Any] = {
-    **_MAZE,
+    "world": "skillgym/Maze-v0",
     "options": {"variant": "spirl", "observation": "image"},
-    "alpha": 1.0,
-    "critic_inputs": 4,
-    "batch_size": 128,
-    "buffer_size": 200_000,
-    "replay": _RETURN,
-    "agent": {"replay_buffer_class": PictureReplayBuffer},
+    "agent": {
+        "policy": "SkillPriorPolicy",
+        "policy_kwargs": {**_MAZE_CRITICS, "critic_inputs": 4},
+        "alpha": 1.0,
+        "batch_size": 128,
+        "buffer_size": 200_000,
+        "replay_buffer_class": PictureReplayBuffer,
+        "replay_buffer_kwargs": {**TIME_LIMITS_END, **_RETURN},
+    },
 }
 
 PRESETS: dict[str, AgentPreset] = {
     "spirl-cl": AgentPreset(
         title="closed-loop skills, prior-regularised",
         skill_model="spirl-kitchen",
-        target_divergence=SKILL_DIVERGENCE,
-        alpha=SKILL_ALPHA,
-        critic_layer_norm=True,
+        agent=_SKILLS,
     ),
     "spirl-ol": AgentPreset(
         title="open-loop skills, prior-regularised",
         skill_model="spirl-kitchen-open",
-        target_divergence=SKILL_DIVERGENCE,
-        alpha=SKILL_ALPHA,
-        critic_layer_norm=True,
+        agent=_SKILLS,
     ),
     "ssp": AgentPreset(
         title="open-loop skills without prior",
         skill_model="spirl-kitchen-open",
-        start="random",
-        objective="entropy",
+        agent={"prior": None, **from_scratch()},
     ),
     "flat-prior": AgentPreset(
         title="single-step actions, prior-regularised",
         skill_model="flat-kitchen",
-        target_divergence=1.0,
-        **_FLAT,  # type: ignore[arg-type]
+        agent={**_FLAT_FROM_PRIOR, "target_divergence": 1.0},
     ),
     "bc-sac": AgentPreset(
         title="behaviour cloning, fine-tuned with SAC",
         skill_model="flat-kitchen",
-        objective="entropy",
-        **_FLAT,  # type: ignore[arg-type]
+        agent={**_FLAT_FROM_PRIOR, "kl": None},
     ),
     "sac": AgentPreset(
         title="SAC from scratch",
         skill_model=None,
-        start="random",
-        objective="entropy",
-        **_FLAT,  # type: ignore[arg-type]
+        agent={"prior": None, **from_scratch(critic_arch=SHALLOW), **_FLAT},
     ),
     "spirl-maze-image": AgentPreset(
         title="maze with pictures: closed-loop skills, prior-regularised",
@@ -120,41 +121,40 @@ PRESETS: dict[str, AgentPreset] = {
     "spirl-maze-skimo": AgentPreset(
         title="maze of SkiMo: closed-loop skills, prior-regularised",
         skill_model="spirl-maze-skimo",
+        world="skillgym/Maze-v0",
         options={"variant": "skimo"},
-        alpha=0.5,
-        batch_size=128,
-        buffer_size=100_000,
-        agent=_RETURN,
-        **_MAZE,
+        agent={
+            **FROM_PRIOR,
+            "policy_kwargs": _MAZE_CRITICS,
+            "alpha": 0.5,
+            "batch_size": 128,
+            "buffer_size": 100_000,
+            **_RETURN,
+        },
     ),
     "spirl-tabletop": AgentPreset(
         title="tabletop: closed-loop skills, prior-regularised",
         skill_model="spirl-tabletop",
         world="skillgym/Tabletop-v0",
-        target_divergence=SKILL_DIVERGENCE,
-        alpha=SKILL_ALPHA,
-        critic_layer_norm=True,
+        agent=_SKILLS,
     ),
     "ptgm": AgentPreset(
         title="goal codes, prior-regularised",
         skill_model="ptgm-kitchen",
+        algorithm=DiscretePriorSAC,
         # Deviation: the authors' direction and 5 nats. KL(prior || policy) lets a policy add codes
         # that the prior excludes, which the critics overrate: runs fall from 3 subtasks to 1.
-        target_divergence=1.0,
-        agent={"kl": "policy-prior"},
-        alpha=SKILL_ALPHA,
-        critic_layer_norm=True,
-        algorithm="DiscretePriorSAC",
+        agent={**_SKILLS, "kl_direction": "policy-prior", "target_divergence": 1.0},
     ),
     "ptgm-ppo": AgentPreset(
         title="goal codes, PPO with the divergence in the reward",
         skill_model="ptgm-kitchen",
-        algorithm="PriorPPO",
-        policy="SkillPriorPolicy",
+        algorithm=PriorPPO,
         # The rest is of the authors' example in Minecraft; PPO does not run in their kitchen.
         # Deviation: roll-outs of 20 episodes. With their 40 codes, which are one and a half here,
         # runs fall from 1.8 subtasks to 0.6.
         agent={
+            "policy": "SkillPriorPolicy",
             "kl_coef": 0.05,
             "n_steps": 560,
             "batch_size": 56,
@@ -170,43 +170,20 @@ for _demonstrated in skild.TASKS:
 for _task in reskill.TASKS:
     PRESETS |= reskill.presets_of(_task)
 
-ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
-    "PriorSAC": PriorSAC,
-    "DiscretePriorSAC": DiscretePriorSAC,
-    "PriorPPO": PriorPPO,
-    "SkiLD": SkiLD,
-    "GAIL": GAIL,
-    "ReSkill": ReSkill,
-    "ReskillPPO": ReskillPPO,
-    "PPO": PPO,
-    "SAC": SAC,
-}
 
-WITHOUT_PRIOR_OPTIONS = ("PriorPPO", "ReSkill", "ReskillPPO", "PPO", "SAC")
-"""Algorithms that take only `policy` and `agent` of a preset."""
-
-TAKEN_ACTIONS: dict[str, tuple[type[spaces.Space[Any]], str]] = {
-    **dict.fromkeys(("PriorSAC", "SkiLD", "GAIL", "ReSkill", "SAC"), (spaces.Box, "ptgm")),
-    **dict.fromkeys(("DiscretePriorSAC", "PriorPPO"), (spaces.Discrete, "spirl-cl")),
-}
-"""Space of actions that an algorithm takes, and a method that takes another; PPO takes all."""
-
-
-def find_preset(preset: str | AgentPreset) -> AgentPreset:
+def find_preset(name: str) -> AgentPreset:
     """The preset of a name.
 
     Raises:
         UnknownPreset: If there is none.
     """
-    if isinstance(preset, AgentPreset):
-        return preset
-    if preset not in PRESETS:
-        raise UnknownPreset(preset, PRESETS)
-    return PRESETS[preset]
+    if name not in PRESETS:
+        raise UnknownPreset(name, PRESETS)
+    return PRESETS[name]
 
 
 def make_env(
-    preset: str | AgentPreset,
+    method: str,
     world: str | None = None,
     num_envs: int = 1,
     skill_model: Any = None,
@@ -215,13 +192,13 @@ def make_env(
     """The environments of a method, as SB3 takes them.
 
     Args:
-        preset: The method.
+        method: Its name.
         world: Id of a world with primitive actions; that of the preset, with its keywords, if None.
         num_envs: Number of environments.
         skill_model: Name, path or live skill model in place of the preset's own.
         options: Keywords of the world and of its vector environment (`num_threads`).
     """
-    preset = find_preset(preset)
+    preset = find_preset(method)
     if world is None or world == preset.world:
         world, options = preset.world, {**preset.options, **options}
     model: Any = skill_model or preset.skill_model
@@ -235,15 +212,15 @@ def make_env(
 
 
 def make_agent(
-    preset: str | AgentPreset,
+    method: str,
     env: VecEnv | gym.Env[Any, Any],
     seed: int | None = None,
     **overrides: Any,
 ) -> Any:
-    """The agent of a method, of the class that `preset.algorithm` names.
+    """The agent of a method, of the class that its preset names.
 
     Args:
-        preset: The method.
+        method: Its name.
         env: Its environment or environments, for example of `make_env`.
         seed: Seed of the agent and of the environments.
         overrides: Keywords of the agent in place of the preset's.
@@ -253,11 +230,11 @@ def make_agent(
         UnsupportedSpace: If the environment's actions are of another kind than the agent's.
         InvalidConfig: If the agent cannot be made with the overrides.
     """
-    preset = find_preset(preset)
-    algorithm: Any = ALGORITHMS[preset.algorithm]
+    preset = find_preset(method)
+    algorithm: Any = preset.algorithm
     check_keywords(algorithm, overrides)
     _check_actions(preset, env.action_space)
-    keywords = {"env": env, "seed": seed, **_keywords(preset), **overrides}
+    keywords = {"env": env, "seed": seed, **deepcopy(preset.agent), **overrides}
     try:
         return algorithm(**keywords)
     except (SkillgymError, OutOfMemoryError):
@@ -266,78 +243,31 @@ def make_agent(
         if not overrides:
             raise
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        expected = f"values that {preset.algorithm} can be made with ({reason})"
+        expected = f"values that {algorithm.__name__} can be made with ({reason})"
         raise InvalidConfig("agent", overrides, expected) from error
 
 
 def _check_actions(preset: AgentPreset, given: spaces.Space[Any]) -> None:
-    """Refuse actions that the algorithm of a method does not take."""
-    kind, other = TAKEN_ACTIONS.get(preset.algorithm, (spaces.Space, ""))
+    """Refuse actions that the algorithm of a method does not take; PPO takes all."""
+    kind: type[spaces.Space[Any]]
+    if issubclass(preset.algorithm, (SAC, ReSkill)):
+        kind, other = spaces.Box, "ptgm"
+    elif issubclass(preset.algorithm, (DiscretePriorSAC, PriorPPO)):
+        kind, other = spaces.Discrete, "spirl-cl"
+    else:
+        return
     if not isinstance(given, kind):
         role = "action" if preset.skill_model is None else "skill"
-        expected = f"a {kind.__name__} for {preset.algorithm}"
+        expected = f"a {kind.__name__} for {preset.algorithm.__name__}"
         raise UnsupportedSpace(role, given, expected, f"use another method such as {other}")
 
 
-def _keywords(preset: AgentPreset) -> dict[str, Any]:
-    """Keywords of the agent of a method."""
-    if preset.algorithm in WITHOUT_PRIOR_OPTIONS:
-        return {"policy": preset.policy, **preset.agent}
-    policy = "SkillPriorPolicy"
-    policy_kwargs: dict[str, Any] = {"critic_arch": preset.critic_arch}
-    if preset.critic_inputs is not None:
-        policy_kwargs["critic_inputs"] = preset.critic_inputs
-    if preset.critic_layer_norm:
-        policy_kwargs["critic_layer_norm"] = True
-    if preset.start == "random":
-        policy, policy_kwargs = "MlpPolicy", _random_networks(preset)
-    return {
-        "policy": policy,
-        "learning_starts": preset.learning_starts,
-        "buffer_size": preset.buffer_size,
-        "batch_size": preset.batch_size,
-        "replay_buffer_kwargs": {
-            "handle_timeout_termination": preset.bootstrap_time_limits,
-            **preset.replay,
-        },
-        "policy_kwargs": policy_kwargs,
-        **_objective(preset),
-        **preset.agent,
-    }
-
-
-def load_agent(
-    preset: str | AgentPreset, path: str | Path, env: VecEnv | gym.Env[Any, Any] | None = None
-) -> Any:
+def load_agent(method: str, path: str | Path, env: VecEnv | gym.Env[Any, Any] | None = None) -> Any:
     """A saved agent of a method.
 
     Args:
-        preset: The method.
+        method: Its name.
         path: File that its `save` wrote.
         env: Its environments; without, it can only predict.
     """
-    return ALGORITHMS[find_preset(preset).algorithm].load(path, env=env)
-
-
-def _objective(preset: AgentPreset) -> dict[str, Any]:
-    """What an agent with one prior stays close to."""
-    if preset.algorithm not in ("PriorSAC", "DiscretePriorSAC"):
-        return {}
-    prior = {"prior": "auto", "posterior": "posterior", "random": "auto"}[preset.start]
-    unused = preset.start == "random" and preset.objective == "entropy"
-    keywords = {
-        "prior": None if unused else prior,
-        "target_divergence": preset.target_divergence,
-        "alpha": preset.alpha,
-    }
-    if preset.algorithm == "PriorSAC":  # that of the discrete one is exact
-        keywords["kl"] = "sampled" if preset.objective == "prior" else None
-    return keywords
-
-
-def _random_networks(preset: AgentPreset) -> dict[str, Any]:
-    return {
-        "net_arch": {"pi": list(preset.actor_arch), "qf": list(preset.critic_arch)},
-        "activation_fn": partial(nn.LeakyReLU, LEAKY_SLOPE),
-        "optimizer_kwargs": {"fused": True},
-    }
+    return find_preset(method).algorithm.load(path, env=env)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from stable_baselines3 import PPO
 
 from skillgym.cli import bench
 from skillgym.cli import main as cli
@@ -60,7 +61,7 @@ def test_cells_are_presets_that_exist_in_their_world(name: str) -> None:
         preset = find_preset(cell.preset)
         assert preset.world == cell.task.world
         flat = preset.skill_model is None or preset.skill_model.startswith(("bc", "flat"))
-        off_policy = flat and preset.algorithm != "PPO"
+        off_policy = flat and preset.algorithm is not PPO
         assert ("--agent" in cell.command()) == off_policy, cell.name
         several = cell.task.num_envs > 1 and not off_policy
         assert ("--num-envs" in cell.command()) == several, cell.name

@@ -187,22 +187,23 @@ METHODS = [name.removesuffix("-maze") for name in PRESETS if name.endswith("-maz
 def test_every_method_learns_saves_and_loads(
     method: str, maze: gym.Env[Any, Any], tmp_path: Path
 ) -> None:
-    preset = PRESETS[f"{method}-maze"]
+    name = f"{method}-maze"
+    preset = PRESETS[name]
     skills = None if preset.skill_model is None else untrained(preset.skill_model, maze)
-    env = make_env(preset, num_envs=2, num_threads=1, skill_model=skills)
+    env = make_env(name, num_envs=2, num_threads=1, skill_model=skills)
     overrides: dict[str, Any] = {"batch_size": 8, "buffer_size": 100, "learning_starts": 4}
     if "demonstrations" in preset.agent:
         overrides["demonstrations"] = np.zeros((5, 4), np.float32)
-    if "demonstrations" in preset.replay:
+    if "demonstrations" in preset.agent.get("replay_buffer_kwargs", {}):
         overrides["replay_buffer_kwargs"] = {"demonstrations": demonstrations(4, 2)}
-    agent = make_agent(preset, env, seed=1, device="cpu", **overrides)
-    assert type(agent).__name__ == preset.algorithm
+    agent = make_agent(name, env, seed=1, device="cpu", **overrides)
+    assert type(agent) is preset.algorithm
     start = {key: value.clone() for key, value in agent.actor.state_dict().items()}
     agent.learn(8)
     assert agent._n_updates == 4
     assert any(not value.equal(start[key]) for key, value in agent.actor.state_dict().items())
     agent.save(tmp_path / "agent")
-    loaded = load_agent(preset, tmp_path / "agent", env)
+    loaded = load_agent(name, tmp_path / "agent", env)
     observation = env.reset()
     np.testing.assert_array_equal(
         loaded.predict(observation, deterministic=True)[0],
@@ -257,10 +258,11 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     assert pytest.approx(46.05, abs=0.01) == signature(SkiLD).parameters["max_log_odds"].default
     for name, preset in PRESETS.items():
         skills = preset.skill_model and not preset.skill_model.startswith(("bc", "flat", "reskill"))
-        starts = preset.start != "random" and name != "ptgm-ppo"
-        assert preset.critic_layer_norm == bool(skills and starts), name
-    office = PRESETS["spirl-office"]  # more: the authors have 1 nat and one-step returns
-    assert (office.target_divergence, office.agent) == (4.0, {"n_steps": 5})
+        starts = preset.agent["policy"] == "SkillPriorPolicy" and name != "ptgm-ppo"
+        normalised = preset.agent.get("policy_kwargs", {}).get("critic_layer_norm", False)
+        assert normalised == bool(skills and starts), name
+    spirl = PRESETS["spirl-office"].agent  # more: the authors have 1 nat and one-step returns
+    assert (spirl["target_divergence"], spirl["n_steps"]) == (4.0, 5)
     agent = make_agent("skill-bc-rl-maze", env, device="cpu")
     assert agent.kl is None and agent.target_entropy == -10.0
     states = torch.randn(3, 4)

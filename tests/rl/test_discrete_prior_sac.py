@@ -21,9 +21,9 @@ from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import CategoricalMLP, UniformPrior
 from skillgym.rl import DiscretePriorSAC, PriorPPO, SkillReplayBuffer
+from skillgym.rl.common.losses import actor_loss
 from skillgym.rl.discrete_prior_sac.losses import divergence, expected_value, values_of
 from skillgym.rl.errors import ForeignPrior, NoPrior, UnusablePrior
-from skillgym.rl.prior_sac.losses import actor_loss
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubCodes, StubSkills
 
@@ -147,9 +147,11 @@ def test_the_replay_holds_the_executed_skill_with_its_own_states() -> None:
     assert replay.timeouts[6, 0] == 1
 
 
-@pytest.mark.parametrize("kl", ["prior-policy", "policy-prior"])
-def test_training_moves_the_policy_but_neither_prior_nor_running_statistics(kl: Any) -> None:
-    agent = make_agent(kl=kl)
+@pytest.mark.parametrize("kl_direction", ["prior-policy", "policy-prior"])
+def test_training_moves_the_policy_but_neither_prior_nor_running_statistics(
+    kl_direction: Any,
+) -> None:
+    agent = make_agent(kl_direction=kl_direction)
     actor, prior = weights(agent.actor), weights(agent.prior)
     statistics = {k: v.clone() for k, v in agent.actor.network.named_buffers()}
     agent.learn(60)
@@ -184,13 +186,16 @@ def test_impossible_weights_and_priors() -> None:
 
 
 def test_alpha_falls_near_the_prior_and_can_be_fixed_or_bounded() -> None:
-    assert make_agent().learn(60).log_alpha.item() < 0.0
-    assert make_agent(target_divergence=-1.0).learn(60).log_alpha.item() > 0.0
+    assert make_agent().learn(60).temperature.log_value.item() < 0.0
+    assert make_agent(target_divergence=-1.0).learn(60).temperature.log_value.item() > 0.0
     fixed = make_agent(alpha=0.3).learn(60)
-    assert fixed.log_alpha.exp().item() == pytest.approx(0.3) and fixed.alpha_optimizer is None
-    assert make_agent(alpha="auto_0.1").log_alpha.exp().item() == pytest.approx(0.1)
+    assert (
+        fixed.temperature.log_value.exp().item() == pytest.approx(0.3)
+        and fixed.temperature.optimizer is None
+    )
+    assert make_agent(alpha="auto_0.1").temperature.log_value.exp().item() == pytest.approx(0.1)
     bounded = make_agent(min_alpha=0.995).learn(60)
-    assert bounded.log_alpha.exp().item() == pytest.approx(0.995)
+    assert bounded.temperature.log_value.exp().item() == pytest.approx(0.995)
 
 
 def test_semi_markov_discounts_are_used() -> None:
@@ -238,16 +243,18 @@ def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
     agent.save_replay_buffer(tmp_path / "buffer")
     loaded = DiscretePriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
     loaded.load_replay_buffer(tmp_path / "buffer")
-    assert loaded.num_timesteps == 40 and loaded.kl == "prior-policy"
+    assert loaded.num_timesteps == 40 and loaded.kl_direction == "prior-policy"
     for other in (agent, loaded):
         other.set_random_seed(3)
         other.set_logger(configure(None, []))
         other.train(5, 16)
     torch.testing.assert_close(weights(agent.policy), weights(loaded.policy), rtol=0, atol=0)
-    torch.testing.assert_close(agent.log_alpha, loaded.log_alpha, rtol=0, atol=0)
+    torch.testing.assert_close(
+        agent.temperature.log_value, loaded.temperature.log_value, rtol=0, atol=0
+    )
     loaded.learn(10, reset_num_timesteps=False)
     assert loaded.num_timesteps == 50
-    assert loaded.log_alpha < agent.log_alpha
+    assert loaded.temperature.log_value < agent.temperature.log_value
 
 
 @pytest.mark.parametrize("make", [make_agent, make_ppo])
@@ -270,8 +277,8 @@ def test_the_prior_must_be_that_of_the_training_and_over_the_skills(
         make(prior=CategoricalMLP(5, 4, 8, 1))
     with pytest.raises(UnusablePrior, match="without parameters"):
         make(prior=None)
-    with pytest.raises(InvalidConfig, match="kl="):
-        make(kl="reverse")
+    with pytest.raises(InvalidConfig, match="kl_direction="):
+        make(kl_direction="reverse")
     with pytest.raises(NormalizedObservations):
         make(env=VecNormalize(DummyVecEnv([make_env])))
 
@@ -362,7 +369,7 @@ def test_ppo_saves_loads_and_goes_on(tmp_path: Path) -> None:
     agent.save(tmp_path / "agent")
     loaded = PriorPPO.load(tmp_path / "agent", env=make_env(), device="cpu")
     assert torch.equal(weights(agent.policy), weights(loaded.policy))
-    assert (loaded.kl_coef, loaded.kl) == (0.05, "policy-prior")
+    assert (loaded.kl_coef, loaded.kl_direction) == (0.05, "policy-prior")
     loaded.learn(20, reset_num_timesteps=False)
     assert loaded.num_timesteps == 60
 

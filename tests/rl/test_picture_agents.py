@@ -85,9 +85,11 @@ def test_critics_do_not_see_pictures() -> None:
 
 def test_numbers_of_the_presets() -> None:
     for method in METHODS:
-        preset = PRESETS[method]
-        assert (preset.alpha, preset.batch_size, preset.replay) == (1.0, 128, {"n_steps": 10})
-        assert preset.critic_arch == (256,) * 3 and preset.critic_inputs == 4
+        agent = PRESETS[method].agent
+        assert (agent["alpha"], agent["batch_size"]) == (1.0, 128)
+        assert agent["replay_buffer_kwargs"]["n_steps"] == 10
+        critics = agent["policy_kwargs"]
+        assert critics["critic_arch"] == (256,) * 3 and critics["critic_inputs"] == 4
 
 
 def observations(count: int, seed: int = 0) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_every_method_learns_saves_and_loads(name: str, tmp_path: Path) -> None:
     preset = PRESETS[name]
     skills = None if preset.skill_model is None else model(preset.skill_model)
     env = make_env(name, num_envs=2, num_threads=1, skill_model=skills, tasks="mixed")
-    on_policy = preset.algorithm == "PriorPPO"
+    on_policy = preset.algorithm is PriorPPO
     agent = make_agent(name, env, seed=1, **(QUICK_PPO if on_policy else QUICK))
     start = {key: value.clone() for key, value in agent.policy.state_dict().items()}
     agent.learn(12)
@@ -70,9 +70,11 @@ def test_every_method_learns_saves_and_loads(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bootstrap", [False, True])
 def test_a_time_limit_ends_the_value_unless_it_is_bootstrapped(bootstrap: bool) -> None:
-    preset = replace(PRESETS["spirl-cl"], bootstrap_time_limits=bootstrap, learning_starts=100)
-    env = make_env(preset, num_threads=1, skill_model=model("spirl-kitchen"))
-    agent = make_agent(preset, env, seed=0, buffer_size=100, batch_size=8, device="cpu")
+    env = make_env("spirl-cl", num_threads=1, skill_model=model("spirl-kitchen"))
+    keywords: dict[str, Any] = {"learning_starts": 100, "buffer_size": 100, "batch_size": 8}
+    if bootstrap:  # as SB3 does by itself
+        keywords["replay_buffer_kwargs"] = {}
+    agent = make_agent("spirl-cl", env, seed=0, device="cpu", **keywords)
     agent.learn(30)  # an episode of 28 skills, and two more
     replay = agent.replay_buffer
     assert np.flatnonzero(replay.dones[:30]).tolist() == [27]
@@ -104,13 +106,13 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
     assert linear_layers(agent.actor) == [(60, 128)] + [(128, 128)] * 3 + [(128, 50)]
     assert agent.max_grad_norm == 10.0
     # Deviations: the paper has KL(prior || policy), as is the class's default, and 5.
-    assert (agent.kl, agent.target_divergence) == ("policy-prior", 1.0)
+    assert (agent.kl_direction, agent.target_divergence) == ("policy-prior", 1.0)
     assert isinstance(agent.critic.networks[0][1], nn.LayerNorm)  # deviation, too
     assert (agent.gamma, agent.tau, agent.batch_size) == (0.99, 0.005, 256)
 
     agent = make_agent("ptgm-ppo", make_env("ptgm-ppo", skill_model=goals), device="cpu")
     assert isinstance(agent, PriorPPO)
-    assert (agent.kl, agent.kl_coef, agent.vf_coef) == ("policy-prior", 0.05, 1.0)
+    assert (agent.kl_direction, agent.kl_coef, agent.vf_coef) == ("policy-prior", 0.05, 1.0)
     assert (agent.n_steps, agent.batch_size, agent.n_epochs) == (560, 56, 5)  # the paper: 40, 40
     assert (agent.learning_rate, agent.gamma) == (1e-4, 0.999)
 

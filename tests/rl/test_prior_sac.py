@@ -284,6 +284,12 @@ def test_a_skill_model_without_prior_is_not_blamed_for_lacking_demonstrations(po
 
 
 def test_wrong_settings() -> None:
+    with pytest.raises(InvalidConfig, match=r"ent_coef=0.1, expected that .* alpha"):
+        make_agent(ent_coef=0.1)
+    with pytest.raises(InvalidConfig, match=r"prior=0.1, expected 'auto', .*network or None"):
+        make_agent(prior=0.1)
+    with pytest.raises(TypeError, match="positional"):  # SB3 has the learning rate there
+        PriorSAC("MlpPolicy", make_env(), 3e-4)  # type: ignore[misc]
     with pytest.raises(InvalidConfig, match="kl="):
         make_agent(kl="reverse")
     with pytest.raises(InvalidConfig, match="use_sde"):

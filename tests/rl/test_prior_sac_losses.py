@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from skillgym.nn.distributions import Gaussian, GaussianMixture
-from skillgym.rl.prior_sac import losses
+from skillgym.rl.common import losses
+from skillgym.rl.prior_sac.losses import analytic_divergence, sampled_divergence
 
 B, Z = 7, 4
 
@@ -25,8 +26,8 @@ def gaussian(generator: torch.Generator) -> Gaussian:
 def test_divergence_is_zero_if_the_policy_is_the_prior(generator: torch.Generator) -> None:
     policy = gaussian(generator)
     noise = torch.randn(10, B, Z, generator=generator)
-    assert losses.sampled_divergence(policy, policy, noise).eq(0).all()
-    assert losses.analytic_divergence(policy, policy).abs().max() < 1e-6
+    assert sampled_divergence(policy, policy, noise).eq(0).all()
+    assert analytic_divergence(policy, policy).abs().max() < 1e-6
 
 
 def test_sampled_divergence_is_the_mean_log_ratio_of_the_samples(
@@ -36,16 +37,14 @@ def test_sampled_divergence_is_the_mean_log_ratio_of_the_samples(
     noise = torch.randn(10, B, Z, generator=generator)
     samples = policy.mean + policy.std * noise
     expected = (policy.log_prob(samples) - prior.log_prob(samples)).mean(0)
-    torch.testing.assert_close(losses.sampled_divergence(policy, prior, noise), expected)
+    torch.testing.assert_close(sampled_divergence(policy, prior, noise), expected)
 
 
 def test_sampled_divergence_converges_to_the_analytic_one(generator: torch.Generator) -> None:
     policy, prior = gaussian(generator), gaussian(generator)
     noise = torch.randn(200_000, B, Z, generator=generator)
-    sampled = losses.sampled_divergence(policy, prior, noise)
-    torch.testing.assert_close(
-        sampled, losses.analytic_divergence(policy, prior), rtol=0.02, atol=0.02
-    )
+    sampled = sampled_divergence(policy, prior, noise)
+    torch.testing.assert_close(sampled, analytic_divergence(policy, prior), rtol=0.02, atol=0.02)
 
 
 def test_gradients_flow_through_the_samples(generator: torch.Generator) -> None:
@@ -54,9 +53,7 @@ def test_gradients_flow_through_the_samples(generator: torch.Generator) -> None:
     prior = gaussian(generator)
     noise = torch.randn(10, B, Z, generator=generator)
     policy = Gaussian(mean, log_std)
-    fast = torch.autograd.grad(
-        losses.sampled_divergence(policy, prior, noise).sum(), [mean, log_std]
-    )
+    fast = torch.autograd.grad(sampled_divergence(policy, prior, noise).sum(), [mean, log_std])
     samples = policy.mean + policy.std * noise
     slow = torch.autograd.grad(
         (policy.log_prob(samples) - prior.log_prob(samples)).mean(0).sum(), [mean, log_std]
@@ -72,8 +69,8 @@ def test_divergence_from_a_mixture_prior(generator: torch.Generator) -> None:
     mixture = GaussianMixture(torch.full((B, 3), 1 / 3).log(), components)
     policy, noise = gaussian(generator), torch.randn(10, B, Z, generator=generator)
     torch.testing.assert_close(
-        losses.sampled_divergence(policy, mixture, noise),
-        losses.sampled_divergence(policy, prior, noise),
+        sampled_divergence(policy, mixture, noise),
+        sampled_divergence(policy, prior, noise),
     )
 
 
@@ -83,8 +80,8 @@ def test_divergence_saturates_at_100_without_gradient(generator: torch.Generator
     prior = Gaussian.standard_like(mean.detach())
     noise = torch.randn(10, B, Z, generator=generator)
     for divergence in (
-        losses.sampled_divergence(policy, prior, noise),
-        losses.analytic_divergence(policy, prior),
+        sampled_divergence(policy, prior, noise),
+        analytic_divergence(policy, prior),
     ):
         assert divergence.eq(100).all()
         (gradient,) = torch.autograd.grad(divergence.sum(), mean)

@@ -503,6 +503,8 @@ def test_what_cannot_work_is_refused() -> None:
         ReSkill(env=SkillActions(Target(), make_model()))
     with pytest.raises(InvalidConfig, match="rollout_steps"):
         make_agent_(env=vector_env(StubSkills(), 3), rollout_steps=2)
+    with pytest.raises(InvalidConfig, match="n_steps=8, expected rollout_steps"):
+        ReskillPPO("MlpPolicy", "Pendulum-v1", n_steps=8)
     for field, value in (("weight_to_learn", "abc"), ("residual_kwargs", 3), ("skill_kwargs", "a")):
         with pytest.raises(InvalidConfig, match=f"Got {field}="):
             make_agent_(**{field: value})

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from skillgym.errors import InvalidConfig
-from skillgym.rl.prior_sac.losses import temperature_loss
-from skillgym.rl.prior_sac.temperature import Temperature
+from skillgym.rl.common.losses import temperature_loss
+from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.skild import losses
 
 CPU = torch.device("cpu")

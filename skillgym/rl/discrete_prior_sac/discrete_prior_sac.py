@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples, Schedule
 from torch import Tensor, nn
 
-from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import UniformPrior
+from skillgym.rl.common import losses
+from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
+from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.discrete_prior_sac.losses import (
-    DIRECTIONS,
     Direction,
+    check_direction,
     divergence,
     expected_value,
     values_of,
@@ -28,9 +29,6 @@ from skillgym.rl.discrete_prior_sac.policies import (
     DiscreteSkillPriorPolicy,
     check_discrete_prior,
 )
-from skillgym.rl.prior_sac import losses
-from skillgym.rl.prior_sac.off_policy import PriorOffPolicyAlgorithm
-from skillgym.rl.prior_sac.temperature import start_of
 
 
 class DiscretePriorSAC(PriorOffPolicyAlgorithm):
@@ -54,8 +52,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
             if `prior` is given.
         prior: `"auto"` takes that of the environment's skill model. A network that maps
             observations (B, O) to a `skillgym.nn.distributions.Categorical`. None for the uniform
-            one; with `kl="policy-prior"` this is soft actor-critic with the entropy.
-        kl: Direction of the divergence, see `losses.divergence`.
+            one; with `kl_direction="policy-prior"` this is soft actor-critic with the entropy.
+        kl_direction: Direction of the divergence, see `losses.divergence`.
         target_divergence: Target delta of the mean divergence [nat].
         alpha: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
         min_alpha: A learned alpha does not fall below this.
@@ -92,8 +90,9 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         self,
         policy: str | type[BasePolicy],
         env: GymEnv | str | None,
+        *,
         prior: Literal["auto"] | nn.Module | None = "auto",
-        kl: Direction = "prior-policy",
+        kl_direction: Direction = "prior-policy",
         target_divergence: float = 5.0,
         alpha: str | float = "auto",
         min_alpha: float = 0.0,
@@ -109,11 +108,9 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        if kl not in DIRECTIONS:
-            raise InvalidConfig("kl", kl, " or ".join(map(repr, DIRECTIONS)))
+        check_direction(kl_direction)
         self.prior_source = prior
-        self.prior_reference: dict[str, Any] | None = None
-        self.kl: Direction = kl
+        self.kl_direction: Direction = kl_direction
         self.target_divergence = target_divergence
         self.alpha = alpha
         self.min_alpha = min_alpha
@@ -138,51 +135,43 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
             self._setup_model()
 
     def _setup_model(self) -> None:
-        self._setup_prior()
-        policy_kwargs = self.policy_kwargs
-        if issubclass(self.policy_class, DiscreteSkillPriorPolicy):
-            # Only for the construction: the saved agent does not repeat the prior.
-            self.policy_kwargs = {**policy_kwargs, "prior": self.prior}
         super()._setup_model()
-        self.policy_kwargs = policy_kwargs
         self.actor, self.critic = self.policy.actor, self.policy.critic
         self.critic_target = self.policy.critic_target
-        self._setup_alpha()
+        self.temperature = Temperature(
+            "alpha",
+            self.alpha,
+            self.target_divergence,
+            self.lr_schedule(1),
+            self.device,
+            self.min_alpha,
+        )
 
     def _setup_prior(self) -> None:
         space: Any = self.action_space
         self.prior = self._frozen_prior() or UniformPrior(int(space.n))
         check_discrete_prior(self.prior, self.observation_space, space)
 
-    def _setup_alpha(self) -> None:
-        """A learned alpha, or a constant."""
-        learned = isinstance(self.alpha, str)
-        self.alpha_optimizer: torch.optim.Adam | None = None
-        self.log_alpha = torch.full((), start_of("alpha", self.alpha), device=self.device).log()
-        if learned:
-            self.log_alpha.requires_grad_(True)
-            self.alpha_optimizer = torch.optim.Adam([self.log_alpha], lr=self.lr_schedule(1))
-
     def _excluded_save_params(self) -> list[str]:
-        names = ["prior", "actor", "critic", "critic_target"]
+        names = ["actor", "critic", "critic_target", "temperature"]
         return [*super()._excluded_save_params(), *names]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         modules = ["policy", "actor.optimizer", "critic.optimizer"]
-        learned = ["alpha_optimizer"] if self.alpha_optimizer is not None else []
-        return modules + learned, ["log_alpha"]
+        learned = ["temperature.optimizer"] if self.temperature.optimizer is not None else []
+        return modules + learned, ["temperature.log_value"]
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         optimizers = [self.actor.optimizer, self.critic.optimizer]
-        return [*optimizers, *filter(None, [self.alpha_optimizer])]
+        return [*optimizers, *filter(None, [self.temperature.optimizer])]
 
     def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
         """One update on a batch: temperature, then actor and critics from the same old networks."""
         prior, next_prior = self._priors(batch)
         policy = self.actor.distribution(batch.observations)
-        gap = divergence(policy, prior, self.kl)
-        alpha_loss = self._update_alpha(gap)
-        alpha = self.log_alpha.detach().exp()
+        gap = divergence(policy, prior, self.kl_direction)
+        alpha_loss = self.temperature.update(gap)
+        alpha = self.temperature.value
 
         q_values = self.critic(batch.observations)
         value = expected_value(policy, q_values.detach())
@@ -212,7 +201,7 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
             batch.dones,
             self.gamma if batch.discounts is None else batch.discounts,
             expected_value(policy, self.critic_target(observations))[:, None],
-            alpha * divergence(policy, next_prior, self.kl),
+            alpha * divergence(policy, next_prior, self.kl_direction),
         )
 
     @torch.no_grad()
@@ -229,16 +218,3 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         if self.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.max_grad_norm, foreach=True)
         network.optimizer.step()
-
-    def _update_alpha(self, gap: Tensor) -> Tensor:
-        """Step the temperature, if it is learned, and return its loss."""
-        if self.alpha_optimizer is None:
-            return torch.zeros(())
-        loss = losses.temperature_loss(self.log_alpha, gap, self.target_divergence)
-        self.alpha_optimizer.zero_grad()
-        loss.backward()
-        self.alpha_optimizer.step()
-        if self.min_alpha > 0:
-            with torch.no_grad():
-                self.log_alpha.clamp_(min=float(np.log(self.min_alpha)))
-        return loss

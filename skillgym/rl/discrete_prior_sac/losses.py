@@ -1,6 +1,6 @@
 """What is special to discrete skills: expectations and divergences are sums, not samples.
 
-The losses themselves are those of `skillgym.rl.prior_sac.losses`, given these.
+The losses themselves are those of `skillgym.rl.common.losses`, given these.
 
 Paper: Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for Sample-Efficient Reinforcement
 Learning", Sec. 3.4; Christodoulou 2019, arXiv:1910.07207 (soft actor-critic over discrete actions).
@@ -14,10 +14,21 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor
 
+from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Categorical
 
 Direction: TypeAlias = Literal["prior-policy", "policy-prior"]
 DIRECTIONS: tuple[Direction, ...] = ("prior-policy", "policy-prior")
+
+
+def check_direction(direction: str) -> None:
+    """Check the keyword `kl_direction` of an agent.
+
+    Raises:
+        InvalidConfig: If it is none.
+    """
+    if direction not in DIRECTIONS:
+        raise InvalidConfig("kl_direction", direction, " or ".join(map(repr, DIRECTIONS)))
 
 
 def divergence(policy: Categorical, prior: Categorical, direction: Direction) -> Tensor:

@@ -6,7 +6,6 @@ Shapes: `B` batch, `O` observation, `K` skills, `C` critics.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -25,8 +24,8 @@ from torch import Tensor, nn
 from skillgym.errors import with_article
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
+from skillgym.rl.common.policies import DEEP, normalise_critic, probed, trainable_copy
 from skillgym.rl.errors import UnusablePrior
-from skillgym.rl.prior_sac.policies import CRITIC_ARCH, normalise_critic, probed
 
 
 class Logits(nn.Module):
@@ -158,7 +157,7 @@ class DiscreteSACPolicy(BasePolicy):
             optimizer_class=optimizer_class,
             optimizer_kwargs={"fused": True} if optimizer_kwargs is None else optimizer_kwargs,
         )
-        self.net_arch = list(CRITIC_ARCH) if net_arch is None else net_arch
+        self.net_arch = list(DEEP) if net_arch is None else net_arch
         self.n_critics = n_critics
         self.critic_layer_norm = critic_layer_norm
         self.actor = CategoricalActor(
@@ -248,7 +247,7 @@ class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
         action_space: spaces.Discrete,
         lr_schedule: Schedule,
         prior: nn.Module,
-        critic_arch: tuple[int, ...] = CRITIC_ARCH,
+        critic_arch: tuple[int, ...] = DEEP,
         **kwargs: Any,
     ) -> None:
         # A function, because a module cannot own another before its own constructor has run.
@@ -258,31 +257,12 @@ class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
 
     def make_network(self) -> nn.Module:
         """A copy of the prior that learns."""
-        return trainable_copy(
-            self._initial_network(),
-            self.observation_space,
-            self.action_space,  # type: ignore[arg-type]
-        )
+        return trainable_copy(self._initial_network(), "Categorical")
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         parameters = super()._get_constructor_parameters()
         widths = parameters.pop("net_arch")["qf"]
         return parameters | {"prior": self.actor.network, "critic_arch": tuple(widths)}
-
-
-def trainable_copy(
-    prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Discrete
-) -> nn.Module:
-    """A copy of a prior, in evaluation mode, whose parameters take gradients.
-
-    Raises:
-        UnusablePrior: If the prior is not over the skills, or has nothing to learn.
-    """
-    copy = deepcopy(prior).eval().requires_grad_(True)
-    check_discrete_prior(copy, observation_space, action_space)
-    if not list(copy.parameters()):
-        raise UnusablePrior("without parameters, which no policy can start as", "Categorical")
-    return copy
 
 
 def check_discrete_prior(

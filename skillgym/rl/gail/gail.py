@@ -12,8 +12,8 @@ from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
 
 from skillgym.rl.buffers import RelabellingReplayBuffer
-from skillgym.rl.discriminators import DiscriminatorTraining, StateSource
-from skillgym.rl.prior_sac.priors import refuse_normalized
+from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
+from skillgym.rl.common.priors import refuse_normalized
 from skillgym.rl.skild.losses import mixed_reward
 from skillgym.skills.skild.discriminator import Discriminator
 
@@ -54,6 +54,7 @@ class GAIL(SAC):
         self,
         policy: str | type[BasePolicy],
         env: GymEnv | str | None,
+        *,
         demonstrations: StateSource | None = None,
         env_reward_weight: float = 0.0,
         discriminator_reward_weight: float = 1.0,

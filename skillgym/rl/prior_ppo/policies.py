@@ -12,7 +12,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from skillgym.rl.discrete_prior_sac.policies import trainable_copy
+from skillgym.rl.common.policies import trainable_copy
 
 
 class PriorLogits(nn.Module):
@@ -63,9 +63,7 @@ class SkillPriorActorCritic(ActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)
-        space: Any = self.action_space
-        copy = trainable_copy(self._initial_network(), self.observation_space, space)
-        self.action_net = PriorLogits(copy)
+        self.action_net = PriorLogits(trainable_copy(self._initial_network(), "Categorical"))
         self.optimizer = self.optimizer_class(  # type: ignore[call-arg]
             self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )

@@ -15,13 +15,13 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
-from skillgym.errors import InvalidConfig, UnsupportedSpace
+from skillgym.errors import UnsupportedSpace
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import UniformPrior
-from skillgym.rl.discrete_prior_sac.losses import DIRECTIONS, Direction, divergence
+from skillgym.rl.common.priors import PriorAlgorithm
+from skillgym.rl.discrete_prior_sac.losses import Direction, check_direction, divergence
 from skillgym.rl.discrete_prior_sac.policies import check_discrete_prior
 from skillgym.rl.prior_ppo.policies import SkillPriorActorCritic
-from skillgym.rl.prior_sac.priors import PriorAlgorithm
 
 
 class PriorPPO(PriorAlgorithm, PPO):
@@ -47,7 +47,8 @@ class PriorPPO(PriorAlgorithm, PPO):
             observations (B, O) to a `skillgym.nn.distributions.Categorical`. None for the uniform
             one.
         kl_coef: Weight of the divergence; 0 for SB3's PPO.
-        kl: Direction of the divergence, see `skillgym.rl.discrete_prior_sac.losses.divergence`.
+        kl_direction: Direction of the divergence, see
+            `skillgym.rl.discrete_prior_sac.losses.divergence`.
         kwargs: Any other keyword of SB3's PPO.
 
     Raises:
@@ -62,40 +63,31 @@ class PriorPPO(PriorAlgorithm, PPO):
         **PPO.policy_aliases,
         "SkillPriorPolicy": SkillPriorActorCritic,
     }
+    prior_policy = SkillPriorActorCritic
     prior: nn.Module
 
     def __init__(
         self,
         policy: str | type[BasePolicy],
         env: GymEnv | str | None,
+        *,
         prior: Literal["auto"] | nn.Module | None = "auto",
         kl_coef: float = 0.05,
-        kl: Direction = "policy-prior",
+        kl_direction: Direction = "policy-prior",
         **kwargs: Any,
     ) -> None:
-        if kl not in DIRECTIONS:
-            raise InvalidConfig("kl", kl, " or ".join(map(repr, DIRECTIONS)))
+        check_direction(kl_direction)
         self.prior_source = prior
-        self.prior_reference: dict[str, Any] | None = None
         self.kl_coef = kl_coef
-        self.kl: Direction = kl
+        self.kl_direction: Direction = kl_direction
         super().__init__(policy, env, **kwargs)  # type: ignore[arg-type]
 
-    def _setup_model(self) -> None:
+    def _setup_prior(self) -> None:
         space = self.action_space
         if not isinstance(space, spaces.Discrete):
             raise UnsupportedSpace("skill", space, "Discrete", "use PriorSAC for a Box of skills")
         self.prior = self._frozen_prior() or UniformPrior(int(space.n))
         check_discrete_prior(self.prior, self.observation_space, space)
-        policy_kwargs = self.policy_kwargs
-        if issubclass(self.policy_class, SkillPriorActorCritic):
-            # Only for the construction: the saved agent does not repeat the prior.
-            self.policy_kwargs = {**policy_kwargs, "prior": self.prior}
-        super()._setup_model()
-        self.policy_kwargs = policy_kwargs
-
-    def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "prior"]
 
     def collect_rollouts(
         self,
@@ -123,4 +115,6 @@ class PriorPPO(PriorAlgorithm, PPO):
         flat = observations.reshape(-1, observations.shape[-1]).float()
         logits: Any = self.policy.get_distribution(flat).distribution
         policy = Categorical.from_logits(logits.logits)
-        return divergence(policy, self.prior(flat), self.kl).reshape(observations.shape[:-1])
+        return divergence(policy, self.prior(flat), self.kl_direction).reshape(
+            observations.shape[:-1]
+        )

@@ -5,11 +5,9 @@ Shapes: `B` batch, `O` observation, `Z` latent.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from functools import partial
 from typing import Any, cast
 
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
 from stable_baselines3.common.policies import BasePolicy, ContinuousCritic
@@ -19,12 +17,10 @@ from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig, with_article
-from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian, Standardised
-from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear, normalise_layers
+from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
+from skillgym.rl.common.policies import DEEP, normalise_critic, probed, trainable_copy
 from skillgym.rl.errors import UnusablePrior
-
-CRITIC_ARCH = (256,) * 6
 
 
 class SkillActor(BasePolicy):
@@ -40,7 +36,8 @@ class SkillActor(BasePolicy):
         observation_space: Observations (O,).
         action_space: Skills (Z,).
         features_extractor: Flattens observations.
-        network: The prior's network, which is copied. Maps (B, O) to a `Gaussian` over (B, Z).
+        network: The prior's network, in evaluation mode, which is copied. Maps (B, O) to a
+            `Gaussian` over (B, Z).
 
     Raises:
         UnusablePrior: If the network's distribution is not a Gaussian of the right size, or if it
@@ -60,12 +57,10 @@ class SkillActor(BasePolicy):
             features_extractor=features_extractor,
             squash_output=True,
         )
-        self.network = deepcopy(network).requires_grad_(True)
+        check_prior(network, observation_space, action_space)
+        self.network = trainable_copy(network)
         self.action_dist = SquashedDiagGaussianDistribution(action_space.shape[0])
         self.eval()
-        check_prior(self.network, observation_space, action_space)
-        if not any(True for _ in self.network.parameters()):  # ReSkill's prior over noise
-            raise UnusablePrior("without parameters to learn")
 
     def train(self, mode: bool = True) -> SkillActor:
         """Switch to training mode, except for the network: its running statistics stay."""
@@ -124,7 +119,7 @@ class SkillPriorPolicy(SACPolicy):
         action_space: spaces.Box,
         lr_schedule: Schedule,
         prior: nn.Module,
-        critic_arch: tuple[int, ...] = CRITIC_ARCH,
+        critic_arch: tuple[int, ...] = DEEP,
         critic_layer_norm: bool = False,
         critic_inputs: int | None = None,
         optimizer_kwargs: dict[str, Any] | None = None,
@@ -201,17 +196,6 @@ class FirstEntries(BaseFeaturesExtractor):
         return observations[:, : self.features_dim]
 
 
-def normalise_critic(network: nn.Sequential) -> None:
-    """Put a LayerNorm behind every hidden layer of a critic whose values start at zero, in place.
-
-    Paper: Ball et al. 2023, "Efficient Online Reinforcement Learning with Offline Data";
-    arXiv:2302.02948.
-    """
-    normalise_layers(network)
-    # Signals do not shrink on their way: values would start at random, around 1.
-    nn.init.zeros_(cast(nn.Linear, network[-1]).weight)
-
-
 def check_prior(
     prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
 ) -> None:
@@ -228,28 +212,3 @@ def check_prior(
     if distribution.mean.shape[-1:] != action_space.shape:
         found = tuple(distribution.mean.shape[-1:])
         raise UnusablePrior(f"over latents of shape {found}, skills have {action_space.shape}")
-
-
-def probed(
-    prior: nn.Module, observation_space: spaces.Space[Any], expected: str = "Gaussian"
-) -> object:
-    """The distribution that a prior (in evaluation mode) gives for an observation of zeros.
-
-    Args:
-        prior: The prior.
-        observation_space: Observations.
-        expected: Which distribution it should be, for the error.
-
-    Raises:
-        UnusablePrior: If it fails.
-    """
-    size = spaces.flatdim(observation_space)
-    device = device_of(prior)
-    try:
-        with torch.no_grad():
-            distribution: object = prior(torch.zeros(1, size, device=device))
-    except (RuntimeError, IndexError) as error:
-        raise UnusablePrior(
-            f"that fails for observations of size {size} ({error})", expected
-        ) from error
-    return distribution

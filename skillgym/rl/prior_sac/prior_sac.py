@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import TanhPrior
-from skillgym.rl.prior_sac import losses
-from skillgym.rl.prior_sac.off_policy import PriorOffPolicyAlgorithm
+from skillgym.rl.common import losses
+from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
+from skillgym.rl.common.temperature import start_of
+from skillgym.rl.prior_sac.losses import analytic_divergence, sampled_divergence
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
-from skillgym.rl.prior_sac.temperature import start_of
 from skillgym_envs.core.checks import check_count
 
 KLS = ("sampled", "analytic", None)
@@ -74,6 +75,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         self,
         policy: str | type[BasePolicy],
         env: GymEnv | str | None,
+        *,
         prior: Literal["auto", "posterior"] | nn.Module | None = "auto",
         kl: Literal["sampled", "analytic"] | None = "sampled",
         target_divergence: float = 5.0,
@@ -89,9 +91,10 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         check_count("num_kl_samples", num_kl_samples)
         if kwargs.get("use_sde"):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
-        self.prior: nn.Module | None = None
+        if "ent_coef" in kwargs:
+            raise InvalidConfig("ent_coef", kwargs["ent_coef"], "that keyword under its name alpha")
+        self.prior = None
         self.prior_source = prior
-        self.prior_reference: dict[str, Any] | None = None
         self.kl = kl
         self.target_divergence = target_divergence
         self.num_kl_samples = num_kl_samples
@@ -105,19 +108,6 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
             **kwargs,
         )
 
-    def _setup_model(self) -> None:
-        self._setup_prior()
-        policy_kwargs = self.policy_kwargs
-        if issubclass(self.policy_class, SkillPriorPolicy):
-            # Only for the construction: the saved agent does not repeat the prior.
-            self.policy_kwargs = {**policy_kwargs, "prior": self._initial_policy()}
-        super()._setup_model()
-        self.policy_kwargs = policy_kwargs
-
-    def _setup_prior(self) -> None:
-        """Find what is frozen, and check that the agent was trained with it."""
-        self.prior = self._frozen_prior()
-
     def _frozen(self, source: nn.Module) -> nn.Module:
         """A frozen copy of a distribution over skills, as one over latents before the tanh."""
         space: Any = self.action_space
@@ -125,13 +115,6 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         if self.kl == "analytic":
             check_prior(copy, self.observation_space, space)
         return copy
-
-    def _initial_policy(self) -> nn.Module | None:
-        """The network that `SkillPriorPolicy` starts as."""
-        return self.prior
-
-    def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "prior"]
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """Update the networks; without a divergence this is SB3's own."""
@@ -214,9 +197,9 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
 
     def _divergence(self, policy: Gaussian, prior: Distribution) -> Tensor:
         if self.kl == "analytic":
-            return losses.analytic_divergence(policy, prior)  # type: ignore[arg-type]
+            return analytic_divergence(policy, prior)  # type: ignore[arg-type]
         noise = torch.randn(self.num_kl_samples, *policy.mean.shape, device=self.device)
-        return losses.sampled_divergence(policy, prior, noise)
+        return sampled_divergence(policy, prior, noise)
 
     def _alpha(self) -> Tensor:
         """Weight of the divergence, without gradient."""

@@ -92,6 +92,9 @@ class ReskillPPO(PPO):
         rollout_buffer_class: type[RolloutBuffer] = RewardToGoBuffer,
         **kwargs: Any,
     ) -> None:
+        if "n_steps" in kwargs:
+            expected = "rollout_steps, which counts those of all environments"
+            raise InvalidConfig("n_steps", kwargs["n_steps"], expected)
         self.rollout_steps = rollout_steps
         self.actor_learns = True
         super().__init__(

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stable_baselines3 import HerReplayBuffer
+from stable_baselines3 import PPO, SAC, HerReplayBuffer
 
-from skillgym.rl.agent_preset import SKILL_DIVERGENCE, AgentPreset, Algorithm
+from skillgym.rl.agent_preset import FROM_PRIOR, NEAR_PRIOR, AgentPreset
+from skillgym.rl.reskill.ppo import ReskillPPO
+from skillgym.rl.reskill.reskill import ReSkill
 
 WORKERS, SKILL_LENGTH = 15, 10
 
@@ -61,6 +63,7 @@ class FetchTask:
         """Keywords of `ReSkill`, in control steps of all workers."""
         midpoint, steepness = self.weight
         return {
+            "policy": "MlpPolicy",
             "rollout_steps": SKILL_LENGTH * self.skills_per_rollout,
             "weight_midpoint": WORKERS * midpoint,
             "weight_steepness": steepness / WORKERS,
@@ -91,7 +94,7 @@ PRIORS = {
 }
 """Methods with both levels: end of the skill model's name, and what it says of the prior."""
 
-FLAT: tuple[Algorithm, ...] = ("PPO", "SAC")
+FLAT = (PPO, SAC)
 
 
 def presets_of(task: FetchTask) -> dict[str, AgentPreset]:
@@ -109,7 +112,7 @@ def skill_presets(task: FetchTask) -> dict[str, AgentPreset]:
             skill_model=model + end,
             world=task.world,
             actions="residuals",
-            algorithm="ReSkill",
+            algorithm=ReSkill,
             deterministic=True,
             agent=task.agent,
         )
@@ -119,16 +122,23 @@ def skill_presets(task: FetchTask) -> dict[str, AgentPreset]:
         title=f"{task.name}: skills with a flow prior, no residual",
         skill_model=model,
         world=task.world,
-        algorithm="ReskillPPO",
+        algorithm=ReskillPPO,
         deterministic=True,
-        agent={"rollout_steps": task.skills_per_rollout, "learning_rate": LEARNING_RATE},
+        agent={
+            "policy": "MlpPolicy",
+            "rollout_steps": task.skills_per_rollout,
+            "learning_rate": LEARNING_RATE,
+        },
     )
     found["spirl"] = AgentPreset(
         title=f"{task.name}: closed-loop skills of SPiRL, prior-regularised",
         skill_model=f"spirl-fetch-{task.source}",
         world=task.world,
-        target_divergence=SKILL_DIVERGENCE,
-        critic_layer_norm=True,
+        agent={
+            **FROM_PRIOR,
+            "target_divergence": NEAR_PRIOR["target_divergence"],
+            "policy_kwargs": {"critic_layer_norm": True},
+        },
     )
     return found
 
@@ -137,18 +147,24 @@ def flat_presets(task: FetchTask) -> dict[str, AgentPreset]:
     """The methods without skills."""
     common: dict[str, Any] = {"skill_model": None, "world": task.world, "deterministic": True}
     found = {
-        algorithm.lower(): AgentPreset(
-            title=f"{task.name}: {algorithm} of primitive actions", algorithm=algorithm, **common
+        algorithm.__name__.lower(): AgentPreset(
+            title=f"{task.name}: {algorithm.__name__} of primitive actions",
+            algorithm=algorithm,
+            agent={"policy": "MlpPolicy"},
+            **common,
         )
         for algorithm in FLAT
     }
     if task.relabel:
         found["sac-her"] = AgentPreset(
             title=f"{task.name}: SAC of primitive actions with hindsight experience replay",
-            algorithm="SAC",
-            policy="MultiInputPolicy",
+            algorithm=SAC,
             options={"goals": True},
-            agent={"replay_buffer_class": HerReplayBuffer, "learning_starts": 1_000},
+            agent={
+                "policy": "MultiInputPolicy",
+                "replay_buffer_class": HerReplayBuffer,
+                "learning_starts": 1_000,
+            },
             **common,
         )
     return found

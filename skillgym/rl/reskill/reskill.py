@@ -19,9 +19,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig
+from skillgym.rl.common.keywords import check_keywords
+from skillgym.rl.common.priors import PriorAlgorithm, find_skill_model, refuse_normalized
 from skillgym.rl.errors import NoResiduals
-from skillgym.rl.keywords import check_keywords
-from skillgym.rl.prior_sac.priors import PriorAlgorithm, find_skill_model, refuse_normalized
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
 from skillgym.rl.reskill.levels import LevelLogger, level_spaces, logistic, make_level
 from skillgym.rl.reskill.policies import Decision, ReSkillPolicy
@@ -124,8 +124,6 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.weight_steepness = weight_steepness
         self.weight_to_learn = weight_to_learn
         self.residual_steps = 0
-        self.prior_source = None
-        self.prior_reference: dict[str, Any] | None = None
         common = {
             "learning_rate": learning_rate,
             "batch_size": batch_size,

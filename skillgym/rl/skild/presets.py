@@ -11,8 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from skillgym.rl.agent_preset import SHALLOW, SKILL_ALPHA, SKILL_DIVERGENCE, AgentPreset
+from skillgym.rl.agent_preset import (
+    FROM_PRIOR,
+    NEAR_PRIOR,
+    TIME_LIMITS_END,
+    AgentPreset,
+    from_scratch,
+)
 from skillgym.rl.buffers import DemonstrationReplayBuffer
+from skillgym.rl.common.policies import DEEP, SHALLOW
+from skillgym.rl.gail import GAIL
+from skillgym.rl.skild.skild import SkiLD
+
+NORMALISED = {"critic_layer_norm": True}
+"""Deviation: the authors' critics are plain. In the maze such critics and the weights of the
+divergences drive each other up (values of -7500 after 200 000 control steps)."""
 
 IMITATION = {"env_reward_weight": 0.0, "discriminator_reward_weight": 1.0}
 MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
@@ -22,13 +35,10 @@ LOG_ODDS = 5.0
 surely that most states off the demonstrations would reach it, and a tenth of it for
 each skill outweighs all subtasks."""
 
-NEAR_PRIOR: Mapping[str, Any] = {"target_divergence": SKILL_DIVERGENCE, "alpha": SKILL_ALPHA}
-
 LEARNED_WEIGHTS: Mapping[str, Any] = {
-    "start": "posterior",
     **NEAR_PRIOR,
-    "posterior_alpha": SKILL_ALPHA,
-    "posterior_target_divergence": SKILL_DIVERGENCE,
+    "posterior_alpha": NEAR_PRIOR["alpha"],
+    "posterior_target_divergence": NEAR_PRIOR["target_divergence"],
     "max_log_odds": LOG_ODDS,
 }
 """Deviation: the authors fix both weights, in the kitchen at 0.1 (they run 1 and 0.1, by a
@@ -44,8 +54,10 @@ class DemonstrationTask:
         world: Id of the world.
         options: Keywords of the world.
         demonstrations: Dataset of demonstrations.
-        spirl: Fields of the preset of SPiRL.
-        flat: Fields of the presets of methods without skills.
+        spirl_model: Skill model of SPiRL.
+        spirl: Keywords of SPiRL's agent.
+        flat: Keywords of agents without skills.
+        flat_arch: Hidden layers of their random policies.
         skild: Keywords of `SkiLD`.
         imitation: Keywords of `SkiLD` that differ without the world's reward.
         discriminator_updates: Of imitation with a fine-tuned discriminator.
@@ -55,8 +67,10 @@ class DemonstrationTask:
     world: str
     options: Mapping[str, Any] = field(default_factory=dict)
     demonstrations: str
+    spirl_model: str
     spirl: Mapping[str, Any]
-    flat: Mapping[str, Any]
+    flat: Mapping[str, Any] = field(default_factory=dict)
+    flat_arch: tuple[int, ...] = DEEP
     skild: Mapping[str, Any]
     imitation: Mapping[str, Any] = field(default_factory=dict)
     discriminator_updates: float
@@ -69,7 +83,8 @@ def kitchen(task: str) -> DemonstrationTask:
         world="skillgym/Kitchen-v0",
         options={"tasks": task, "ordered": True},
         demonstrations=f"skillgym/kitchen/demos-{task}-v0",
-        spirl={"skill_model": "spirl-kitchen", **NEAR_PRIOR},
+        spirl_model="spirl-kitchen",
+        spirl=NEAR_PRIOR,
         flat={"buffer_size": 100_000},
         skild=LEARNED_WEIGHTS,
         discriminator_updates=5e-4,
@@ -80,10 +95,11 @@ MAZE = DemonstrationTask(
     name="maze",
     world="skillgym/Maze-v0",
     demonstrations="skillgym/maze/demos-v0[:5]",
-    spirl={"skill_model": "spirl-maze", "target_divergence": 1.0, "critic_arch": SHALLOW},
-    flat={"actor_arch": SHALLOW},
+    spirl_model="spirl-maze",
+    spirl={"target_divergence": 1.0, "policy_kwargs": {**NORMALISED, "critic_arch": SHALLOW}},
+    flat_arch=SHALLOW,
     skild={
-        "start": "posterior",  # Deviation: the authors start as the prior here.
+        # Deviation: it starts as the posterior, the authors' as the prior here.
         "alpha": "auto",
         "target_divergence": 10.0,
         "posterior_alpha": "auto",
@@ -105,12 +121,8 @@ OFFICE = DemonstrationTask(
     # Deviation: the authors' code of SPiRL configures 1 nat here, and then runs plain SAC. Within
     # 1 nat samples of our policy complete 1.4 subtasks, where its most likely skills complete 4.1.
     # More nats need critics that can be trusted: with one-step returns 2.5 are hardly better.
-    spirl={
-        "skill_model": "spirl-office",
-        **NEAR_PRIOR,
-        "target_divergence": 4.0,
-        "agent": OFFICE_RETURN,
-    },
+    spirl_model="spirl-office",
+    spirl={**NEAR_PRIOR, "target_divergence": 4.0, **OFFICE_RETURN},
     flat={"buffer_size": 100_000},
     # Deviation: returns over five skills, as SPiRL's, without the discriminator's reward; the
     # authors mix it in, and have one-step returns. With it there are 3.12 subtasks, not 4.12.
@@ -135,13 +147,12 @@ def presets_of(task: DemonstrationTask) -> dict[str, AgentPreset]:
 
 def spirl(task: DemonstrationTask) -> AgentPreset:
     """SPiRL, which does not know the demonstrations."""
-    title = f"{task.name}: closed-loop skills, prior-regularised"
     return AgentPreset(
-        title=title,
+        title=f"{task.name}: closed-loop skills, prior-regularised",
+        skill_model=task.spirl_model,
         world=task.world,
         options=task.options,
-        critic_layer_norm=True,
-        **task.spirl,
+        agent={**FROM_PRIOR, "policy_kwargs": NORMALISED, **task.spirl},
     )
 
 
@@ -151,31 +162,31 @@ def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
         "skill_model": f"skild-{task.name}",
         "world": task.world,
         "options": task.options,
-        "critic_arch": SHALLOW,
-        # Deviation: the authors' critics are plain. In the maze such critics and the weights of the
-        # divergences drive each other up (values of -7500 after 200 000 control steps).
-        "critic_layer_norm": True,
-        "learning_starts": 2_000,
-        "batch_size": 128,
     }
-    skild: dict[str, Any] = {**common, "algorithm": "SkiLD"}
     guided = {
         "skild": AgentPreset(
             title=f"{task.name}: skills, guided by demonstrations",
-            agent={**MIXED, **task.skild},
-            **skild,
+            algorithm=SkiLD,
+            agent={**FROM_PRIOR, "policy_kwargs": NORMALISED, **MIXED, **task.skild},
+            **common,
         ),
         "skill-bc-rl": AgentPreset(
             title=f"{task.name}: cloned skills of demonstrations, fine-tuned with SAC",
-            start="posterior",
-            objective="entropy",
+            agent={
+                **FROM_PRIOR,
+                "prior": "posterior",
+                "kl": None,
+                "policy_kwargs": {**NORMALISED, "critic_arch": SHALLOW},
+                "learning_starts": 2_000,
+                "batch_size": 128,
+            },
             **common,
         ),
     }
-    return guided | imitation(task, skild)
+    return guided | imitation(task, {**common, "algorithm": SkiLD})
 
 
-def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, AgentPreset]:
+def imitation(task: DemonstrationTask, common: Mapping[str, Any]) -> dict[str, AgentPreset]:
     """SkiLD without the environment's reward.
 
     Deviation: an end lasts for ever, and a time limit is none. The authors' ends are worth nothing
@@ -183,9 +194,9 @@ def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, Ag
     discriminator's reward keeps its weight of 0.1 (authors: 1), as critics of values around 500
     learn badly.
     """
-    skild = {**skild, "bootstrap_time_limits": True}
     rewards = {**MIXED, "env_reward_weight": 0.0, "absorbing_ends": True}
-    imitated = {**task.skild, **rewards, **task.imitation}
+    policy = {"policy": "SkillPriorPolicy", "policy_kwargs": NORMALISED}
+    imitated = {**policy, **task.skild, **rewards, **task.imitation}
     tuned = {
         "discriminator_updates": task.discriminator_updates,
         "demonstrations": task.demonstrations,
@@ -195,50 +206,52 @@ def imitation(task: DemonstrationTask, skild: Mapping[str, Any]) -> dict[str, Ag
         "skild-imitation": AgentPreset(
             title=f"{task.name}: skills, guided by demonstrations, without the world's reward",
             agent=imitated,
-            **skild,
+            **common,
         ),
         "skild-imitation-tuned": AgentPreset(
             title=f"{task.name}: the same, and the discriminator is fine-tuned",
             agent={**imitated, **tuned},
-            **skild,
+            **common,
         ),
     }
 
 
 def flat_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
     """The methods without skills."""
-    common: dict[str, Any] = {
-        "world": task.world,
-        "options": task.options,
-        "objective": "entropy",
-        "critic_arch": SHALLOW,
-        "learning_starts": 5_000,
-        **task.flat,
-    }
-    scratch: dict[str, Any] = {**common, "skill_model": None, "start": "random"}
+    common: dict[str, Any] = {"world": task.world, "options": task.options}
+    agent = {"learning_starts": 5_000, **task.flat}
+    scratch = {**agent, **from_scratch(task.flat_arch, SHALLOW)}
     demonstrations = {"demonstrations": task.demonstrations}
     return {
         "bc-rl": AgentPreset(
             title=f"{task.name}: behaviour cloning of demonstrations, fine-tuned with SAC",
             skill_model=f"bc-{task.name}",
+            agent={**agent, **FROM_PRIOR, "kl": None, "policy_kwargs": {"critic_arch": SHALLOW}},
             **common,
         ),
         "demo-replay": AgentPreset(
             title=f"{task.name}: SAC with demonstrations in every batch",
-            replay=demonstrations,
-            agent={"replay_buffer_class": DemonstrationReplayBuffer},
-            **scratch,
+            skill_model=None,
+            agent={
+                **scratch,
+                "prior": None,
+                "replay_buffer_class": DemonstrationReplayBuffer,
+                "replay_buffer_kwargs": {**TIME_LIMITS_END, **demonstrations},
+            },
+            **common,
         ),
         "gail": AgentPreset(
             title=f"{task.name}: SAC with the reward of an adversarial discriminator",
-            algorithm="GAIL",
-            agent={**IMITATION, **demonstrations},
-            **scratch,
+            skill_model=None,
+            algorithm=GAIL,
+            agent={**scratch, **IMITATION, **demonstrations},
+            **common,
         ),
         "gail-rl": AgentPreset(
             title=f"{task.name}: the same mixed with the environment's reward",
-            algorithm="GAIL",
-            agent={**MIXED, **demonstrations},
-            **scratch,
+            skill_model=None,
+            algorithm=GAIL,
+            agent={**scratch, **MIXED, **demonstrations},
+            **common,
         ),
     }

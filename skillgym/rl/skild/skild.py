@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Gaussian
 from skillgym.rl.buffers import SkillReplayBuffer
-from skillgym.rl.discriminators import DiscriminatorTraining, StateSource
+from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
+from skillgym.rl.common.policies import SHALLOW
+from skillgym.rl.common.priors import distribution_of, find_skill_model, frozen_copy
+from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.prior_sac import PriorSAC
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy
-from skillgym.rl.prior_sac.priors import distribution_of, find_skill_model, frozen_copy
-from skillgym.rl.prior_sac.temperature import Temperature
 from skillgym.rl.skild import losses
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
 
-CRITIC_ARCH = (256,) * 3
 CHOICES = {
     "start": ("posterior", "prior"),
     "target_weights": ("next", "current"),
@@ -94,6 +94,7 @@ class SkiLD(PriorSAC):
         self,
         policy: str | type[BasePolicy],
         env: GymEnv | str | None,
+        *,
         start: Literal["posterior", "prior"] = "posterior",
         kl: Literal["sampled", "analytic"] = "sampled",
         target_divergence: float = 10.0,
@@ -135,7 +136,7 @@ class SkiLD(PriorSAC):
         self.demonstrations = demonstrations
         self.tuning: DiscriminatorTraining | None = None
         if policy in ("SkillPriorPolicy", SkillPriorPolicy):
-            policy_kwargs = {"critic_arch": CRITIC_ARCH, **(policy_kwargs or {})}
+            policy_kwargs = {"critic_arch": SHALLOW, **(policy_kwargs or {})}
         super().__init__(
             policy,
             env,

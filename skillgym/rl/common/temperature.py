@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skillgym.errors import InvalidConfig
-from skillgym.rl.prior_sac import losses
+from skillgym.rl.common.losses import temperature_loss
 
 
 class Temperature:
@@ -20,6 +20,7 @@ class Temperature:
         target: Target of the mean divergence [nat].
         learning_rate: Of Adam.
         device: Where the tensor lives.
+        minimum: A learned weight does not fall below this.
 
     Attributes:
         log_value: Its logarithm.
@@ -36,9 +37,11 @@ class Temperature:
         target: float,
         learning_rate: float,
         device: torch.device,
+        minimum: float = 0.0,
     ) -> None:
         learned = isinstance(value, str)
         self.target = target
+        self.minimum = minimum
         self.log_value = torch.full((1,), start_of(field, value), device=device).log()
         self.log_value.requires_grad_(learned)
         self.optimizer = torch.optim.Adam([self.log_value], lr=learning_rate) if learned else None
@@ -48,7 +51,7 @@ class Temperature:
         """The weight, without gradient."""
         return self.log_value.detach().exp()
 
-    def update(self, divergence: Tensor, weights: Tensor) -> Tensor:
+    def update(self, divergence: Tensor, weights: Tensor | float = 1.0) -> Tensor:
         """One step, if it is learned; the loss.
 
         Args:
@@ -57,10 +60,13 @@ class Temperature:
         """
         if self.optimizer is None:
             return torch.zeros(())
-        loss = losses.temperature_loss(self.log_value, divergence, self.target, weights)
+        loss = temperature_loss(self.log_value, divergence, self.target, weights)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        if self.minimum > 0.0:
+            with torch.no_grad():
+                self.log_value.clamp_(min=math.log(self.minimum))
         return loss
 
 

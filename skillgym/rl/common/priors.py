@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
@@ -23,12 +24,16 @@ class PriorAlgorithm(BaseAlgorithm):
     """What agents with a prior share: they freeze a copy of it and know it again when loaded.
 
     Attributes:
+        prior: The frozen copy; None for no prior.
+        prior_policy: Policy that starts as the prior.
         prior_source: What the user gave: `"auto"`, `"posterior"`, a network, or None for no prior.
         prior_reference: Name and digest of what the agent was trained with; saved with the agent.
     """
 
-    prior_source: Literal["auto", "posterior"] | nn.Module | None
-    prior_reference: dict[str, Any] | None
+    prior: nn.Module | None
+    prior_policy: ClassVar[type[BasePolicy]]
+    prior_source: Literal["auto", "posterior"] | nn.Module | None = None
+    prior_reference: dict[str, Any] | None = None
 
     @classmethod
     def load(cls, *arguments: Any, **keywords: Any) -> Self:
@@ -37,6 +42,26 @@ class PriorAlgorithm(BaseAlgorithm):
             # SB3 has made the buffer for returns over several steps itself.
             warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
             return super().load(*arguments, **keywords)
+
+    def _setup_model(self) -> None:
+        self._setup_prior()
+        policy_kwargs = self.policy_kwargs
+        if issubclass(self.policy_class, self.prior_policy):
+            # Only for the construction: the saved agent does not repeat the prior.
+            self.policy_kwargs = {**policy_kwargs, "prior": self._initial_policy()}
+        super()._setup_model()  # type: ignore[safe-super]
+        self.policy_kwargs = policy_kwargs
+
+    def _setup_prior(self) -> None:
+        """Find what is frozen, and check that the agent was trained with it."""
+        self.prior = self._frozen_prior()
+
+    def _initial_policy(self) -> nn.Module | None:
+        """The network that `prior_policy` starts as."""
+        return self.prior
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "prior"]
 
     def _frozen_prior(self) -> nn.Module | None:
         """A frozen copy of the prior that the agent asks for; None for no prior.
@@ -94,13 +119,13 @@ def find_prior(
         The prior and the skill model's name or path (None if it has none).
 
     Raises:
-        InvalidConfig: If it is another word.
+        InvalidConfig: If it is none of these.
         NoPrior: If there is no skill model to take it from, or if it has no prior.
         NoDemonstrations: If the skill model has no posterior.
     """
-    if not isinstance(source, str):
+    if source is None or isinstance(source, nn.Module):
         return source, None
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
         raise InvalidConfig("prior", source, "'auto', 'posterior', a network or None")
     model, name = find_skill_model(env, reference)
     return distribution_of(model, SOURCES[source]), name

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor
 
-from skillgym.rl.prior_sac.priors import PriorAlgorithm
+from skillgym.rl.common.priors import PriorAlgorithm
 
 
 class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
@@ -26,7 +25,6 @@ class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
         target_update_interval: Updates between those of the target critics.
     """
 
-    prior_policy: ClassVar[type[BasePolicy]]
     actor: Any
     critic: Any
     critic_target: Any

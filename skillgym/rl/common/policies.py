@@ -1,0 +1,72 @@
+"""What policies that start as a prior share.
+
+Shapes: `O` observation.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, cast
+
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from skillgym.nn.devices import device_of
+from skillgym.nn.mlp import normalise_layers
+from skillgym.rl.errors import UnusablePrior
+
+DEEP, SHALLOW = (256,) * 6, (256,) * 3
+"""Hidden layers of the authors' "5 x 256" and "2 x 256", which count square layers only."""
+
+
+def trainable_copy(prior: nn.Module, expected: str = "Gaussian") -> nn.Module:
+    """A copy of a prior, in evaluation mode, whose parameters take gradients.
+
+    Args:
+        prior: The prior.
+        expected: Which distribution it should give, for the error.
+
+    Raises:
+        UnusablePrior: If it has nothing to learn, as ReSkill's prior over noise.
+    """
+    copy = deepcopy(prior).eval().requires_grad_(True)
+    if not list(copy.parameters()):
+        raise UnusablePrior("without parameters, which no policy can start as", expected)
+    return copy
+
+
+def normalise_critic(network: nn.Sequential) -> None:
+    """Put a LayerNorm behind every hidden layer of a critic whose values start at zero, in place.
+
+    Paper: Ball et al. 2023, "Efficient Online Reinforcement Learning with Offline Data";
+    arXiv:2302.02948.
+    """
+    normalise_layers(network)
+    # Signals do not shrink on their way: values would start at random, around 1.
+    nn.init.zeros_(cast(nn.Linear, network[-1]).weight)
+
+
+def probed(
+    prior: nn.Module, observation_space: spaces.Space[Any], expected: str = "Gaussian"
+) -> object:
+    """The distribution that a prior (in evaluation mode) gives for an observation of zeros.
+
+    Args:
+        prior: The prior.
+        observation_space: Observations.
+        expected: Which distribution it should be, for the error.
+
+    Raises:
+        UnusablePrior: If it fails.
+    """
+    size = spaces.flatdim(observation_space)
+    device = device_of(prior)
+    try:
+        with torch.no_grad():
+            distribution: object = prior(torch.zeros(1, size, device=device))
+    except (RuntimeError, IndexError) as error:
+        raise UnusablePrior(
+            f"that fails for observations of size {size} ({error})", expected
+        ) from error
+    return distribution
