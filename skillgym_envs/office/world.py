@@ -189,35 +189,40 @@ class OfficeWorld(World):
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
         """Read poses; `control` starts from the end effector as it is."""
         xp = namespace(physics.qpos)
+        end_effector = physics.sensordata[:, self._end_effector]
         state = [physics.qpos, physics.sensordata, memory["open"]]
         if self.goal:
-            progress = xp.astype(memory["progress"], physics.qpos.dtype)
+            done, _ = self._completes(physics.qpos, end_effector, memory)  # counted by `score`
+            progress = xp.astype(memory["progress"] + done, physics.qpos.dtype)
             state += [memory["goal"], progress[:, None]]
         read, table = xp.concat(state, axis=1), self._readout
         observation = read[:, like(table.index, read)] * like(table.scale, read)
         observation = observation + like(table.offset, read)
-        end_effector = physics.sensordata[:, self._end_effector]
         return observation, memory | {"end_effector": xp.asarray(end_effector, copy=True)}
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
         """Look at the first open subtask."""
         xp = namespace(physics.qpos)
-        queue, progress = memory["queue"], memory["progress"]
-        length = queue.shape[1]
-        rows = like(np.arange(queue.shape[0]), queue)
-        head = queue[rows, progress.clip(None, length - 1)]
-        holds, flags = self._subtasks.check(head, physics.qpos, memory["end_effector"])
-        done = holds & (progress < length)
-        progress = progress + done
-        completed_step = flags & done[:, None]
+        done, completed_step = self._completes(physics.qpos, memory["end_effector"], memory)
+        progress = memory["progress"] + done
         completed = memory["completed"] | completed_step
         outcome = Outcome(
             reward=xp.astype(done, xp.float64),
-            terminated=progress == length,
+            terminated=progress == memory["queue"].shape[1],
             completed_step=completed_step,
             completed=completed,
         )
         return outcome, memory | {"progress": progress, "completed": completed}
+
+    def _completes(self, qpos: Array, end_effector: Array, memory: Memory) -> tuple[Array, Array]:
+        """Whether the first open subtask is complete, (N,), and which one it is, (N, K)."""
+        queue, progress = memory["queue"], memory["progress"]
+        length = queue.shape[1]
+        rows = like(np.arange(queue.shape[0]), queue)
+        head = queue[rows, progress.clip(None, length - 1)]
+        holds, flags = self._subtasks.check(head, qpos, end_effector)
+        done = holds & (progress < length)
+        return done, flags & done[:, None]
 
     def _controls(self, target: Array, turn: Array, opened: Array) -> Array:
         """Inputs of the actuators, shape (N, 7)."""

@@ -90,15 +90,30 @@ def write_calvin(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_spirl_files_end_with_the_terminal_row(tmp_path: Path) -> None:
-    write_spirl(tmp_path / "b" / "rollout_0.h5", valid=7, rewards=True)
+    write_spirl(tmp_path / "b" / "rollout_0.h5", valid=7)
     write_spirl(tmp_path / "a" / "rollout_1.h5", valid=4)
     cut, whole = read_trajectories(tmp_path, "spirl")  # in the order of their paths
     np.testing.assert_array_equal(whole.observations, STATES)
     np.testing.assert_array_equal(whole.actions, ACTIONS[:7])
-    np.testing.assert_array_equal(whole.rewards, np.arange(7.0))
     np.testing.assert_array_equal(cut.observations, STATES[:5])
     assert whole.images is None  # two pixels are a placeholder
-    assert not cut.rewards.any()
+    assert not whole.rewards.any() and not whole.terminated
+
+
+def test_the_reward_of_an_end_is_kept(tmp_path: Path) -> None:
+    """The office's last subtask is rewarded in the terminal row."""
+    write_spirl(tmp_path / "ended" / "rollout_0.h5", valid=7, rewards=True)
+    write_spirl(tmp_path / "stopped" / "rollout_0.h5", valid=8, rewards=True)
+    ended, stopped = read_trajectories(tmp_path, "spirl")
+    np.testing.assert_array_equal(ended.observations, [*STATES, STATES[-1]])
+    np.testing.assert_array_equal(ended.actions, ACTIONS)
+    np.testing.assert_array_equal(ended.rewards, np.arange(8.0))
+    np.testing.assert_array_equal(stopped.rewards, np.arange(7.0))  # not known where it led
+    assert (ended.terminated, stopped.terminated) == (True, False)
+    convert(tmp_path / "ended", "spirl", "legacy/office-v0")
+    episode = next(iter(minari.load_dataset("legacy/office-v0").iterate_episodes()))
+    assert episode.rewards.sum() == 28.0
+    assert np.flatnonzero(episode.terminations).tolist() == [7] and not episode.truncations.any()
 
 
 @pytest.mark.parametrize("kind", ["skimo", "reskill"])

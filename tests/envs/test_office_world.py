@@ -181,7 +181,8 @@ def test_goal_tells_task_and_progress():
     assert ones == ["object 1: shed_2", "place 1: box", "object 2: gatorade", "place 2: tray"]
     assert observation[117] == 0.0
     put(env, "shed_2", *REST)
-    assert act(env)[1] == 1.0
+    observation, reward, *_ = act(env)
+    assert (observation[117], reward) == (1.0, 1.0)
     assert act(env)[0][117] == 1.0
 
 

@@ -97,7 +97,7 @@ def convert(
             )
             dataset.storage.update_metadata(facts)
 
-        arrays = [array for each in trajectories for array in each if array is not None]
+        arrays = [array for each in trajectories for array in each.arrays]
         return install(dataset_id, root, work, arrays, len(trajectories), build)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -143,10 +143,10 @@ def _cut(trajectories: list[Trajectory], size: int | None) -> list[Trajectory]:
 def _digest(trajectories: Sequence[Trajectory]) -> str:
     digest = hashlib.sha256()
     for trajectory in trajectories:
-        for array in trajectory:
-            if array is not None:
-                digest.update(f"{array.dtype}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(b"end" if trajectory.terminated else b"")
+        for array in trajectory.arrays:
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
@@ -181,7 +181,7 @@ def _spaces(
 
 
 def _buffer(trajectory: Trajectory) -> EpisodeBuffer:
-    steps = len(trajectory.actions)
+    goes_on, end = [False] * (len(trajectory.actions) - 1), trajectory.terminated
     observations: Any = trajectory.observations
     if trajectory.images is not None:
         observations = {"state": observations, "image": trajectory.images}
@@ -189,6 +189,6 @@ def _buffer(trajectory: Trajectory) -> EpisodeBuffer:
         observations=observations,
         actions=trajectory.actions,
         rewards=list(trajectory.rewards),
-        terminations=[False] * steps,
-        truncations=[False] * (steps - 1) + [True],
+        terminations=[*goes_on, end],
+        truncations=[*goes_on, not end],
     )

@@ -1,7 +1,8 @@
 """Readers of the files that the original projects distribute or record.
 
 Letters: `T` actions of a trajectory, `O` observation size, `A` action size. None of these files has
-the observation after the last action, so that this action (and its reward) is left out.
+the observation after the last action, so that this action (and its reward) is left out; only the
+end of a rewarded SPiRL file stays.
 """
 
 from __future__ import annotations
@@ -31,12 +32,20 @@ class Trajectory(NamedTuple):
         actions: (T, A) float32.
         rewards: (T,); zeros if none were recorded.
         images: (T+1, height, width, 3) uint8, if there are any.
+        terminated: Whether the last action reached an end, so that nothing depends on the
+            observation after it, which equals the one before.
     """
 
     observations: NDArray[np.float32]
     actions: NDArray[np.float32]
     rewards: NDArray[np.float64]
     images: NDArray[np.uint8] | None = None
+    terminated: bool = False
+
+    @property
+    def arrays(self) -> list[NDArray[Any]]:
+        """All that were recorded."""
+        return [array for array in self[:4] if array is not None]
 
 
 Reader = Callable[[Path], Iterator[Trajectory]]
@@ -119,8 +128,12 @@ def _trajectory(
     actions: ArrayLike,
     rewards: ArrayLike | None = None,
     images: NDArray[np.uint8] | None = None,
+    terminated: bool = False,
 ) -> Trajectory:
-    """A trajectory from T+1 rows of each: the last action and its reward are left out."""
+    """A trajectory from rows of each; without an end, the last action and its reward are left out.
+
+    An end keeps its action and reward, and its observation twice.
+    """
     states, moves = np.asarray(observations, np.float32), np.asarray(actions, np.float32)
     if states.ndim != 2 or moves.ndim != 2 or len(states) != len(moves):
         raise ValueError(f"observations {states.shape} and actions {moves.shape} do not fit")
@@ -129,7 +142,11 @@ def _trajectory(
         raise ValueError(f"{len(earned)} rewards for {len(moves)} actions")
     if images is not None and len(images) != len(states):
         raise ValueError(f"{len(images)} images for {len(states)} observations")
-    kept = Trajectory(states, moves[:-1], earned[:-1], images)
+    if terminated:
+        states = np.concatenate([states, states[-1:]])
+        images = None if images is None else np.concatenate([images, images[-1:]])
+    steps = len(states) - 1
+    kept = Trajectory(states, moves[:steps], earned[:steps], images, terminated)
     if len(kept.actions) and not all(np.isfinite(array).all() for array in kept[:3]):
         raise ValueError("observations, actions or rewards are not finite")
     return kept
@@ -158,18 +175,22 @@ def _read_spirl(path: Path) -> Iterator[Trajectory]:
     """HDF5 with groups `traj0`...: states, actions, pad_mask, perhaps rewards and images.
 
     `pad_mask` is one before the first terminal row; this row is the last that belongs to the
-    trajectory (SPiRL's loader drops it, although its state was reached).
+    trajectory (SPiRL's loader drops it, although its state was reached). With rewards, its action
+    stays, too: it earns the reward of the last subtask.
     """
     with h5py.File(path, "r") as file:
         for index in range(int(file["traj_per_file"][()])):
             group = file[f"traj{index}"]
-            length = min(int(np.sum(group["pad_mask"][:] > 0)) + 1, len(group["states"]))
-            rows = slice(0, length)
+            valid = int(np.sum(group["pad_mask"][:] > 0))
+            rows = slice(0, valid + 1)
+            terminated = "rewards" in group and valid < len(group["states"])
             rewards = group["rewards"][rows] if "rewards" in group else None
             images = group["images"][rows] if "images" in group else None
             if images is not None and min(images.shape[1:3]) <= 2:  # placeholders
                 images = None
-            yield _trajectory(group["states"][rows], group["actions"][rows], rewards, images)
+            yield _trajectory(
+                group["states"][rows], group["actions"][rows], rewards, images, terminated
+            )
 
 
 def _read_skimo(path: Path) -> Iterator[Trajectory]:
