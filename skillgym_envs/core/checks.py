@@ -47,21 +47,21 @@ def check_flag(name: str, given: bool) -> None:
 
 
 def check_range(name: str, given: float, low: float, high: float = float("inf")) -> None:
-    """Check that a setting is a number from `low` to `high`.
+    """Check that a setting is a finite number from `low` to `high`.
 
     Raises:
         InvalidConfig: If it is not.
     """
     try:
-        if low <= given <= high:
+        if low <= given <= high and abs(given) < float("inf"):
             return
     except (TypeError, ValueError):  # the latter for arrays
         pass
-    expected = "a number"
+    expected = "a finite number"
     if high < float("inf"):
-        expected += f" from {low:g} to {high:g}"
+        expected = f"a number from {low:g} to {high:g}"
     elif low > -float("inf"):
-        expected += f" at least {low:g}"
+        expected += f" of at least {low:g}"
     raise InvalidConfig(name, given, expected)
 
 

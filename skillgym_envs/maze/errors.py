@@ -13,7 +13,7 @@ class InvalidLayout(SkillgymError, ValueError):
     def __init__(self, problem: str) -> None:
         super().__init__(
             f"Got a layout that {problem}; give rows of equal length of '#' (wall), 'O' (free) and "
-            "at most one 'G' (goal), with walls all around, or a size of 10 or more."
+            "at most one 'G' (goal), with walls all around, or a size of 5 or more."
         )
 
 

@@ -69,12 +69,21 @@ class MazeLayout:
 
     @property
     def goal(self) -> Cell:
-        """The cell marked `G`, or else the first free cell."""
+        """The cell marked `G`, or else the first cell of the largest region without a wall across.
+
+        Deviation: the generator of the SPiRL data marks the first free cell, which is in a closed
+        pocket of a few cells in one maze of a hundred.
+        """
         for row, text in enumerate(self.rows):
             if GOAL in text:
                 return row, text.index(GOAL)
-        row, column = self.free_cells[0].tolist()
-        return row, column
+        left = {(row, column) for row, column in self.free_cells.tolist()}
+        largest: set[Cell] = set()
+        while left:
+            region = set(self.paths_from(min(left)))
+            largest = max(largest, region, key=len)
+            left -= region
+        return min(largest)
 
     def paths_from(self, start: Cell, moves: Sequence[Cell] = MOVES) -> dict[Cell, Cell]:
         """Shortest paths to all cells that can be reached, in steps to one of four neighbours.
@@ -116,12 +125,12 @@ class MazeLayout:
 
 
 def make_layout(
-    layout: Sequence[str] | str | None = None, size: int = 40, layout_seed: int = 0
+    layout: MazeLayout | Sequence[str] | str | None = None, size: int = 40, layout_seed: int = 0
 ) -> MazeLayout:
     """The maze that these keywords of a world mean.
 
     Args:
-        layout: Rows of `#`, `O` and `G`; a random layout if None.
+        layout: A layout, or rows of `#`, `O` and `G`; a random layout if None.
         size: Rows and columns of a random layout, without its border.
         layout_seed: Seed of a random layout.
 
@@ -129,6 +138,8 @@ def make_layout(
         InvalidLayout: If the layout is no maze.
         InvalidConfig: If `size` is no positive integer, or the seed no integer of at least 0.
     """
+    if isinstance(layout, MazeLayout):
+        layout = layout.rows
     return random_layout(size, layout_seed) if layout is None else MazeLayout.from_text(layout)
 
 
@@ -142,17 +153,17 @@ def random_layout(size: int = 40, seed: int = 0) -> MazeLayout:
     authors' generator. Size 40 and seed 0 give the maze of the published experiments.
 
     Args:
-        size: Rows and columns without the border, 10 or more.
+        size: Rows and columns without the border, 5 or more.
         seed: Seed of the layout.
 
     Raises:
-        InvalidLayout: If `size` is less than 10.
+        InvalidLayout: If `size` is less than 5.
         InvalidConfig: If `size` is no positive integer, or the seed no integer of at least 0.
     """
     check_integer("size", size, 1)
     check_integer("layout_seed", seed, 0)
-    if size < 2 * _BREADTH:
-        raise InvalidLayout(f"has the size {size}, which is less than {2 * _BREADTH}")
+    if size < _BREADTH:
+        raise InvalidLayout(f"has the size {size}, which is less than {_BREADTH}")
     return _random_layout(size, seed)
 
 
@@ -164,8 +175,8 @@ def _random_layout(size: int, seed: int) -> MazeLayout:
         _add_wall(walls, 0 if rng.random() < 0.5 else 1, rng)
     walls = np.pad(walls, 1, constant_values=True)
     rows = ["".join(WALL if wall else FREE for wall in row) for row in walls.tolist()]
-    first = next(index for index, row in enumerate(rows) if FREE in row)
-    rows[first] = rows[first].replace(FREE, GOAL, 1)
+    row, column = MazeLayout(tuple(rows)).goal
+    rows[row] = rows[row][:column] + GOAL + rows[row][column + 1 :]
     return MazeLayout(tuple(rows))
 
 

@@ -30,7 +30,7 @@ from skillgym_envs.core.world import (
 )
 from skillgym_envs.maze.camera import MazeCamera
 from skillgym_envs.maze.errors import InvalidPosition, UnknownObservation, UnknownVariant
-from skillgym_envs.maze.layouts import make_layout, random_layout
+from skillgym_envs.maze.layouts import MazeLayout, make_layout, random_layout
 from skillgym_envs.maze.observation import IMAGE_LAYOUT, IMAGE_SIZE, STATE_LAYOUT
 from skillgym_envs.maze.scene import (
     BALL_RADIUS,
@@ -60,7 +60,7 @@ class MazeWorld(World):
     Before a step, each coordinate of the velocity is clipped to 5 m/s.
 
     Args:
-        layout: Rows of `#`, `O` and `G` (see `MazeLayout`); a random layout if None.
+        layout: A `MazeLayout`, or its rows of `#`, `O` and `G`; a random layout if None.
         size: Rows and columns of a random layout, without its border.
         layout_seed: Seed of a random layout. Size 40 and seed 0 are the published maze.
         variant: Which published task: `spirl`, `skild` or `skimo` (see `VARIANTS`). In other mazes
@@ -104,7 +104,7 @@ class MazeWorld(World):
 
     def __init__(
         self,
-        layout: Sequence[str] | str | None = None,
+        layout: MazeLayout | Sequence[str] | str | None = None,
         size: int = 40,
         layout_seed: int = 0,
         variant: VariantName = "skild",
@@ -258,8 +258,13 @@ class MazeWorld(World):
                 start = self._starts[int(rng.integers(len(self._starts)))]
             if self.start_noise:
                 start = start + rng.uniform(-self.start_noise, self.start_noise, 2)
-            if self.start_in_walls or self._allowed(start):
+            if self._allowed(start) or (self.start_in_walls and self._inside(start)):
                 return start
+
+    def _inside(self, position: NDArray[np.float64]) -> bool:
+        """Whether a position (2,) is within the border."""
+        cell, shape = np.array(cell_of(position)), np.array(self.maze.walls.shape)
+        return bool(((cell > 0) & (cell < shape - 1)).all())
 
 
 _NEIGHBOURS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), axis=-1).reshape(9, 2)

@@ -29,12 +29,12 @@ _GAP = 0.005  # between blocks, more than `CONTACT_GAP` of both [m]
 
 
 class InvalidState(SkillgymError, ValueError):
-    """A state for `reset` has the wrong shape or is not finite."""
+    """A state for `reset` has the wrong shape, or numbers that no observation has."""
 
-    def __init__(self, name: str, problem: str, size: int, count: int) -> None:
+    def __init__(self, name: str, problem: str, expected: str) -> None:
         super().__init__(
-            f"Got the option {name} {problem}, expected finite numbers of shape ({size},) or "
-            f"({count}, {size}); pass a part of an observation of that kind."
+            f"Got the option {name} {problem}, expected {expected}; pass a part of an observation "
+            "of that kind."
         )
 
 
@@ -48,12 +48,20 @@ class NoRoom(SkillgymError, RuntimeError):
         )
 
 
-def given_state(options: Mapping[str, Any], name: str, size: int, count: int) -> Floats | None:
-    """State (count, size) of the options of `reset`, or None.
+def given_state(options: Mapping[str, Any], name: str, bounds: Floats, count: int) -> Floats | None:
+    """State (count, S) of the options of `reset`, or None.
+
+    Args:
+        options: The options.
+        name: Which of them.
+        bounds: Least and greatest value of each number, (S, 2).
+        count: Number of environments.
 
     Raises:
-        InvalidState: If it has the wrong shape or is not finite.
+        InvalidState: If it has the wrong shape, is not finite, or is out of bounds.
     """
+    size = len(bounds)
+    shapes = f"finite numbers of shape ({size},) or ({count}, {size})"
     given = options.get(name)
     if given is None:
         return None
@@ -61,9 +69,14 @@ def given_state(options: Mapping[str, Any], name: str, size: int, count: int) ->
         state = np.broadcast_to(np.asarray(given, np.float64), (count, size))
     except (TypeError, ValueError):
         problem = f"of type {type(given).__name__} and shape {np.shape(given)}"
-        raise InvalidState(name, problem, size, count) from None
+        raise InvalidState(name, problem, shapes) from None
     if not np.isfinite(state).all():
-        raise InvalidState(name, "with NaN or infinity", size, count)
+        raise InvalidState(name, "with NaN or infinity", shapes)
+    low, high = bounds.T
+    if len(bad := np.argwhere((state < low) | (state > high))):
+        row, index = bad[0].tolist()
+        allowed = f"{low[index]:.3f} to {high[index]:.3f}"
+        raise InvalidState(name, f"with {state[row, index]:g} as number {index}", allowed)
     return state
 
 

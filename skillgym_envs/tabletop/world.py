@@ -14,6 +14,7 @@ from typing import Any, Literal
 import mujoco
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from skillgym_envs.core.checks import check_count, is_known
 from skillgym_envs.core.errors import SkillgymError, nearest
@@ -56,6 +57,8 @@ _TCP_AXES = slice(91, 94), slice(94, 97), slice(97, 100)
 CONTACTS = slice(100, 100 + 3 * len(TOUCHABLE))
 """What the blocks touch, in `sensordata`: for each block a number of contacts per `TOUCHABLE`."""
 _ROBOT_CONTACTS = slice(CONTACTS.stop, CONTACTS.stop + 1)
+_REACH = 2.0  # of a block that is put somewhere [m]
+_SLACK, _ARM_SLACK = 0.01, 0.05  # of given states, beyond the limits [m], [rad]
 _SCALE = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3)
 # Control of the two fingers and of the button, which needs none; the gripper action as observed.
 _OPEN, _CLOSE = np.array([FINGER_OPEN, FINGER_OPEN, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, -1.0])
@@ -98,7 +101,8 @@ class TabletopWorld(World):
             that one of the default tasks asks for, so that they cannot be completed.
 
     Options of `reset`: `robot_state` (15,) and `scene_state` (24,), or one row for each
-    environment that is reset, put robot and scene into a state. Otherwise the arm is at home,
+    environment that is reset, put robot and scene into a state; the arm's joints decide where the
+    hand is, whatever its pose in `robot_state`. Otherwise the arm is at home,
     furniture and lights are as `furniture` says and the blocks are at random.
 
     Deviation: after a reset the last gripper action is that of the given robot state, else 1, and
@@ -152,6 +156,7 @@ class TabletopWorld(World):
         self._order = np.arange(float(len(self.subtasks)))
         # Tasks of furniture and lights do without snapshots of the blocks.
         self._parts_alone = set(self.subtasks) <= set(CHANGES)
+        self._robot_bounds, self._scene_bounds = self._bounds_of_states()
         self._changes = Changes([name for name in self.subtasks if name in CHANGES])
 
     def compile(self) -> mujoco.MjModel:
@@ -163,8 +168,8 @@ class TabletopWorld(World):
     ) -> tuple[PhysicsState, Memory]:
         """Put M robots at home and the blocks where each stream says, or all as the options say."""
         options, count = options or {}, len(rngs)
-        robot = given_state(options, "robot_state", 15, count)
-        scene = given_state(options, "scene_state", 24, count)
+        robot = given_state(options, "robot_state", self._robot_bounds, count)
+        scene = given_state(options, "scene_state", self._scene_bounds, count)
         qpos = np.zeros((count, self.model.nq))
         qpos[:, ARM], qpos[:, FINGERS] = HOME, FINGER_OPEN
         grip, parts = np.tile(_OPEN, (count, 1)), np.zeros((count, 6))
@@ -188,6 +193,21 @@ class TabletopWorld(World):
         ctrl = np.zeros((count, self.model.nu))
         ctrl[:, :9] = qpos[:, :9]
         return PhysicsState(qpos, np.zeros((count, self.model.nv)), ctrl), memory
+
+    def _bounds_of_states(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Least and greatest value of each number of the two options of `reset`, (15, 2), (24, 2).
+
+        Furniture of Bullet overshoots its limits a little. What decides nothing has no bounds: the
+        hand's pose follows from the arm's joints, and angles may be any.
+        """
+        ranges = self.model.jnt_range
+        free, far = [-np.inf, np.inf], [-_REACH, _REACH]
+        lights = [[0.0, 1.0]] * 2
+        arm = ranges[ARM] + [-_ARM_SLACK, _ARM_SLACK]
+        opening = [[-_SLACK, 2.0 * FINGER_OPEN + _SLACK]]
+        robot = np.concatenate(([free] * 6, opening, arm, [[-1.0, 1.0]]))
+        furniture = ranges[FURNITURE] + [-_SLACK, _SLACK]
+        return robot, np.concatenate((furniture, lights, ([far] * 3 + [free] * 3) * 3))
 
     def control(self, action: Array, memory: Memory) -> Control:
         """Move the target pose, and send the arm there."""

@@ -222,6 +222,29 @@ def test_random_furniture_seldom_suits_the_default_tasks():
 
 
 @pytest.mark.parametrize(
+    ("option", "index", "value"),
+    [
+        ("scene_state", 0, 5.0),
+        ("scene_state", 1, -1.0),
+        ("scene_state", 5, 2.0),
+        ("scene_state", 6, 50.0),
+        ("robot_state", 6, 1.0),
+        ("robot_state", 7, 5.0),
+        ("robot_state", 14, -2.0),
+    ],
+)
+def test_states_that_no_observation_has_are_refused(option, index, value):
+    env = make(observation="full")
+    observation, _ = env.reset(seed=0)
+    robot, scene = np.split(observation, [15])
+    state = {"robot_state": robot, "scene_state": scene}[option].copy()
+    env.reset(options={option: state})
+    state[index] = value
+    with pytest.raises(SkillgymError, match=rf"{option} with {value:g} as number {index}, expect"):
+        env.reset(options={option: state})
+
+
+@pytest.mark.parametrize(
     "options",
     [{"robot_state": np.zeros(14)}, {"scene_state": np.full(24, np.nan)}, {"scene_state": "left"}],
 )
