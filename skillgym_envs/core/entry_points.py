@@ -8,6 +8,7 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
+from skillgym_envs.core.checks import check_count
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.core.vector_env import WorldVectorEnv
@@ -60,13 +61,15 @@ def entry_points(
             keywords: The other ones of `WorldVectorEnv` (`RENDERING`), and those of the world.
         """
         rendering = {name: keywords.pop(name) for name in RENDERING if name in keywords}
+        check_count("max_episode_steps", max_episode_steps)
         world = checked(**keywords)
+        limit = world.max_episode_steps if max_episode_steps is None else max_episode_steps
         return WorldVectorEnv(
             world,
             num_envs,
             num_threads=num_threads,
             autoreset_mode=autoreset_mode,
-            max_episode_steps=max_episode_steps or world.max_episode_steps,
+            max_episode_steps=limit,
             **rendering,
         )
 

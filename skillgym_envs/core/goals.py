@@ -19,11 +19,23 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from skillgym_envs.core.env import WorldEnv
+from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.observations import ObservationLayout
 from skillgym_envs.core.vector_env import WorldVectorEnv
 
 Floats = NDArray[np.floating[Any]]
 GoalObs = dict[str, NDArray[np.float32]]
+
+
+class InvalidGoal(SkillgymError, ValueError):
+    """Goals do not have the size of the world's, or are not equally many."""
+
+    def __init__(self, achieved: Sequence[int], desired: Sequence[int], size: int) -> None:
+        super().__init__(
+            f"Got achieved goals of shape {tuple(achieved)} and desired goals of shape "
+            f"{tuple(desired)}, expected ({size},) or (B, {size}) of both; pass the entries "
+            "achieved_goal and desired_goal of observations."
+        )
 
 
 class GoalWorld(Protocol):
@@ -47,6 +59,7 @@ class _Goals:
     def __init__(self, world: GoalWorld) -> None:
         achieved, desired = (world.layout.slices[f"{n}_goal"] for n in ("achieved", "desired"))
         self._world = world
+        self.size = achieved.stop - achieved.start
         self._parts = {
             "observation": slice(0, achieved.start),
             "achieved_goal": achieved,
@@ -64,10 +77,17 @@ class _Goals:
         return {name: flat[..., part].copy() for name, part in self._parts.items()}
 
     def reward(self, achieved: Floats, desired: Floats) -> Any:
-        """Rewards (...,) as an array, or as a float for one goal."""
+        """Rewards (...,) as an array, or as a float for one goal.
+
+        Raises:
+            InvalidGoal: If the goals do not have the world's size, or are not equally many.
+        """
         # The precision of observations, so that a step's own reward comes out again exactly.
-        rounded = (np.asarray(goal, np.float32) for goal in (achieved, desired))
-        reward = self._world.reward(*rounded)
+        goals = [np.asarray(goal, np.float32) for goal in (achieved, desired)]
+        shapes = goals[0].shape, goals[1].shape
+        if shapes[0][-1:] != (self.size,) or shapes[0] != shapes[1]:
+            raise InvalidGoal(*shapes, self.size)
+        reward = self._world.reward(*goals)
         return reward if np.ndim(reward) else float(reward)
 
     def success(self, flat: NDArray[np.float32]) -> Any:
@@ -119,6 +139,9 @@ class GoalObservation(gym.Wrapper[Any, Any, Any, Any]):
 
         Returns:
             A float, or an array (B,).
+
+        Raises:
+            InvalidGoal: If the goals do not have the world's size, or are not equally many.
         """
         return self._goals.reward(achieved_goal, desired_goal)
 

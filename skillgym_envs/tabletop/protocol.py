@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_integer
 from skillgym_envs.tabletop.scenes import COLOURS
 from skillgym_envs.tabletop.tasks import TASKS
 
@@ -90,7 +91,12 @@ def chain(index: int, count: int = 1000) -> Chain:
     Args:
         index: Which of the chains, from 0.
         count: Number of chains in the evaluation.
+
+    Raises:
+        InvalidConfig: If there is no such chain.
     """
+    check_integer("count", count, 1)
+    check_integer("index", index, 0, count - 1)
     row, place, share = _order(count)[index]
     state = initial_states()[row]
     return Chain(state, _valid_chains(row, share)[place])

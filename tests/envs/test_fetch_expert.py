@@ -122,9 +122,13 @@ def run(task: str, controller: str, seed: int, noise: float = 0.0, clip: bool = 
     ],
 )
 def test_returns_are_those_of_the_specification(task, controller, mean, sd):
-    """Six episodes within 2.5 standard errors and 20 %; `benchmarks.fetch_experts` has 100."""
-    returns = [run(task, controller, seed)[0].sum() for seed in range(100, 106)]
-    assert np.mean(returns) == pytest.approx(mean, abs=2.5 * sd / np.sqrt(6) + 0.2 * mean)
+    """Within two standard errors and 20 %, and 40 % at least; `benchmarks.fetch_experts` has 100.
+
+    Twelve episodes. Our pushes earn more than the specification's (the page of these worlds).
+    """
+    returns = [run(task, controller, seed)[0].sum() for seed in range(100, 112)]
+    tolerance = 2.0 * sd / np.sqrt(12) + 0.2 * mean
+    assert max(mean - tolerance, 0.4 * mean) <= np.mean(returns) <= mean + tolerance
 
 
 @pytest.mark.parametrize(
@@ -159,9 +163,9 @@ def test_recorded_episodes_are_those_of_the_specification(
 
 def test_zero_actions_earn_nothing():
     env = WorldEnv(TASKS["PyramidStack"]())
-    for seed in range(3):
+    for seed in range(20):
         env.reset(seed=seed)
-        assert not any(env.step(np.zeros(4))[1] for _ in range(5))
+        assert not any(env.step(np.zeros(4))[1] for _ in range(50))
 
 
 def test_clipping_changes_what_is_recorded_and_not_what_happens():

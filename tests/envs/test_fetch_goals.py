@@ -15,7 +15,8 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym.rl.vec_env import GymnasiumVecEnv
-from skillgym_envs.core.errors import SimulationDiverged
+from skillgym_envs.core.errors import SimulationDiverged, SkillgymError
+from skillgym_envs.core.goals import GoalObservation
 from skillgym_envs.fetch import TASKS
 
 SIZES = {  # observation, goal
@@ -28,11 +29,34 @@ def make(task: str, **keywords: Any) -> gym.Env:
     return gym.make(f"skillgym/Fetch{task}-v0", goals=True, **keywords)
 
 
+def goal_observation(env: gym.Env) -> GoalObservation:
+    """The wrapper that cuts observations into dictionaries."""
+    while not isinstance(env, GoalObservation):
+        env = env.env
+    return env
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_goals_of_another_size_are_refused(task):
+    """Transposed ones, whole observations, and more of one than of the other."""
+    env, size = make(task), SIZES[task][1]
+    compute = env.get_wrapper_attr("compute_reward")
+    for achieved, desired in (
+        (np.zeros((size, 4)), np.zeros((size, 4))),
+        (np.zeros(25), np.zeros(size)),
+        (np.zeros((4, size)), np.zeros((5, size))),
+        (0.0, 0.0),
+    ):
+        with pytest.raises(SkillgymError, match=rf"expected \({size},\) or \(B, {size}\) of both"):
+            compute(achieved, desired, {})
+
+
+@pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
 @pytest.mark.parametrize("task", TASKS)
 def test_both_checkers_accept_the_dictionary(task):
     env = make(task)
     sb3_check_env(env)
-    check_env(env.unwrapped, skip_render_check=True)
+    check_env(goal_observation(env), skip_render_check=True)
     sizes = {name: space.shape[0] for name, space in env.observation_space.items()}
     observation, goal = SIZES[task]
     assert sizes == {"observation": observation, "achieved_goal": goal, "desired_goal": goal}

@@ -6,15 +6,18 @@ import math
 from typing import Any
 
 import gymnasium as gym
+import mujoco
 import numpy as np
 import pytest
 import torch
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym_envs.core.errors import SkillgymError
+from skillgym_envs.core.rendering import FrameRenderer
 from skillgym_envs.core.world import Physics
 from skillgym_envs.maze import MazeCamera, MazeLayout, MazeWorld, random_layout
 from skillgym_envs.maze.scene import BALL_COLOUR, CAMERA_FOLLOWS, FLOOR_COLOURS, WALL_COLOUR
+from tests.core.test_rendering import needs_opengl
 
 TOP = tuple(round(255 * c) for c in WALL_COLOUR)
 SIDE = tuple(round(127.5 * c) for c in WALL_COLOUR)
@@ -76,6 +79,26 @@ def test_every_pixel_of_one_colour_is_what_rays_meet(size):
         for colour in met:
             met[colour] += int((colours[pure][:, 0] == colour).all(axis=-1).sum())
     assert min(met[TOP], *(met[colour] for colour in FLOOR)) > 500  # sides are narrow
+
+
+@needs_opengl
+def test_pictures_are_those_of_mujocos_renderer():
+    """The camera `agent` sees the same; the goal's marker is not part of our pictures."""
+    world = MazeWorld()
+    cells = world.maze.free_cells
+    places = cells[np.hypot(*(cells - world.goal).T) > 4.0][::60] - 0.2
+    data, renderer = mujoco.MjData(world.model), FrameRenderer(world.model, 32, 32, "agent")
+    frames = np.empty((len(places), 32, 32, 3))
+    for frame, place in zip(frames, places, strict=True):
+        data.qpos[:] = place
+        mujoco.mj_forward(world.model, data)
+        frame[:] = renderer.render(data)
+    renderer.close()
+    pictures = MazeCamera(world.maze).draw(places)
+    difference = np.abs(frames - pictures).mean()
+    assert len(places) > 15 and difference < 8.0  # of smooth edges
+    for other in (pictures[:, ::-1], pictures[:, :, ::-1], pictures.transpose(0, 2, 1, 3)):
+        assert np.abs(frames - other).mean() > 5.0 * difference
 
 
 def test_mixed_pixels_have_the_mean_colour():

@@ -49,12 +49,13 @@ def completed(tasks: tuple[str, ...], seed: int) -> tuple[str, ...]:
         ("turn_on_led", "push_blue_block_left"),
         ("lift_red_block_table", "stack_block", "unstack_block"),
         ("lift_pink_block_slider", "place_in_slider"),
-        ("push_into_drawer", "lift_blue_block_drawer"),
+        ("lift_blue_block_table", "place_in_drawer", "lift_blue_block_drawer"),
+        ("push_into_drawer",),
     ],
 )
 def test_chains(tasks):
-    """One success of three; `python -m benchmarks.tabletop_experts` measures the rates."""
-    assert any(completed(tasks, seed) == tasks for seed in range(3))
+    """`python -m benchmarks.tabletop_experts` measures the rates of single tasks."""
+    assert [completed(tasks, seed) for seed in range(2)] == [tasks, tasks]
 
 
 @pytest.mark.parametrize("index", [0, 6])
