@@ -81,6 +81,13 @@ class InvalidTask(SkillgymError, ValueError):
         super().__init__(f"Got the task {given!r}, which {problem}; give each subtask once.")
 
 
+class UnknownChoice(SkillgymError, ValueError):
+    """A setting is none of the names that it may be."""
+
+    def __init__(self, keyword: str, given: object, known: Iterable[str]) -> None:
+        super().__init__(f"Got {keyword}={given!r}; {nearest(str(given), known)}")
+
+
 class SimulationDiverged(UserWarning):
     """MuJoCo found a state that is not finite, or too large to go on from."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skillgym_envs.core.errors import InvalidTask, UnknownTask
+from skillgym_envs.core.checks import resolve_names
 
 COMPLETION_DISTANCE = 0.3
 """An element is complete when its slots are nearer to its goal than this (rad and m mixed)."""
@@ -60,20 +60,6 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         UnknownTask: If a name is neither a task set nor an element.
-        InvalidTask: If the list is empty or names an element twice.
+        InvalidTask: If it is no list, is empty or names an element twice.
     """
-    if isinstance(tasks, str):
-        if tasks in TASK_SETS:
-            return TASK_SETS[tasks]
-        if tasks not in ELEMENTS:
-            raise UnknownTask(tasks, [*TASK_SETS, *ELEMENTS])
-        return (tasks,)
-    names = tuple(tasks)
-    for name in names:
-        if name not in ELEMENTS:
-            raise UnknownTask(str(name), ELEMENTS)
-    if not names:
-        raise InvalidTask(tasks, "has no subtask")
-    if len(set(names)) != len(names):
-        raise InvalidTask(tasks, "names a subtask twice")
-    return names
+    return resolve_names(tasks, TASK_SETS, ELEMENTS)

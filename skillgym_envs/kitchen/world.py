@@ -18,7 +18,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from skillgym_envs.core.assets import robotics_assets
-from skillgym_envs.core.checks import check_range
+from skillgym_envs.core.checks import check_flag, check_range
 from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
 from skillgym_envs.core.world import (
     Array,
@@ -89,8 +89,8 @@ class KitchenWorld(World):
 
     Raises:
         UnknownTask: If a task has an unknown name.
-        InvalidTask: If an element is there twice.
-        InvalidConfig: If the noise is negative.
+        InvalidTask: If `tasks` is no list, is empty or names an element twice.
+        InvalidConfig: If the noise is negative, or a flag neither True nor False.
 
     Deviation: a subtask that is complete at reset does not exist; all start open, as in the
     references.
@@ -115,6 +115,9 @@ class KitchenWorld(World):
         noise: float = 0.1,
     ) -> None:
         check_range("noise", noise, 0.0)
+        check_flag("ordered", ordered)
+        check_flag("goal", goal)
+        check_flag("velocities", velocities)
         self.subtasks = resolve_tasks(tasks)
         self.ordered = ordered
         self.goal = goal
