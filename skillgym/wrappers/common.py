@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
@@ -154,9 +153,3 @@ def checked_ends(model: SkillModel, ends: Any, count: int) -> NDArray[np.bool_]:
     if array.shape != (count,) or array.dtype != bool:
         raise UnusableEnds(model, f"{array.dtype} of shape {array.shape}", count)
     return array
-
-
-def observation_space(env: Any) -> gym.Space[Any]:
-    """Observation space of one environment, of a single or a vector environment."""
-    space: gym.Space[Any] = getattr(env, "single_observation_space", env.observation_space)
-    return space
