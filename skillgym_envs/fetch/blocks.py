@@ -293,12 +293,10 @@ def _with_extra(
     blocks: tuple[ObservationBlock, ObservationBlock], label: str, unit: str
 ) -> tuple[ObservationBlock, ObservationBlock]:
     achieved, desired = (
-        ObservationBlock(
-            name=given.name,
+        replace(
+            given,
             labels=(*given.labels, f"{prefix} {label}"),
             units=(*given.units, unit),
-            frame=given.frame,
-            source=given.source,
             noise=(*given.noise, 0.0),
         )
         for given, prefix in zip(blocks, ("achieved", "goal"), strict=True)

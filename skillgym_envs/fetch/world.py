@@ -279,16 +279,9 @@ def block(
     name: str, what: str, axes: Sequence[str] = "xyz", unit: str = "m", source: str = "sensor"
 ) -> ObservationBlock:
     """An observation block with one label per axis, in the world frame."""
-    labels = tuple(f"{what} {axis}" for axis in axes)
     frame = "joint" if source in ("qpos", "qvel") else "world"
-    return ObservationBlock(
-        name=name,
-        labels=labels,
-        units=(unit,) * len(labels),
-        frame=frame,
-        source=source,
-        noise=(0.0,) * len(labels),
-    )
+    labels = (f"{what} {axis}" for axis in axes)
+    return ObservationBlock.exact(name, labels, unit, frame, source)
 
 
 def sensor_slices(model: mujoco.MjModel) -> dict[str, slice]:

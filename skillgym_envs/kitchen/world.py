@@ -251,8 +251,9 @@ def _layout(model: mujoco.MjModel, goal: bool, velocities: bool, noise: float) -
             _block("kettle_twist", speeds[23:], "world", "qvel", noise, _QVEL_NOISE[23:]),
         ]
     if goal:
-        rows = [(f"goal of {label}", unit) for label, unit in positions]
-        blocks.append(_block("goal", rows, "joint", "constant", 0.0, [0.0] * 30))
+        labels, units = zip(*positions, strict=True)
+        goals = (f"goal of {label}" for label in labels)
+        blocks.append(ObservationBlock.exact("goal", goals, units, "joint", "constant"))
     return ObservationLayout(tuple(blocks))
 
 
