@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skillgym_envs.core.checks import resolve_names
 
 COMPLETION_DISTANCE = 0.3
@@ -46,6 +49,14 @@ TASK_SETS: dict[str, tuple[str, ...]] = {
     "kbts": ("kettle", "bottom burner", "top burner", "slide cabinet"),
 }
 """Task sets: D4RL's three (SPiRL uses `mixed`) and SkiLD's two (`misaligned` and `kbts`)."""
+
+
+def goal_half() -> NDArray[np.float64]:
+    """The constant half (30,) of D4RL's observation: the goals of `mixed`, whatever the task is."""
+    goal = np.zeros(30)
+    for name in TASK_SETS["mixed"]:
+        goal[list(ELEMENTS[name].slots)] = ELEMENTS[name].goal
+    return goal
 
 
 def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:

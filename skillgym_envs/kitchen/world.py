@@ -31,7 +31,13 @@ from skillgym_envs.core.world import (
     like,
     namespace,
 )
-from skillgym_envs.kitchen.tasks import COMPLETION_DISTANCE, ELEMENTS, TaskSet, resolve_tasks
+from skillgym_envs.kitchen.tasks import (
+    COMPLETION_DISTANCE,
+    ELEMENTS,
+    TaskSet,
+    goal_half,
+    resolve_tasks,
+)
 
 ROBOT = slice(0, 9)
 """Joints of the arm (7) and the two fingers in `qpos` and `qvel`."""
@@ -59,10 +65,6 @@ _START_QPOS = (
     *(-0.26939744, 0.350383255, 1.61944683),
     *(1.00618764, 0.00406395120, -0.00662095997, -2.68278933e-04),
 )
-
-# The goal half of the 60-D observation: these four elements whatever the task, as in the relabelled
-# D4RL data.
-_GOAL_HALF_ELEMENTS = ("microwave", "kettle", "bottom burner", "light switch")
 
 
 class KitchenWorld(World):
@@ -128,9 +130,6 @@ class KitchenWorld(World):
         self.layout = _layout(self.model, goal, velocities, noise)
         self.noise_size = 30 + 29 * velocities
         amplitude = (*_QPOS_NOISE, *_QVEL_NOISE) if velocities else _QPOS_NOISE
-        goal_half = np.zeros(30)
-        for name in _GOAL_HALF_ELEMENTS:
-            goal_half[list(ELEMENTS[name].slots)] = ELEMENTS[name].goal
         # Slots, goals and weights (K, 7): elements with fewer slots are filled up with weight 0.
         width = max(len(ELEMENTS[name].slots) for name in self.subtasks)
         slots, slot_goals, weights = np.zeros((3, len(self.subtasks), width))
@@ -142,7 +141,7 @@ class KitchenWorld(World):
             "low": np.array(_JOINT_LOW),
             "high": np.array(_JOINT_HIGH),
             "noise": noise * np.array(amplitude),
-            "goal_half": goal_half[None],  # as many rows as asked for last
+            "goal_half": goal_half()[None],  # as many rows as asked for last
             "slots": slots.astype(np.intp),
             "slot_goals": slot_goals,
             "weights": weights,
@@ -187,8 +186,8 @@ class KitchenWorld(World):
         observation = state + self._constant("noise", state) * noise
         memory = memory | {"joints": observation[:, ROBOT]}
         if self.goal:
-            goal_half = like(self._goal_rows(state.shape[0]), state)
-            observation = xp.concat([observation, goal_half], axis=1)
+            goals = like(self._goal_rows(state.shape[0]), state)
+            observation = xp.concat([observation, goals], axis=1)
         return observation, memory
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
