@@ -10,7 +10,8 @@ from pathlib import Path
 
 from skillgym.evaluation.summary import across_tasks, by_task, markdown, provenance
 from skillgym.evaluation.tables import SUITES, TABLES, Table
-from skillgym.files import atomic_file, read_csv
+from skillgym.files import read_csv
+from skillgym_envs.core.files import atomic_file
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- results: written by benchmarks/readme.py -->", "<!-- end of results -->"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from skillgym.errors import CheckpointNotWritten, CorruptFile, MissingFile
+from skillgym_envs.core.files import atomic_file, sibling, sync
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     Raises:
         CheckpointNotWritten: If writing failed; `target` is as it was before.
     """
-    temporary, previous = _sibling(target, "new"), _sibling(target, "old")
+    temporary, previous = sibling(target, "new"), sibling(target, "old")
     try:
         recover(target)
         shutil.rmtree(temporary, ignore_errors=True)
@@ -51,7 +51,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
 
 def recover(target: Path) -> None:
     """Finish an interrupted replacement of `target`: bring back or delete the former one."""
-    previous = _sibling(target, "old")
+    previous = sibling(target, "old")
     if previous.exists():
         if target.exists():
             shutil.rmtree(previous, ignore_errors=True)
@@ -59,37 +59,16 @@ def recover(target: Path) -> None:
             previous.rename(target)
 
 
-@contextmanager
-def atomic_file(target: Path) -> Iterator[Path]:
-    """Fill a temporary sibling, then put it in the place of `target` by renaming.
-
-    Args:
-        target: File to create or replace.
-
-    Yields:
-        The temporary file to write into; it is gone if writing fails.
-    """
-    temporary = _sibling(target, "new")
-    try:
-        yield temporary
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file and wait until it is on the disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_bytes(content)
+    sync(path)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON, completely or not at all, and wait until it is on the disk."""
+    """Write indented JSON, completely or not at all."""
     with atomic_file(path) as temporary:
-        write_bytes(temporary, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", "utf8")
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -129,8 +108,3 @@ def read_json(path: Path) -> dict[str, Any]:
 def as_read(content: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object as `read_json` gives it back once it was written: tuples become lists."""
     return dict(json.loads(json.dumps(content)))
-
-
-def _sibling(target: Path, suffix: str) -> Path:
-    target = target.absolute()  # the path `.` has no name
-    return target.with_name(f".{target.name}.{suffix}")

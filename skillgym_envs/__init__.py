@@ -16,45 +16,25 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+unknown"
 
-_FETCH_STEPS = {
-    **{"Place": 50, "PyramidStack": 50, "CleanUp": 50, "SlipperyPush": 50},
-    **{"Hook": 100, "ComplexHook": 100},
+_WORLDS: dict[str, tuple[str, int, dict[str, str]]] = {
+    "Kitchen": ("kitchen", 280, {}),
+    "Maze": ("maze", 2000, {}),
+    "Office": ("office", 350, {}),
+    "Tabletop": ("tabletop", 360, {}),
+    "FetchPlace": ("fetch", 50, {"task": "Place"}),
+    "FetchPyramidStack": ("fetch", 50, {"task": "PyramidStack"}),
+    "FetchCleanUp": ("fetch", 50, {"task": "CleanUp"}),
+    "FetchSlipperyPush": ("fetch", 50, {"task": "SlipperyPush"}),
+    "FetchHook": ("fetch", 100, {"task": "Hook"}),
+    "FetchComplexHook": ("fetch", 100, {"task": "ComplexHook"}),
 }
+"""Package, control steps of an episode and fixed keywords of each id."""
 
-
-def _register() -> None:
+for _name, (_package, _steps, _keywords) in _WORLDS.items():
     gym.register(
-        id="skillgym/Kitchen-v0",
-        entry_point="skillgym_envs.kitchen:make_env",
-        vector_entry_point="skillgym_envs.kitchen:make_vec",
-        max_episode_steps=280,
+        id=f"skillgym/{_name}-v0",
+        entry_point=f"skillgym_envs.{_package}:make_env",
+        vector_entry_point=f"skillgym_envs.{_package}:make_vec",
+        max_episode_steps=_steps,
+        kwargs=_keywords,
     )
-    gym.register(
-        id="skillgym/Maze-v0",
-        entry_point="skillgym_envs.maze:make_env",
-        vector_entry_point="skillgym_envs.maze:make_vec",
-        max_episode_steps=2000,
-    )
-    gym.register(
-        id="skillgym/Office-v0",
-        entry_point="skillgym_envs.office:make_env",
-        vector_entry_point="skillgym_envs.office:make_vec",
-        max_episode_steps=350,
-    )
-    gym.register(
-        id="skillgym/Tabletop-v0",
-        entry_point="skillgym_envs.tabletop:make_env",
-        vector_entry_point="skillgym_envs.tabletop:make_vec",
-        max_episode_steps=360,
-    )
-    for task, steps in _FETCH_STEPS.items():
-        gym.register(
-            id=f"skillgym/Fetch{task}-v0",
-            entry_point="skillgym_envs.fetch:make_env",
-            vector_entry_point="skillgym_envs.fetch:make_vec",
-            max_episode_steps=steps,
-            kwargs={"task": task},
-        )
-
-
-_register()

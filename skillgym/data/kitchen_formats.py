@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from skillgym_envs.kitchen.tasks import ELEMENTS, TASK_SETS
+from skillgym_envs.kitchen.tasks import ELEMENTS, goal_half
 
 D4RL_V0_WIDTH = 60
 """D4RL `kitchen-*-v0`: 9 robot joints, 21 object positions, goal half."""
@@ -21,14 +21,6 @@ D4RL_V2_WIDTH = 59
 velocities (the kettle's quaternion has 4 numbers, its angular velocity 3)."""
 
 FloatArray = npt.NDArray[np.float32]
-
-
-def goal_half() -> FloatArray:
-    """The constant goal half (30,): the mixed task's goals, whatever the task at hand."""
-    goal = np.zeros(30, np.float32)
-    for name in TASK_SETS["mixed"]:
-        goal[list(ELEMENTS[name].slots)] = ELEMENTS[name].goal
-    return goal
 
 
 def is_d4rl_v2(space: spaces.Dict) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from skillgym.files import atomic_file
+from skillgym_envs.core.files import atomic_file
 
 
 def write_page(path: Path, template: str, **content: Any) -> None:

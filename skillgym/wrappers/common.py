@@ -1,4 +1,4 @@
-"""What the single and the vector wrapper share."""
+"""What the wrappers share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from skillgym.types import SkillModel
+from skillgym.types import BoolArray, SkillModel
 from skillgym.wrappers.errors import (
     InvalidSkill,
     UnknownRewardOption,
@@ -26,12 +28,39 @@ NEEDED = ("skill_space", "max_steps", "begin", "act", "finished")
 """What wrappers use of a skill model."""
 
 
-def named(skill_model: Any) -> Any:
-    """A skill model as it was given, with a path as string, so that a `spec` can hold it."""
-    return fspath(skill_model) if isinstance(skill_model, PathLike) else skill_model
+class SkillWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """Base of the wrappers of a single environment: their skill model and their specification.
+
+    Args:
+        env: Environment with the primitive actions that the skill model produces.
+        skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
+        arguments: The other arguments of the wrapper's constructor.
+
+    Attributes:
+        skill_model: The skill model.
+        skill_name: Its name or path; None for a live model.
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[Any, Any],
+        skill_model: str | PathLike[str] | SkillModel,
+        **arguments: Any,
+    ) -> None:
+        gym.Wrapper.__init__(self, env)
+        self.skill_model, self.skill_name = resolve_skill_model(skill_model, env)
+        given = self.skill_name or self.skill_model  # no path, which a `spec` cannot hold
+        RecordConstructorArgs.__init__(self, skill_model=given, **arguments, _disable_deepcopy=True)
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        """Specification that rebuilds this environment; None around a live skill model."""
+        return None if self.skill_name is None else super().spec
 
 
-def resolve_skill_model(skill_model: str | PathLike[str] | SkillModel, env: Any) -> SkillModel:
+def resolve_skill_model(
+    skill_model: str | PathLike[str] | SkillModel, env: Any
+) -> tuple[SkillModel, str | None]:
     """Load a skill model given by name or path, and check that it fits the environment.
 
     Args:
@@ -39,7 +68,7 @@ def resolve_skill_model(skill_model: str | PathLike[str] | SkillModel, env: Any)
         env: Environment or vector environment with primitive actions.
 
     Returns:
-        The skill model.
+        The skill model, and its name or path; None for a live model.
 
     Raises:
         UnusableSkillModel: If it is something else.
@@ -48,13 +77,12 @@ def resolve_skill_model(skill_model: str | PathLike[str] | SkillModel, env: Any)
     # Loading a model imports torch, which importing the wrappers must not do.
     from skillgym.hub import check_world, load_skill
 
-    model = named(skill_model)
-    model = load_skill(model) if isinstance(model, str) else model
+    name = fspath(skill_model) if isinstance(skill_model, str | PathLike) else None
+    model: Any = skill_model if name is None else load_skill(name)
     if missing := [name for name in NEEDED if not hasattr(model, name)]:
         raise UnusableSkillModel(model, missing)
     check_world(model, env)
-    usable: SkillModel = model
-    return usable
+    return model, name
 
 
 def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.float64]:
@@ -75,14 +103,14 @@ def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.floa
     return np.ones(max_steps) if reward == "sum" else gamma ** np.arange(max_steps, dtype=float)
 
 
-def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> NDArray[np.bool_]:
+def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> BoolArray:
     """The environments (N,) that a reset with these options is about."""
-    mask: NDArray[np.bool_] | None = (options or {}).get("reset_mask")
+    mask: BoolArray | None = (options or {}).get("reset_mask")
     return np.ones(num_envs, bool) if mask is None else mask
 
 
 def checked_skills(
-    skills: Any, expected: Sequence[int], running: NDArray[np.bool_] | None = None
+    skills: Any, expected: Sequence[int], running: BoolArray | None = None
 ) -> NDArray[Any]:
     """Skills as an array.
 
@@ -110,7 +138,7 @@ def checked_actions(
     model: SkillModel,
     actions: Any,
     expected: Sequence[int] | None,
-    running: NDArray[np.bool_] | None = None,
+    running: BoolArray | None = None,
 ) -> Any:
     """What a skill model's `act` gave, as an array.
 
@@ -139,7 +167,7 @@ def checked_actions(
     return array
 
 
-def checked_ends(model: SkillModel, ends: Any, count: int) -> NDArray[np.bool_]:
+def checked_ends(model: SkillModel, ends: Any, count: int) -> BoolArray:
     """What a skill model's `finished` gave, as an array.
 
     Args:
@@ -150,13 +178,7 @@ def checked_ends(model: SkillModel, ends: Any, count: int) -> NDArray[np.bool_]:
     Raises:
         UnusableEnds: If they have another shape or are no booleans.
     """
-    array: NDArray[np.bool_] = np.asarray(ends)
+    array: BoolArray = np.asarray(ends)
     if array.shape != (count,) or array.dtype != bool:
         raise UnusableEnds(model, f"{array.dtype} of shape {array.shape}", count)
     return array
-
-
-def observation_space(env: Any) -> gym.Space[Any]:
-    """Observation space of one environment, of a single or a vector environment."""
-    space: gym.Space[Any] = getattr(env, "single_observation_space", env.observation_space)
-    return space

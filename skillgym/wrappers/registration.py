@@ -1,14 +1,17 @@
-"""Registers the environments whose actions are skills. Imports neither torch nor a world."""
+"""Registers the environments whose actions are skills. Imports no torch."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.envs.registration import load_env_creator
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from skillgym.wrappers.skill_actions import SkillActions
+from skillgym.wrappers.vector_skill_actions import VectorSkillActions
 from skillgym_envs.core.checks import check_count
+from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import InvalidConfig, UnknownKeyword
 
 SKILL_ENVS = {
@@ -22,6 +25,19 @@ SKILL_ENVS = {
     "SkillFetchComplexHook-v0": ("skillgym/FetchComplexHook-v0", "spirl-fetch-hook"),
 }
 """World and default skill model of each id."""
+
+
+class RegisteredSkillActions(SkillActions):
+    """`SkillActions` made by the entry point of an id such as `SkillKitchen-v0`.
+
+    The keywords of that id already describe this wrapper and the time limit inside it. Appending
+    them to the specification, as wrappers do, would build both twice.
+    """
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        """Specification of the id, with its keywords."""
+        return self.unwrapped.spec
 
 
 def register_skill_envs() -> None:
@@ -62,8 +78,6 @@ def make_skill_env(
     Raises:
         InvalidConfig: If `control_steps` is no positive integer.
     """
-    from skillgym.wrappers.registered import RegisteredSkillActions
-
     check_count("control_steps", control_steps)
     spec = gym.spec(world_id)
     env = _made(spec.entry_point, **spec.kwargs, **world)
@@ -72,7 +86,7 @@ def make_skill_env(
     return RegisteredSkillActions(limited, skill_model, reward, gamma)  # type: ignore[arg-type]
 
 
-make_skill_env.metadata = {"render_modes": ["rgb_array", "human"]}  # type: ignore[attr-defined]
+make_skill_env.metadata = WorldEnv.metadata  # type: ignore[attr-defined]  # for rgb_array_list
 
 
 def make_vector_skill_env(
@@ -102,8 +116,6 @@ def make_vector_skill_env(
         InvalidConfig: If `control_steps` is no positive integer, or if `max_episode_steps` is
             given, which would count skills in one environment and control steps in many.
     """
-    from skillgym.wrappers.vector_skill_actions import VectorSkillActions
-
     check_count("control_steps", control_steps)
     if (counted := world.pop("max_episode_steps", None)) is not None:
         raise InvalidConfig("max_episode_steps", counted, "control_steps in its place")

@@ -7,16 +7,14 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
-from gymnasium.utils import RecordConstructorArgs
 
 from skillgym.types import SkillModel
-from skillgym.wrappers.common import named, resolve_skill_model
+from skillgym.wrappers.common import SkillWrapper
 from skillgym.wrappers.residual_control import ResidualControl
 from skillgym_envs.core.errors import ResetNeeded
 
 
-class ResidualActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+class ResidualActions(SkillWrapper):
     """Adds a residual to the actions of skills: two levels of control in one action.
 
     One `step` is one control step. An action holds a skill and a residual. The skill counts when
@@ -52,23 +50,13 @@ class ResidualActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def __init__(
         self, env: gym.Env[Any, Any], skill_model: str | PathLike[str] | SkillModel
     ) -> None:
-        skill_model = named(skill_model)
-        RecordConstructorArgs.__init__(self, skill_model=skill_model, _disable_deepcopy=True)
-        gym.Wrapper.__init__(self, env)
-        self.skill_name = skill_model if isinstance(skill_model, str) else None
-        self.skill_model = resolve_skill_model(skill_model, env)
+        super().__init__(env, skill_model)
         spaces = env.observation_space, env.action_space
         self._control = ResidualControl(self.skill_model, *spaces, num_envs=1)
         self.residual_layout = self._control.layout
         self.observation_space = self._control.observation_space
         self.action_space = self._control.action_space
         self._observation: Any = None
-
-    @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]
-        """Specification that rebuilds this environment; None around a live skill model."""
-        by_name = isinstance(self._saved_kwargs["skill_model"], str)
-        return super().spec if by_name else None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -13,9 +13,9 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from skillgym.errors import UnsupportedSpace
-from skillgym.types import FloatArray, SkillModel
+from skillgym.types import BoolArray, FloatArray, SkillModel
 from skillgym.wrappers.common import checked_skills
-from skillgym.wrappers.running_skills import Flags, RunningSkills, begin_skills
+from skillgym.wrappers.running_skills import RunningSkills, begin_skills
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class ResidualControl:
         )
 
     def act(
-        self, observation: NDArray[Any], actions: Any, running: Flags | None = None
+        self, observation: NDArray[Any], actions: Any, running: BoolArray | None = None
     ) -> FloatArray:
         """Primitive actions (N, A) for observations (N, O) and actions (N, S + A).
 
@@ -128,7 +128,7 @@ class ResidualControl:
         return bounded
 
     def advance(
-        self, observation: NDArray[Any], ended: Flags, running: Flags | None = None
+        self, observation: NDArray[Any], ended: BoolArray, running: BoolArray | None = None
     ) -> FloatArray:
         """Count a control step, and describe where it led.
 

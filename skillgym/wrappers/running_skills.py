@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skillgym.types import FloatArray, SkillModel, SkillState
+from skillgym.types import BoolArray, FloatArray, SkillModel, SkillState
 from skillgym.wrappers.common import checked_actions, checked_ends
-
-Flags = NDArray[np.bool_]
 
 
 def begin_skills(
@@ -71,7 +69,7 @@ class RunningSkills:
         self._steps[rows] = 0
         self.due = np.zeros_like(rows)
 
-    def actions(self, observation: NDArray[Any], running: Flags) -> FloatArray:
+    def actions(self, observation: NDArray[Any], running: BoolArray) -> FloatArray:
         """Actions (N, A) of the skills; of one that is over, what it would do if it went on.
 
         Args:
@@ -91,7 +89,7 @@ class RunningSkills:
             actions[rows] = checked_actions(self._model, found, expected, counted)
         return actions
 
-    def advance(self, observation: NDArray[Any], ended: Flags) -> None:
+    def advance(self, observation: NDArray[Any], ended: BoolArray) -> None:
         """Count a control step; skills are over by themselves or because the episode ended.
 
         Args:
@@ -109,7 +107,7 @@ class RunningSkills:
         self._steps += 1
         self.due = over
 
-    def stop(self, rows: Flags) -> None:
+    def stop(self, rows: BoolArray) -> None:
         """Give up the skills of some environments (N,)."""
         self.due = self.due | rows
 

@@ -8,22 +8,19 @@ from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
-from gymnasium.utils import RecordConstructorArgs
 
 from skillgym.types import SkillModel
 from skillgym.wrappers.common import (
+    SkillWrapper,
     checked_actions,
     checked_ends,
     checked_skills,
-    named,
-    resolve_skill_model,
     reward_weights,
 )
 from skillgym_envs.core.errors import ResetNeeded
 
 
-class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+class SkillActions(SkillWrapper):
     """Makes the skills of a skill model the actions of an environment.
 
     One `step` runs one skill: up to H control steps, to the end of the skill or of the episode,
@@ -69,25 +66,13 @@ class SkillActions(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         reward: Literal["sum", "discounted"] = "sum",
         gamma: float = 0.99,
     ) -> None:
-        skill_model = named(skill_model)
-        RecordConstructorArgs.__init__(
-            self, skill_model=skill_model, reward=reward, gamma=gamma, _disable_deepcopy=True
-        )
-        gym.Wrapper.__init__(self, env)
-        self.skill_name = skill_model if isinstance(skill_model, str) else None
-        self.skill_model = resolve_skill_model(skill_model, env)
+        super().__init__(env, skill_model, reward=reward, gamma=gamma)
         self.action_space = self.skill_model.skill_space
         self.frame_callback: Callable[[Any], None] | None = None
         self._weights = reward_weights(reward, gamma, self.skill_model.max_steps).tolist()
         shape = env.action_space.shape
         self._action_shape = None if shape is None else (1, *shape)
         self._observation: Any = None
-
-    @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]
-        """Specification that rebuilds this environment; None around a live skill model."""
-        by_name = isinstance(self._saved_kwargs["skill_model"], str)
-        return super().spec if by_name else None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym.types import BoolArray
 
-def merge_rows(
-    infos: dict[str, Any], other: dict[str, Any], rows: NDArray[np.bool_]
-) -> dict[str, Any]:
+
+def merge_rows(infos: dict[str, Any], other: dict[str, Any], rows: BoolArray) -> dict[str, Any]:
     """Infos with the chosen environments' values taken from other infos.
 
     Args:
@@ -33,7 +33,7 @@ def merge_rows(
     return merged
 
 
-def object_rows(values: Any, rows: NDArray[np.bool_]) -> NDArray[np.object_]:
+def object_rows(values: Any, rows: BoolArray) -> NDArray[np.object_]:
     """Array (N,) of objects: the values of the chosen environments, None for the others."""
     objects = np.full(len(rows), None, dtype=object)
     for row in np.flatnonzero(rows).tolist():

@@ -10,11 +10,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from skillgym.types import FloatArray, SkillModel
-from skillgym.wrappers.common import named, reset_mask, resolve_skill_model
+from skillgym.types import BoolArray, FloatArray, SkillModel
+from skillgym.wrappers.common import reset_mask, resolve_skill_model
 from skillgym.wrappers.errors import WrongAutoresetMode
 from skillgym.wrappers.residual_control import ResidualControl
-from skillgym.wrappers.running_skills import Flags
 from skillgym.wrappers.vector_infos import object_rows
 from skillgym_envs.core.errors import ResetNeeded
 
@@ -47,9 +46,7 @@ class VectorResidualActions(VectorWrapper):
         if self.autoreset_mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
             expected = AutoresetMode.SAME_STEP.name
             raise WrongAutoresetMode(type(self).__name__, self.autoreset_mode, expected)
-        skill_model = named(skill_model)
-        self.skill_name = skill_model if isinstance(skill_model, str) else None
-        self.skill_model = resolve_skill_model(skill_model, env)
+        self.skill_model, self.skill_name = resolve_skill_model(skill_model, env)
         spaces = env.single_observation_space, env.single_action_space
         self._control = ResidualControl(self.skill_model, *spaces, num_envs=env.num_envs)
         self.residual_layout = self._control.layout
@@ -72,7 +69,9 @@ class VectorResidualActions(VectorWrapper):
         self._start(mask)
         return self._seen.copy(), infos
 
-    def step(self, actions: Any) -> tuple[NDArray[Any], NDArray[Any], Flags, Flags, dict[str, Any]]:
+    def step(
+        self, actions: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], BoolArray, BoolArray, dict[str, Any]]:
         """Run one control step in every environment.
 
         Args:
@@ -105,7 +104,7 @@ class VectorResidualActions(VectorWrapper):
         self._start(started)
         return self._seen.copy(), rewards, terminated, truncated, infos
 
-    def _start(self, rows: Flags) -> None:
+    def _start(self, rows: BoolArray) -> None:
         """Forget the skills of environments (N,) whose episodes have just started."""
         if rows.any():
             self._control.running.stop(rows)

@@ -11,12 +11,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from skillgym.types import SkillModel
+from skillgym.types import BoolArray, SkillModel
 from skillgym.wrappers.common import (
     checked_actions,
     checked_ends,
     checked_skills,
-    named,
     reset_mask,
     resolve_skill_model,
     reward_weights,
@@ -28,7 +27,6 @@ from skillgym_envs.core.checks import checked_mode
 from skillgym_envs.core.errors import ResetNeeded
 from skillgym_envs.core.vector_env import WorldVectorEnv
 
-Flags = NDArray[np.bool_]
 MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 
 
@@ -78,9 +76,7 @@ class VectorSkillActions(VectorWrapper):
             raise WrongAutoresetMode(type(self).__name__, inner, AutoresetMode.DISABLED.name)
         self.autoreset_mode = checked_mode(autoreset_mode, MODES)
         self.metadata = {**env.metadata, "autoreset_mode": self.autoreset_mode}
-        skill_model = named(skill_model)
-        self.skill_name = skill_model if isinstance(skill_model, str) else None
-        self.skill_model = resolve_skill_model(skill_model, env)
+        self.skill_model, self.skill_name = resolve_skill_model(skill_model, env)
         self.single_action_space = self.skill_model.skill_space
         self.action_space = batch_space(self.single_action_space, env.num_envs)
         self.frame_callback: Callable[[Any], None] | None = None
@@ -100,7 +96,9 @@ class VectorSkillActions(VectorWrapper):
         self._over, self._ended = self._over & ~mask, self._ended & ~mask
         return observation, infos
 
-    def step(self, actions: Any) -> tuple[NDArray[Any], NDArray[Any], Flags, Flags, dict[str, Any]]:
+    def step(
+        self, actions: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], BoolArray, BoolArray, dict[str, Any]]:
         """Run one skill in every environment.
 
         Args:
@@ -138,7 +136,7 @@ class VectorSkillActions(VectorWrapper):
         return observation.copy(), skill_step.reward, *flags, infos
 
     def _run(
-        self, observation: NDArray[Any], skills: NDArray[Any], running: Flags
+        self, observation: NDArray[Any], skills: NDArray[Any], running: BoolArray
     ) -> VectorSkillStep:
         """Run the skills of the running environments to their ends."""
         model, shape = self.skill_model, self.env.action_space.shape
@@ -164,7 +162,7 @@ class VectorSkillActions(VectorWrapper):
         return result
 
     def _restart(
-        self, mask: Flags, observation: NDArray[Any], infos: dict[str, Any]
+        self, mask: BoolArray, observation: NDArray[Any], infos: dict[str, Any]
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         started, reset_infos = self.env.reset(options={"reset_mask": mask.copy()})
         self._ended = self._ended & ~mask

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym.types import BoolArray
 from skillgym.wrappers.vector_infos import merge_rows, object_rows
-
-Flags = NDArray[np.bool_]
 
 
 class VectorSkillStep:
@@ -30,7 +29,7 @@ class VectorSkillStep:
     def add(
         self,
         t: int,
-        running: Flags,
+        running: BoolArray,
         observation: NDArray[Any],
         reward: NDArray[Any],
         infos: dict[str, Any],
@@ -46,7 +45,7 @@ class VectorSkillStep:
                 self._subtasks[row] += names[row]
 
     def stop(
-        self, stopped: Flags, terminated: Flags, truncated: Flags, infos: dict[str, Any]
+        self, stopped: BoolArray, terminated: BoolArray, truncated: BoolArray, infos: dict[str, Any]
     ) -> None:
         """Keep the flags and infos of the environments whose skill has just ended."""
         if not stopped.any():

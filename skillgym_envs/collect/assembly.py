@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 import skillgym_envs
 from skillgym_envs.collect.episodes import Episode
 from skillgym_envs.collect.spec import DatasetSpec
+from skillgym_envs.core.files import sync
 from skillgym_envs.core.versions import package_versions
 
 LICENCE = "MIT"
@@ -102,8 +103,7 @@ def install(
     finished, final = work / dataset_id, root / dataset_id
     for file in finished.rglob("*"):
         if file.is_file():
-            with file.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            sync(file)
     with _datasets_root(root):
         namespace = str(Path(dataset_id).parent)
         if namespace not in (".", *list_local_namespaces()):

@@ -21,6 +21,7 @@ from skillgym_envs.collect.staging import Staging, differences
 from skillgym_envs.collect.workers import record_episodes
 from skillgym_envs.core.checks import check_count
 from skillgym_envs.core.progress import progress_bar
+from skillgym_envs.core.simulator import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def collect(
     with _disk_full_explained(staging, len(spec.plans)):
         began = time.perf_counter()
         staging.open(spec.identity(), resume)
-        episodes = _all_episodes(spec, staging, workers or _available_cores(), progress)
+        episodes = _all_episodes(spec, staging, workers or usable_cores(), progress)
         wall_seconds = time.perf_counter() - began
         assemble(spec, episodes, root, staging.path / "assembly", wall_seconds)
     staging.remove()
@@ -111,10 +112,6 @@ def _is_complete(path: Path, spec: DatasetSpec) -> bool:
     if differing := differences(metadata, spec.identity()):
         raise DatasetExists(path, differing)
     return True
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -6,15 +6,15 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from skillgym_envs.collect.episodes import Episode
 from skillgym_envs.collect.errors import StaleEpisodes
+from skillgym_envs.core.files import atomic_file
 
 _IDENTITY = "identity.json"
 
@@ -51,11 +51,12 @@ class Staging:
         self.path.mkdir(parents=True, exist_ok=True)
         file = self.path / _IDENTITY
         if not file.exists():
-            write_atomically(file, json.dumps(identity, indent=1).encode())
+            with _written(file) as partial:
+                partial.write_text(json.dumps(identity, indent=1))
         earlier = json.loads(file.read_text())
         if differing := differences(earlier, identity):
             raise StaleEpisodes(self.path, differing)
-        for left_over in self.path.glob("*.partial"):
+        for left_over in self.path.glob(".*.partial"):
             left_over.unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -76,7 +77,7 @@ class Staging:
             "facts": np.array(json.dumps(episode.facts)),
         }
         file = self._file(episode.facts["index"])
-        with _replacing(file) as stream:
+        with _written(file) as partial, partial.open("wb") as stream:
             np.savez(stream, **arrays)
 
     def read(self, index: int) -> Episode | None:
@@ -98,24 +99,9 @@ class Staging:
         return self.path / f"episode_{index:05d}.npz"
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary stream whose content becomes `path` at the end, or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or absent."""
-    with _replacing(path) as stream:
-        stream.write(content)
+def _written(path: Path) -> AbstractContextManager[Path]:
+    """A file that becomes `path` when it is complete, with a name that no other process uses."""
+    return atomic_file(path, f"{os.getpid()}.partial")
 
 
 def differences(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -129,7 +129,8 @@ class WorldBatch:
         """Diverged environments fail, and end in the last state that they were seen in."""
         diverged = sorted(self.simulator.diverged)
         if new := [row for row in diverged if active is None or active[row]]:
-            warnings.warn(SimulationDiverged(self.world.name, new), stacklevel=2)
+            warning = SimulationDiverged(self.world.name, new, self.world.failure)
+            warnings.warn(warning, stacklevel=2)
         fine = np.ones(self.num_envs, bool)
         fine[diverged] = False
         return _select(fine, observation, self.observation), Outcome(

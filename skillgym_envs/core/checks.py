@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from skillgym_envs.core.errors import InvalidConfig
+from skillgym_envs.core.errors import InvalidConfig, InvalidTask, UnknownChoice, UnknownTask
 
 
 def check_count(name: str, given: int | None) -> None:
@@ -65,8 +65,55 @@ def check_range(name: str, given: float, low: float, high: float = float("inf"))
     raise InvalidConfig(name, given, expected)
 
 
-def is_known(given: object, known: Collection[str]) -> bool:
-    """Whether a setting is one of the known names; what is no string is none."""
+def check_choice(name: str, given: object, known: Collection[str]) -> None:
+    """Check that a setting is one of the known names.
+
+    Raises:
+        UnknownChoice: If it is not; the message has the nearest one.
+    """
+    if not _is_known(given, known):
+        raise UnknownChoice(name, given, known)
+
+
+def resolve_names(
+    given: str | Sequence[str], sets: Mapping[str, tuple[str, ...]], known: Collection[str]
+) -> tuple[str, ...]:
+    """Names that a task consists of.
+
+    Args:
+        given: Name of a set, one known name, or known names in their order.
+        sets: Names of each set.
+        known: All names.
+
+    Returns:
+        The names, in order.
+
+    Raises:
+        UnknownTask: If a name is neither a set nor known; the message has the nearest one.
+        InvalidTask: If it is no list, is empty or has a name twice.
+    """
+    if isinstance(given, str):
+        if given in sets:
+            return sets[given]
+        if given not in known:
+            raise UnknownTask(given, [*sets, *known])
+        return (given,)
+    try:
+        names = tuple(given)
+    except TypeError:
+        raise InvalidTask(given, "is no list of names") from None
+    for name in names:
+        if not _is_known(name, known):
+            raise UnknownTask(str(name), known)
+    if not names:
+        raise InvalidTask(given, "has no subtask")
+    if len(set(names)) != len(names):
+        raise InvalidTask(given, "names a subtask twice")
+    return names
+
+
+def _is_known(given: object, known: Collection[str]) -> bool:
+    """Whether something is a known name; what is no string is none."""
     return isinstance(given, str) and given in known
 
 

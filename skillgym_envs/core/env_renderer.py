@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_count
+from skillgym_envs.core.checks import check_count, check_flag
 from skillgym_envs.core.errors import SkillgymError
 from skillgym_envs.core.world import World
 
@@ -40,7 +40,7 @@ class EnvRenderer:
 
     Raises:
         UnknownRenderMode: If the render mode is none of them.
-        InvalidConfig: If width or height is no positive integer.
+        InvalidConfig: If width or height is no positive integer, or `shadows` no flag.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class EnvRenderer:
             raise UnknownRenderMode(render_mode, known)
         check_count("width", width)
         check_count("height", height)
+        check_flag("shadows", shadows)
         self._world = world
         self._mode = render_mode
         self._width, self._height = width, height

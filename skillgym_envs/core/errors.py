@@ -81,13 +81,21 @@ class InvalidTask(SkillgymError, ValueError):
         super().__init__(f"Got the task {given!r}, which {problem}; give each subtask once.")
 
 
+class UnknownChoice(SkillgymError, ValueError):
+    """A setting is none of the names that it may be."""
+
+    def __init__(self, keyword: str, given: object, known: Iterable[str]) -> None:
+        super().__init__(f"Got {keyword}={given!r}; {nearest(str(given), known)}")
+
+
 class SimulationDiverged(UserWarning):
     """MuJoCo found a state that is not finite, or too large to go on from."""
 
-    def __init__(self, world: str, rows: Sequence[int]) -> None:
+    def __init__(self, world: str, rows: Sequence[int], reward: float) -> None:
         super().__init__(
             f"The simulation of the {world} became unstable in environment {list(rows)}, so the "
-            "episode ended there with reward 0; look at the states or actions that led to it."
+            f"episode ended there with reward {reward:g}; look at the states or actions that led "
+            "to it."
         )
 
 

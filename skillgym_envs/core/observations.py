@@ -6,6 +6,7 @@ from these blocks, so that they cannot drift from the code.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -36,6 +37,16 @@ class ObservationBlock:
     frame: str
     source: str
     noise: tuple[float, ...]
+
+    @classmethod
+    def exact(
+        cls, name: str, labels: Iterable[str], units: str | Iterable[str], frame: str, source: str
+    ) -> ObservationBlock:
+        """A block without noise; `units` are one for each dimension, or one for all."""
+        labels = tuple(labels)
+        units = (units,) * len(labels) if isinstance(units, str) else tuple(units)
+        noise = (0.0,) * len(labels)
+        return cls(name=name, labels=labels, units=units, frame=frame, source=source, noise=noise)
 
     @property
     def size(self) -> int:

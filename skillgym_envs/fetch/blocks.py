@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_flag
 from skillgym_envs.core.observations import ObservationBlock
 from skillgym_envs.core.world import Array, namespace
 from skillgym_envs.fetch.scenes import PLATE_MASS, BlockScene, Start
@@ -224,6 +225,7 @@ class PyramidStackWorld(BlockWorld):
     goal_range = 0.1
 
     def __init__(self, goals: bool = False, literal_force: bool = False) -> None:
+        check_flag("literal_force", literal_force)
         self.literal_force = literal_force
         super().__init__(goals)
 
@@ -291,12 +293,10 @@ def _with_extra(
     blocks: tuple[ObservationBlock, ObservationBlock], label: str, unit: str
 ) -> tuple[ObservationBlock, ObservationBlock]:
     achieved, desired = (
-        ObservationBlock(
-            name=given.name,
+        replace(
+            given,
             labels=(*given.labels, f"{prefix} {label}"),
             units=(*given.units, unit),
-            frame=given.frame,
-            source=given.source,
             noise=(*given.noise, 0.0),
         )
         for given, prefix in zip(blocks, ("achieved", "goal"), strict=True)

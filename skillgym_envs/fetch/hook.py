@@ -13,8 +13,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_integer, is_known
-from skillgym_envs.core.errors import SkillgymError, nearest
+from skillgym_envs.core.checks import check_choice, check_integer
+from skillgym_envs.core.errors import InvalidConfig
 from skillgym_envs.core.observations import ObservationBlock
 from skillgym_envs.core.world import Array, Memory, PhysicsState, like, namespace
 from skillgym_envs.fetch.objects import (
@@ -129,13 +129,6 @@ class HookWorld(FetchWorld):
         return xp.astype((gap * gap).sum(axis=-1) < SUCCESS_DISTANCE**2, xp.float64)
 
 
-class InvalidScene(SkillgymError, ValueError):
-    """A split or a scene of the complex hook task does not exist."""
-
-    def __init__(self, given: object, expected: str) -> None:
-        super().__init__(f"Got {given!r} for the scenes of the complex hook task; {expected}")
-
-
 class SceneModels(Sequence[mujoco.MjModel]):
     """Compiled scenes of a split, each compiled when it is first asked for.
 
@@ -174,8 +167,8 @@ class ComplexHookWorld(HookWorld):
     Option of `reset`: `scene`, the index of a scene, or one for each environment that is reset.
 
     Raises:
-        InvalidScene: If there is no such split.
-        InvalidConfig: If there is no such number of scenes.
+        UnknownChoice: If there is no such split.
+        InvalidConfig: If there is no such number of scenes, or `goals` is no flag.
     """
 
     failure = 0.0
@@ -185,8 +178,7 @@ class ComplexHookWorld(HookWorld):
     def __init__(
         self, goals: bool = False, split: Split | str = "train", num_scenes: int = NUM_SCENES
     ) -> None:
-        if not is_known(split, SPLITS):
-            raise InvalidScene(split, nearest(str(split), SPLITS))
+        check_choice("split", split, SPLITS)
         check_integer("num_scenes", num_scenes, 1, NUM_SCENES)
         self.split = split
         self.variants = SceneModels(split, num_scenes)
@@ -215,7 +207,7 @@ class ComplexHookWorld(HookWorld):
         except ValueError:
             pass
         each = f"or a list with one for each environment that is reset ({count})"
-        raise InvalidScene(given, f"expected a scene from 0 to {known[-1]}, {each}.")
+        raise InvalidConfig("scene", given, f"a scene from 0 to {known[-1]}, {each}")
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         """1 where the object is nearer than 5 cm to its goal, else 0."""

@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from skillgym_envs.core.checks import check_flag
 from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
 from skillgym_envs.core.world import (
     Array,
@@ -96,6 +97,9 @@ class FetchWorld(World):
         goals: Whether the observation ends with the achieved and the desired goal, which
             `GoalObservation` makes a dictionary of.
 
+    Raises:
+        InvalidConfig: If a flag is neither True nor False.
+
     Attributes:
         scene: What stands on the table.
         start: State that episodes start from, apart from the objects.
@@ -115,6 +119,7 @@ class FetchWorld(World):
     }
 
     def __init__(self, goals: bool = False) -> None:
+        check_flag("goals", goals)
         self.goals = goals
         self.start = self._settle()
         self.action_space = spaces.Box(-1.0, 1.0, (4,), np.float32)
@@ -274,16 +279,9 @@ def block(
     name: str, what: str, axes: Sequence[str] = "xyz", unit: str = "m", source: str = "sensor"
 ) -> ObservationBlock:
     """An observation block with one label per axis, in the world frame."""
-    labels = tuple(f"{what} {axis}" for axis in axes)
     frame = "joint" if source in ("qpos", "qvel") else "world"
-    return ObservationBlock(
-        name=name,
-        labels=labels,
-        units=(unit,) * len(labels),
-        frame=frame,
-        source=source,
-        noise=(0.0,) * len(labels),
-    )
+    labels = (f"{what} {axis}" for axis in axes)
+    return ObservationBlock.exact(name, labels, unit, frame, source)
 
 
 def sensor_slices(model: mujoco.MjModel) -> dict[str, slice]:

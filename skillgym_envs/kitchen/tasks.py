@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skillgym_envs.core.errors import InvalidTask, UnknownTask
+import numpy as np
+from numpy.typing import NDArray
+
+from skillgym_envs.core.checks import resolve_names
 
 COMPLETION_DISTANCE = 0.3
 """An element is complete when its slots are nearer to its goal than this (rad and m mixed)."""
@@ -48,6 +51,14 @@ TASK_SETS: dict[str, tuple[str, ...]] = {
 """Task sets: D4RL's three (SPiRL uses `mixed`) and SkiLD's two (`misaligned` and `kbts`)."""
 
 
+def goal_half() -> NDArray[np.float64]:
+    """The constant half (30,) of D4RL's observation: the goals of `mixed`, whatever the task is."""
+    goal = np.zeros(30)
+    for name in TASK_SETS["mixed"]:
+        goal[list(ELEMENTS[name].slots)] = ELEMENTS[name].goal
+    return goal
+
+
 def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
     """Element names of a task set, or of a list given by the user.
 
@@ -60,20 +71,6 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         UnknownTask: If a name is neither a task set nor an element.
-        InvalidTask: If the list is empty or names an element twice.
+        InvalidTask: If it is no list, is empty or names an element twice.
     """
-    if isinstance(tasks, str):
-        if tasks in TASK_SETS:
-            return TASK_SETS[tasks]
-        if tasks not in ELEMENTS:
-            raise UnknownTask(tasks, [*TASK_SETS, *ELEMENTS])
-        return (tasks,)
-    names = tuple(tasks)
-    for name in names:
-        if name not in ELEMENTS:
-            raise UnknownTask(str(name), ELEMENTS)
-    if not names:
-        raise InvalidTask(tasks, "has no subtask")
-    if len(set(names)) != len(names):
-        raise InvalidTask(tasks, "names a subtask twice")
-    return names
+    return resolve_names(tasks, TASK_SETS, ELEMENTS)

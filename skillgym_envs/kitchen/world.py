@@ -18,7 +18,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from skillgym_envs.core.assets import robotics_assets
-from skillgym_envs.core.checks import check_range
+from skillgym_envs.core.checks import check_flag, check_range
 from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
 from skillgym_envs.core.world import (
     Array,
@@ -31,7 +31,13 @@ from skillgym_envs.core.world import (
     like,
     namespace,
 )
-from skillgym_envs.kitchen.tasks import COMPLETION_DISTANCE, ELEMENTS, TaskSet, resolve_tasks
+from skillgym_envs.kitchen.tasks import (
+    COMPLETION_DISTANCE,
+    ELEMENTS,
+    TaskSet,
+    goal_half,
+    resolve_tasks,
+)
 
 ROBOT = slice(0, 9)
 """Joints of the arm (7) and the two fingers in `qpos` and `qvel`."""
@@ -60,10 +66,6 @@ _START_QPOS = (
     *(1.00618764, 0.00406395120, -0.00662095997, -2.68278933e-04),
 )
 
-# The goal half of the 60-D observation: these four elements whatever the task, as in the relabelled
-# D4RL data.
-_GOAL_HALF_ELEMENTS = ("microwave", "kettle", "bottom burner", "light switch")
-
 
 class KitchenWorld(World):
     """A Franka arm in a kitchen; some of its seven elements are to be brought to their goals.
@@ -89,8 +91,8 @@ class KitchenWorld(World):
 
     Raises:
         UnknownTask: If a task has an unknown name.
-        InvalidTask: If an element is there twice.
-        InvalidConfig: If the noise is negative.
+        InvalidTask: If `tasks` is no list, is empty or names an element twice.
+        InvalidConfig: If the noise is negative, or a flag neither True nor False.
 
     Deviation: a subtask that is complete at reset does not exist; all start open, as in the
     references.
@@ -115,6 +117,9 @@ class KitchenWorld(World):
         noise: float = 0.1,
     ) -> None:
         check_range("noise", noise, 0.0)
+        check_flag("ordered", ordered)
+        check_flag("goal", goal)
+        check_flag("velocities", velocities)
         self.subtasks = resolve_tasks(tasks)
         self.ordered = ordered
         self.goal = goal
@@ -125,9 +130,6 @@ class KitchenWorld(World):
         self.layout = _layout(self.model, goal, velocities, noise)
         self.noise_size = 30 + 29 * velocities
         amplitude = (*_QPOS_NOISE, *_QVEL_NOISE) if velocities else _QPOS_NOISE
-        goal_half = np.zeros(30)
-        for name in _GOAL_HALF_ELEMENTS:
-            goal_half[list(ELEMENTS[name].slots)] = ELEMENTS[name].goal
         # Slots, goals and weights (K, 7): elements with fewer slots are filled up with weight 0.
         width = max(len(ELEMENTS[name].slots) for name in self.subtasks)
         slots, slot_goals, weights = np.zeros((3, len(self.subtasks), width))
@@ -139,7 +141,7 @@ class KitchenWorld(World):
             "low": np.array(_JOINT_LOW),
             "high": np.array(_JOINT_HIGH),
             "noise": noise * np.array(amplitude),
-            "goal_half": goal_half[None],  # as many rows as asked for last
+            "goal_half": goal_half()[None],  # as many rows as asked for last
             "slots": slots.astype(np.intp),
             "slot_goals": slot_goals,
             "weights": weights,
@@ -184,8 +186,8 @@ class KitchenWorld(World):
         observation = state + self._constant("noise", state) * noise
         memory = memory | {"joints": observation[:, ROBOT]}
         if self.goal:
-            goal_half = like(self._goal_rows(state.shape[0]), state)
-            observation = xp.concat([observation, goal_half], axis=1)
+            goals = like(self._goal_rows(state.shape[0]), state)
+            observation = xp.concat([observation, goals], axis=1)
         return observation, memory
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
@@ -248,8 +250,9 @@ def _layout(model: mujoco.MjModel, goal: bool, velocities: bool, noise: float) -
             _block("kettle_twist", speeds[23:], "world", "qvel", noise, _QVEL_NOISE[23:]),
         ]
     if goal:
-        rows = [(f"goal of {label}", unit) for label, unit in positions]
-        blocks.append(_block("goal", rows, "joint", "constant", 0.0, [0.0] * 30))
+        labels, units = zip(*positions, strict=True)
+        goals = (f"goal of {label}" for label in labels)
+        blocks.append(ObservationBlock.exact("goal", goals, units, "joint", "constant"))
     return ObservationLayout(tuple(blocks))
 
 

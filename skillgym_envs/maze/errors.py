@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from skillgym_envs.core.errors import SkillgymError, nearest
+from skillgym_envs.core.errors import SkillgymError
 
 
 class InvalidLayout(SkillgymError, ValueError):
@@ -15,20 +13,6 @@ class InvalidLayout(SkillgymError, ValueError):
             f"Got a layout that {problem}; give rows of equal length of '#' (wall), 'O' (free) and "
             "at most one 'G' (goal), with walls all around, or a size of 5 or more."
         )
-
-
-class UnknownVariant(SkillgymError, ValueError):
-    """A variant of the maze has an unknown name."""
-
-    def __init__(self, name: object, known: Iterable[str]) -> None:
-        super().__init__(f"Got the unknown maze variant {name!r}; {nearest(str(name), known)}")
-
-
-class UnknownObservation(SkillgymError, ValueError):
-    """A kind of observation has an unknown name."""
-
-    def __init__(self, name: object, known: Iterable[str]) -> None:
-        super().__init__(f"Got the unknown maze observation {name!r}; {nearest(str(name), known)}")
 
 
 class InvalidPosition(SkillgymError, ValueError):

@@ -9,22 +9,8 @@ IMAGE_SIZE = 32
 
 STATE_LAYOUT = ObservationLayout(
     (
-        ObservationBlock(
-            name="position",
-            labels=("x (row)", "y (column)"),
-            units=("m", "m"),
-            frame="world",
-            source="qpos",
-            noise=(0.0, 0.0),
-        ),
-        ObservationBlock(
-            name="velocity",
-            labels=("vx", "vy"),
-            units=("m/s", "m/s"),
-            frame="world",
-            source="qvel",
-            noise=(0.0, 0.0),
-        ),
+        ObservationBlock.exact("position", ("x (row)", "y (column)"), "m", "world", "qpos"),
+        ObservationBlock.exact("velocity", ("vx", "vy"), "m/s", "world", "qvel"),
     )
 )
 
@@ -32,14 +18,7 @@ STATE_LAYOUT = ObservationLayout(
 def _picture_block(name: str) -> ObservationBlock:
     pixels = range(IMAGE_SIZE)
     labels = [f"{c} {i} {j}" for c in ("red", "green", "blue") for i in pixels for j in pixels]
-    return ObservationBlock(
-        name=name,
-        labels=tuple(labels),
-        units=("1",) * len(labels),
-        frame="camera",
-        source="camera",
-        noise=(0.0,) * len(labels),
-    )
+    return ObservationBlock.exact(name, labels, "1", "camera", "camera")
 
 
 IMAGE_LAYOUT = ObservationLayout(

@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_flag, check_range, is_known
+from skillgym_envs.core.checks import check_choice, check_flag, check_range
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -29,7 +29,7 @@ from skillgym_envs.core.world import (
     namespace,
 )
 from skillgym_envs.maze.camera import MazeCamera
-from skillgym_envs.maze.errors import InvalidPosition, UnknownObservation, UnknownVariant
+from skillgym_envs.maze.errors import InvalidPosition
 from skillgym_envs.maze.layouts import MazeLayout, make_layout, random_layout
 from skillgym_envs.maze.observation import IMAGE_LAYOUT, IMAGE_SIZE, STATE_LAYOUT
 from skillgym_envs.maze.scene import (
@@ -84,8 +84,7 @@ class MazeWorld(World):
     Raises:
         InvalidLayout: If the layout is no maze.
         InvalidPosition: If start or goal touches a wall, or no way leads from one to the other.
-        UnknownVariant: If there is no such variant.
-        UnknownObservation: If there is no such kind of observation.
+        UnknownChoice: If there is no such variant or kind of observation.
         InvalidConfig: If noise, radius, speed or seed is negative, the noise larger than the maze,
             size or seed no integer, or another keyword no number or flag that should be one.
 
@@ -118,10 +117,8 @@ class MazeWorld(World):
         start_in_walls: bool = False,
         observation: Literal["state", "image"] = "state",
     ) -> None:
-        if not is_known(variant, VARIANTS):
-            raise UnknownVariant(variant, VARIANTS)
-        if not is_known(observation, OBSERVATIONS):
-            raise UnknownObservation(observation, OBSERVATIONS)
+        check_choice("variant", variant, VARIANTS)
+        check_choice("observation", observation, OBSERVATIONS)
         self.maze = make_layout(layout, size, layout_seed)
         published = self.maze == random_layout()
         task = VARIANTS[variant] if published else VARIANTS[variant].elsewhere()

@@ -20,6 +20,7 @@ HANDLE = (0.22, 0.0, -0.357)
 
 _POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
 _XYZW = (1, 2, 3, 0)  # of MuJoCo's (w, x, y, z)
+_block = ObservationBlock.exact
 
 # Poses (position, quaternion x y z w) that never change, as the references' observation has them.
 _FURNITURE = {
@@ -92,17 +93,17 @@ def _parts(model: mujoco.MjModel) -> list[tuple[ObservationBlock, list[Reading]]
     parts += [_constant(name) for name in ("box", "tray", "cabinet")]
     drawer = int(model.joint("drawer").qposadr[0])
     handle = [Reading(drawer, HANDLE[0]), Reading(None, HANDLE[1]), Reading(None, HANDLE[2])]
-    axes = tuple(f"handle {axis}" for axis in "xyz")
-    parts.append((_block("handle", axes, ("m",) * 3, "world", "qpos"), handle))
+    axes = [f"handle {axis}" for axis in "xyz"]
+    parts.append((_block("handle", axes, "m", "world", "qpos"), handle))
     position = model.nq + int(model.sensor("end_effector_pos").adr[0])
     quat = model.nq + int(model.sensor("end_effector_quat").adr[0])
     slots = [*range(position, position + 3), *(quat + i for i in _XYZW)]
     parts.append((_pose_block("end_effector", "sensor"), [Reading(slot) for slot in slots]))
     fingers = [int(model.joint(f"{side}_finger").qposadr[0]) for side in ("left", "right")]
-    block = _block("fingers", ("left finger", "right finger"), ("m", "m"), "joint", "qpos")
+    block = _block("fingers", ("left finger", "right finger"), "m", "joint", "qpos")
     parts.append((block, [Reading(slot) for slot in fingers]))
     flag = model.nq + model.nsensordata
-    block = _block("gripper_open", ("gripper open",), ("1",), "gripper", "memory")
+    block = _block("gripper_open", ("gripper open",), "1", "gripper", "memory")
     parts.append((block, [Reading(flag)]))
     return [*parts, _constant("monitor"), _constant("lamp")]
 
@@ -113,8 +114,8 @@ def _moving(
     """A block without its constants."""
     rows = zip(block.labels, block.units, readings, strict=True)
     kept = [row for row in rows if row[2].index is not None]
-    labels, units = tuple(row[0] for row in kept), tuple(row[1] for row in kept)
-    return _block(block.name, labels, units, block.frame, block.source), [row[2] for row in kept]
+    labels, units, moving = zip(*kept, strict=True)
+    return _block(block.name, labels, units, block.frame, block.source), list(moving)
 
 
 def _task_parts(
@@ -128,8 +129,8 @@ def _task_parts(
         for name in names
     ]
     size = len(labels)
-    task = _block("task", tuple(labels), ("1",) * size, "task", "constant")
-    progress = _block("progress", ("subtasks completed",), ("1",), "task", "memory")
+    task = _block("task", labels, "1", "task", "constant")
+    progress = _block("progress", ("subtasks completed",), "1", "task", "memory")
     return [
         (task, [Reading(first + i) for i in range(size)]),
         (progress, [Reading(first + size)]),
@@ -141,14 +142,5 @@ def _constant(name: str) -> tuple[ObservationBlock, list[Reading]]:
 
 
 def _pose_block(name: str, source: str) -> ObservationBlock:
-    labels = tuple(f"{name} {axis}" for axis in _POSE)
+    labels = [f"{name} {axis}" for axis in _POSE]
     return _block(name, labels, (*["m"] * 3, *["1"] * 4), "world", source)
-
-
-def _block(
-    name: str, labels: tuple[str, ...], units: tuple[str, ...], frame: str, source: str
-) -> ObservationBlock:
-    noise = (0.0,) * len(labels)
-    return ObservationBlock(
-        name=name, labels=labels, units=units, frame=frame, source=source, noise=noise
-    )

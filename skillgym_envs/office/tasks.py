@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from skillgym_envs.core.errors import InvalidTask, UnknownTask
+from skillgym_envs.core.checks import resolve_names
+from skillgym_envs.core.errors import InvalidTask
 
 TaskSet = Literal["fixed", "rand"]
 
@@ -67,29 +68,25 @@ SUBTASKS: tuple[str, ...] = (
 FIXED_TASK = ("eraser in tray", "shed in box", "pepsi_bottle in drawer")
 """Task of the papers' downstream environment, `Widow250OfficeFixed-v0`."""
 
+TASK_SETS: dict[str, tuple[str, ...]] = {"fixed": FIXED_TASK, "rand": ()}
+"""Placements of the named tasks; those of `rand` are drawn."""
+
 
 def resolve_task(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...] | None:
     """Placements of a task, in order; None for tasks that are drawn anew in every episode.
 
     Args:
-        tasks: `"fixed"`, `"rand"`, or names of placements.
+        tasks: `"fixed"`, `"rand"`, name of one placement, or names of placements.
 
     Raises:
         UnknownTask: If a name is unknown.
-        InvalidTask: If there is no placement, or one object or the drawer comes twice.
+        InvalidTask: If it is no list, is empty, or one object or the drawer comes twice.
     """
-    if isinstance(tasks, str):
-        if tasks not in ("fixed", "rand"):
-            raise UnknownTask(tasks, ("fixed", "rand"))
-        return FIXED_TASK if tasks == "fixed" else None
-    names = tuple(tasks)
-    for name in names:
-        if name not in PLACEMENTS:
-            raise UnknownTask(name, PLACEMENTS)
+    names = resolve_names(tasks, TASK_SETS, PLACEMENTS)
+    if not names:
+        return None
     items = [PLACEMENTS[name].item for name in names]
     drawers = [name for name in names if PLACES[PLACEMENTS[name].place] == "drawer"]
-    if not names:
-        raise InvalidTask(names, "has no placement")
     if len(set(items)) < len(items):
         raise InvalidTask(names, "places an object twice")
     if len(drawers) > 1:

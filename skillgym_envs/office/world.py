@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.checks import check_choice, check_count, check_flag, check_range
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -28,7 +28,6 @@ from skillgym_envs.core.world import (
     like,
     namespace,
 )
-from skillgym_envs.office.errors import UnknownObservation
 from skillgym_envs.office.observation import OBSERVATIONS, ObservationName, readout
 from skillgym_envs.office.scene import (
     CLOSED,
@@ -83,8 +82,8 @@ class OfficeWorld(World):
 
     Args:
         tasks: `"fixed"` (eraser in tray, shed in box, pepsi_bottle in drawer), `"rand"` (three
-            objects, matched to the three places, in random order; new in every episode), or names
-            of placements, for example `("gatorade in drawer", "eraser in tray")`.
+            objects, matched to the three places, in random order; new in every episode), name of a
+            placement, or names of several, for example `("gatorade in drawer", "eraser in tray")`.
         observation: `full`, the references' 97 numbers, or `compact`, without the 37 constants.
         goal: Whether the observation ends with the task (one-hot object and place of each
             placement) and the number of completed subtasks.
@@ -94,8 +93,8 @@ class OfficeWorld(World):
     Raises:
         UnknownTask: If a task has an unknown name.
         InvalidTask: If it has no placement, or an object or the drawer twice.
-        UnknownObservation: If there is no such kind of observation.
-        InvalidConfig: If the jitter is negative, or substeps no positive integer.
+        UnknownChoice: If there is no such kind of observation.
+        InvalidConfig: If the goal is no flag, the jitter negative, or substeps no positive integer.
 
     Deviation: the references command joint angles from an inverse kinematics that stops early;
     here springs pull the end effector to the same kind of target, with the same gain (0.042 m and
@@ -122,8 +121,8 @@ class OfficeWorld(World):
         jitter: float = 0.01,
         substeps: int = 10,
     ) -> None:
-        if observation not in OBSERVATIONS:
-            raise UnknownObservation(observation, OBSERVATIONS)
+        check_choice("observation", observation, OBSERVATIONS)
+        check_flag("goal", goal)
         check_range("jitter", jitter, 0.0)
         check_count("substeps", substeps)
         self.task = resolve_task(tasks)

@@ -13,7 +13,7 @@ from skillgym_envs.tabletop.block_plans import BLOCK_PLANS
 from skillgym_envs.tabletop.control import MAX_MOVE, MAX_TURN
 from skillgym_envs.tabletop.furniture_plans import FURNITURE_PLANS, Plan
 from skillgym_envs.tabletop.phases import OPEN, Manner, Phase, Place, View, fixed
-from skillgym_envs.tabletop.robot import FINGER_JOINTS, TCP_SITE
+from skillgym_envs.tabletop.robot import TCP_SITE
 from skillgym_envs.tabletop.rotations import euler_of_quat
 from skillgym_envs.tabletop.scenes import SCENES, Scene
 
@@ -145,7 +145,6 @@ class TabletopExpert:
             tcp=self._site.site(TCP_SITE).xpos.copy(),
             target=self._target,
             turned=turned,
-            opening=sum(float(data.joint(name).qpos[0]) for name in FINGER_JOINTS),
             steps=self._steps,
         )
 
@@ -203,8 +202,3 @@ def _free(name: str, place: Place, first: Phase) -> Phase:
         over=lambda v: float(np.linalg.norm(v.tcp - place(v))) < 0.04,
         patience=90,
     )
-
-
-def make_expert(plan: Sequence[str], rng: np.random.Generator) -> TabletopExpert:
-    """The scripted expert of scene D, for one episode."""
-    return TabletopExpert(plan, rng)

@@ -20,10 +20,9 @@ JOINTS = ("base__slide", "base__drawer", "base__button", "base__switch")
 PARTS = ("base", "plank", "drawer", "door", "lever", "button", "led", "bulb")
 """Bodies of the furniture; contacts are told apart by them."""
 
-GLOWS = ("bulb glow", "led glow")
-"""Mocap bodies that show the lights: in their place when on, below the floor when off."""
-
 HIDDEN = (0.0, 0.0, -1.0)
+"""Where the mocap body that shows a light is while it is off, below the floor [m]."""
+
 DOOR_WIDTH = 0.28
 
 # Axes of the sloped front: x, up the slope, and outward. The incline is 60 degrees.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from skillgym_envs.core.observations import ObservationBlock, ObservationLayout
 from skillgym_envs.tabletop.robot import ARM_JOINTS
 from skillgym_envs.tabletop.scenes import Scene
 
 OBSERVATIONS = ("skimo", "robot", "scene", "full")
+
+_block = ObservationBlock.exact
 
 
 def observation_layout(kind: str, scene: Scene) -> ObservationLayout:
@@ -45,16 +45,3 @@ def observation_layout(kind: str, scene: Scene) -> ObservationLayout:
         "full": robot + furniture + blocks,
     }
     return ObservationLayout(chosen[kind])
-
-
-def _block(
-    name: str, labels: Sequence[str], unit: str, frame: str, source: str
-) -> ObservationBlock:
-    return ObservationBlock(
-        name=name,
-        labels=tuple(labels),
-        units=(unit,) * len(labels),
-        frame=frame,
-        source=source,
-        noise=(0.0,) * len(labels),
-    )

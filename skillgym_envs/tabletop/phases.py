@@ -26,7 +26,6 @@ class View:
         tcp: Position of the tool centre point (3,) [m].
         target: Position that the environment's controller aims at (3,) [m].
         turned: Largest difference of an Euler angle of the aim from that of the phase [rad].
-        opening: Sum of the two finger joints [m].
         steps: Control steps since the phase began.
     """
 
@@ -34,7 +33,6 @@ class View:
     tcp: Array
     target: Array
     turned: float
-    opening: float
     steps: int
 
     def joint(self, name: str) -> float:
@@ -112,16 +110,16 @@ class Manner:
         speed: Factor on all speeds.
         via: Offset of approach points (3,) [m].
         contact: Offset of contact points (3,) [m].
-        yaw: Offset of the hand's turn [rad].
     """
 
     speed: float
     via: Array
     contact: Array
-    yaw: float
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Manner:
         """A manner at random."""
         via = np.clip(rng.normal(0.0, 0.02, 3), -0.03, 0.03)
-        return cls(rng.uniform(0.75, 1.0), via, rng.uniform(-0.004, 0.004, 3), rng.normal(0, 0.05))
+        manner = cls(rng.uniform(0.75, 1.0), via, rng.uniform(-0.004, 0.004, 3))
+        rng.normal()  # unused: later draws, and so the shipped datasets, are what they were
+        return manner

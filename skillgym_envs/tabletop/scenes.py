@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from skillgym_envs.core.errors import SkillgymError, nearest
-
 Range = tuple[float, float]
 
 COLOURS = ("red", "blue", "pink")
@@ -131,10 +129,3 @@ SCENES: Mapping[str, Scene] = {
         wood=((0.45, 0.33, 0.23), (0.55, 0.42, 0.30)),
     ),
 }
-
-
-class UnknownScene(SkillgymError, ValueError):
-    """A scene has an unknown name."""
-
-    def __init__(self, given: object) -> None:
-        super().__init__(f"Got the scene {given!r}; {nearest(str(given), SCENES)}")

@@ -13,8 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from skillgym_envs.core.checks import is_known
-from skillgym_envs.core.errors import InvalidTask, UnknownTask
+from skillgym_envs.core.checks import resolve_names
 from skillgym_envs.core.world import Array, like, namespace
 from skillgym_envs.tabletop.model import TOUCHABLE
 from skillgym_envs.tabletop.rotations import conjugate, euler_of_quat, quat_product, rotated
@@ -241,21 +240,4 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
         UnknownTask: If a name is neither a task set nor a task.
         InvalidTask: If it is no list, is empty or names a task twice.
     """
-    if isinstance(tasks, str):
-        if tasks in TASK_SETS:
-            return TASK_SETS[tasks]
-        if tasks not in TASKS:
-            raise UnknownTask(tasks, [*TASK_SETS, *TASKS])
-        return (tasks,)
-    try:
-        names = tuple(tasks)
-    except TypeError:
-        raise InvalidTask(tasks, "is no list of names") from None
-    for name in names:
-        if not is_known(name, TASKS):
-            raise UnknownTask(str(name), TASKS)
-    if not names:
-        raise InvalidTask(tasks, "has no subtask")
-    if len(set(names)) != len(names):
-        raise InvalidTask(tasks, "names a subtask twice")
-    return names
+    return resolve_names(tasks, TASK_SETS, TASKS)

@@ -16,8 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_count, is_known
-from skillgym_envs.core.errors import SkillgymError, nearest
+from skillgym_envs.core.checks import check_choice, check_count
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -36,7 +35,7 @@ from skillgym_envs.tabletop.observation import OBSERVATIONS, observation_layout
 from skillgym_envs.tabletop.placement import blocks_of, given_state, random_blocks, random_furniture
 from skillgym_envs.tabletop.robot import FINGER_OPEN, HOME
 from skillgym_envs.tabletop.rotations import euler_of_axes, euler_of_quat
-from skillgym_envs.tabletop.scenes import BUTTON_PRESSED, COLOURS, SCENES, SWITCH_ON, UnknownScene
+from skillgym_envs.tabletop.scenes import BUTTON_PRESSED, COLOURS, SCENES, SWITCH_ON
 from skillgym_envs.tabletop.tasks import (
     CHANGES,
     TASKS,
@@ -62,13 +61,6 @@ _SLACK, _ARM_SLACK = 0.01, 0.05  # of given states, beyond the limits [m], [rad]
 _SCALE = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3)
 # Control of the two fingers and of the button, which needs none; the gripper action as observed.
 _OPEN, _CLOSE = np.array([FINGER_OPEN, FINGER_OPEN, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, -1.0])
-
-
-class UnknownChoice(SkillgymError, ValueError):
-    """A keyword of the world has a value that does not exist."""
-
-    def __init__(self, keyword: str, given: object, known: Sequence[str]) -> None:
-        super().__init__(f"Got {keyword}={given!r}; {nearest(str(given), known)}")
 
 
 class TabletopWorld(World):
@@ -99,6 +91,12 @@ class TabletopWorld(World):
             drawer, lever and LED in either of their two states. `random` is meant for play data: a
             task compares with the start, and 96 of 100 such episodes begin with a part in the state
             that one of the default tasks asks for, so that they cannot be completed.
+
+    Raises:
+        UnknownTask: If a task has an unknown name.
+        InvalidTask: If `tasks` is no list, is empty or names a task twice.
+        UnknownChoice: If there is no such scene, observation, `since` or furniture.
+        InvalidConfig: If the patience is no positive integer.
 
     Options of `reset`: `robot_state` (15,) and `scene_state` (24,), or one row for each
     environment that is reset, put robot and scene into a state; the arm's joints decide where the
@@ -133,15 +131,10 @@ class TabletopWorld(World):
         patience: int | None = None,
         furniture: Literal["shut", "random"] = "shut",
     ) -> None:
-        if not is_known(scene, SCENES):
-            raise UnknownScene(scene)
-        for keyword, given, known in (
-            ("observation", observation, tuple(OBSERVATIONS)),
-            ("since", since, ("episode", "subtask")),
-            ("furniture", furniture, ("shut", "random")),
-        ):
-            if not is_known(given, known):
-                raise UnknownChoice(keyword, given, known)
+        check_choice("scene", scene, SCENES)
+        check_choice("observation", observation, OBSERVATIONS)
+        check_choice("since", since, ("episode", "subtask"))
+        check_choice("furniture", furniture, ("shut", "random"))
         check_count("patience", patience)
         self.scene_name, self.scene = scene, SCENES[scene]
         self.subtasks = resolve_tasks(tasks)

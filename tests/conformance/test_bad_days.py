@@ -30,8 +30,9 @@ def test_a_diverged_simulation_ends_the_episode_and_says_so(env_id: str, bad: fl
     env = gym.make(env_id)
     seen, _ = env.reset(seed=0)
     env.unwrapped.data.qpos[0] = bad
-    with pytest.warns(SimulationDiverged, match=r"environment \[0\]"):
+    with pytest.warns(SimulationDiverged, match=r"environment \[0\]") as caught:
         observation, reward, terminated, truncated, info = env.step(act(env))
+    assert f"with reward {reward:g};" in str(caught[0].message)
     np.testing.assert_array_equal(observation, seen)
     assert (reward, terminated, truncated) == (env.unwrapped.world.failure, True, False)
     assert info["subtasks_completed_step"] == ()

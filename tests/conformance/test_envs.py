@@ -111,6 +111,11 @@ def test_layout_tells_where_numbers_come_from(env_id):
     env.close()
 
 
+def test_the_time_limit_is_that_of_the_world(env):
+    limit = env.get_wrapper_attr("_max_episode_steps")
+    assert limit == env.unwrapped.world.max_episode_steps
+
+
 def test_two_instances_agree(env_id, env):
     actions = actions_of(env.action_space, STEPS)
     other = gym.make(env_id)

@@ -26,9 +26,10 @@ from skillgym.data import (
     load_transitions,
     load_windows,
 )
-from skillgym.data.kitchen_formats import goal_half
 from skillgym.errors import InvalidConfig
+from skillgym_envs.kitchen.tasks import goal_half
 
+GOAL_HALF = goal_half().astype(np.float32)
 OURS, D4RL_V2 = "skillgym/kitchen/test-v0", "D4RL/kitchen/mixed-v2"
 
 
@@ -42,7 +43,7 @@ class Trajectory:
 
     @property
     def flat(self) -> np.ndarray:
-        return np.concatenate((self.qpos, np.tile(goal_half(), (len(self.qpos), 1))), axis=1)
+        return np.concatenate((self.qpos, np.tile(GOAL_HALF, (len(self.qpos), 1))), axis=1)
 
     @property
     def nested(self) -> dict[str, object]:
@@ -163,7 +164,7 @@ def test_three_formats_give_the_same_windows(
 def test_goal_half_is_that_of_the_world() -> None:
     env = gym.make("skillgym/Kitchen-v0", tasks="kbts")
     observation, _ = env.reset(seed=0)
-    np.testing.assert_array_equal(observation[30:], goal_half())
+    np.testing.assert_array_equal(observation[30:], GOAL_HALF)
 
 
 def test_minari_dataset_is_found_by_path_too(ours: str, root: Path) -> None:

@@ -123,7 +123,7 @@ def test_complete_dataset_is_left_alone_and_others_are_protected(tmp_path: Path)
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_disk_is_explained_and_the_run_goes_on(small: Path, tmp_path: Path) -> None:
-    fourth = tmp_path / STAGING / f"episode_00003.npz.{os.getpid()}.partial"
+    fourth = tmp_path / STAGING / f".episode_00003.npz.{os.getpid()}.partial"
 
     def with_full_disk(plan: tuple[str, ...], rng: np.random.Generator) -> RandomExpert:
         if not fourth.is_symlink():

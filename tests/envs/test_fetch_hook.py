@@ -14,10 +14,10 @@ import pytest
 
 import skillgym_envs  # noqa: F401  registers the environments
 from skillgym_envs.core.env import WorldEnv
-from skillgym_envs.core.errors import InvalidConfig
+from skillgym_envs.core.errors import InvalidConfig, UnknownChoice
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.fetch.expert import FetchExpert
-from skillgym_envs.fetch.hook import ComplexHookWorld, HookWorld, InvalidScene, euler_angles
+from skillgym_envs.fetch.hook import ComplexHookWorld, HookWorld, euler_angles
 from skillgym_envs.fetch.objects import SPLITS, complex_scene
 from skillgym_envs.fetch.scenes import scene_model
 
@@ -172,7 +172,7 @@ def test_scenes_are_drawn_from_the_seed_and_can_be_chosen():
     assert len({id(model) for model in drawn}) > 1
     env.reset(seed=0, options={"scene": 2})
     assert env.data.model is scene_model(complex_scene("train", 2))
-    with pytest.raises(InvalidScene, match="0 to 2"):
+    with pytest.raises(InvalidConfig, match="0 to 2"):
         env.reset(options={"scene": 3})
 
 
@@ -208,14 +208,16 @@ def test_each_environment_may_get_its_own_scene():
 def test_bad_scenes_are_one_sentence(given):
     world = ComplexHookWorld(num_scenes=3)
     rngs = [np.random.default_rng(seed) for seed in range(3)]
-    with pytest.raises(InvalidScene, match=r"0 to 2, or .* that is reset \(3\)") as caught:
+    with pytest.raises(
+        InvalidConfig, match=r"scene=.* 0 to 2, or .* that is reset \(3\)"
+    ) as caught:
         world.reset(rngs, {"scene": given})
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("split", ["trian", ["train"]])
 def test_splits_that_do_not_exist(split):
-    with pytest.raises(InvalidScene, match="did you mean 'train'"):
+    with pytest.raises(UnknownChoice, match="did you mean 'train'"):
         gym.make("skillgym/FetchComplexHook-v0", split=split)
 
 

@@ -311,7 +311,9 @@ def test_functions_are_pure():
     assert not memory["joints"].any()
 
 
-@pytest.mark.parametrize("tasks", ["mixd", ["kettle", "toaster"], [], ["kettle", "kettle"]])
+@pytest.mark.parametrize(
+    "tasks", ["mixd", ["kettle", "toaster"], [], ["kettle", "kettle"], 5, None, [["kettle"]]]
+)
 def test_unknown_tasks_are_one_sentence(tasks):
     with pytest.raises(SkillgymError) as caught:
         make(tasks=tasks)

@@ -406,6 +406,7 @@ def test_tasks_of_ones_own():
     world = OfficeWorld(tasks=["gatorade in drawer"])
     assert world.subtasks == subtasks_of(["gatorade in drawer"])
     assert OfficeWorld().task == FIXED_TASK and OfficeWorld("rand").task is None
+    assert OfficeWorld("eraser in tray").task == ("eraser in tray",)
     five = [f"{name} in {place}" for name, place in zip(OBJECTS[:5], ["tray", "box"] * 3)]  # noqa: B905
     assert len(OfficeWorld(tasks=five).subtasks) == 10
 
@@ -415,10 +416,13 @@ def test_tasks_of_ones_own():
     [
         ({"tasks": "fixt"}, "did you mean 'fixed'"),
         ({"tasks": ["eraser in trey"]}, "did you mean 'eraser in tray'"),
-        ({"tasks": []}, "no placement"),
+        ({"tasks": []}, "no subtask"),
+        ({"tasks": 5}, "task 5, which is no list"),
+        ({"tasks": [["eraser in tray"]]}, "eraser in tray"),
         ({"tasks": ["eraser in tray", "eraser in box"]}, "an object twice"),
         ({"tasks": ["eraser in drawer", "shed in drawer"]}, "drawer twice"),
         ({"observation": "compct"}, "did you mean 'compact'"),
+        ({"observation": np.array(["full", "compact"])}, "known: .compact., .full."),
     ],
 )
 def test_mistakes_are_one_sentence(keywords, message):
