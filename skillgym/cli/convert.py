@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from skillgym.cli.options import parse_options
 from skillgym.data.legacy import convert
 
 
@@ -16,6 +17,7 @@ def main(
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="ID")],
     *,
     world: str | None = None,
+    env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
     trust: bool = False,
     overwrite: bool = False,
     observation_size: int | None = None,
@@ -28,9 +30,11 @@ def main(
         source: File, or folder that is searched with all its sub-folders.
         dataset: Minari id of the dataset, for example legacy/maze-v0.
         world: Id of the world that the recordings are from; their shapes are checked.
+        env: Keywords of the world, for example observation=full scene=A.
         trust: Read pickles (skimo, reskill), although reading runs whatever code is in them.
         overwrite: Replace a dataset that was made from something else.
         observation_size: Keep so many of the first numbers of each observation, such as 21 of
             CALVIN's 39 for SkiMo's task.
     """
-    print(convert(source, kind, dataset, world, trust, overwrite, observation_size))
+    options = parse_options(env)
+    print(convert(source, kind, dataset, world, trust, overwrite, observation_size, options))

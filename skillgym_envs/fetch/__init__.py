@@ -26,8 +26,8 @@ def make_world(task: str, **keywords: Any) -> FetchWorld:
         UnknownTask: If there is no such task.
         UnknownKeyword: If its world lacks a keyword.
     """
-    if task not in TASKS:
-        raise UnknownTask(task, TASKS)
+    if not isinstance(task, str) or task not in TASKS:
+        raise UnknownTask(str(task), TASKS)
     check_keywords(TASKS[task], keywords)
     return TASKS[task](**keywords)
 

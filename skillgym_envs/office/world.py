@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from skillgym_envs.core.checks import check_choice, check_count, check_flag, check_range
+from skillgym_envs.core.checks import check_choice, check_flag, check_integer, check_range
 from skillgym_envs.core.world import (
     Array,
     Control,
@@ -123,8 +123,8 @@ class OfficeWorld(World):
     ) -> None:
         check_choice("observation", observation, OBSERVATIONS)
         check_flag("goal", goal)
-        check_range("jitter", jitter, 0.0)
-        check_count("substeps", substeps)
+        check_range("jitter", jitter, 0.0, 0.1)  # farther away they leave the desk
+        check_integer("substeps", substeps, 1)
         self.task = resolve_task(tasks)
         self.goal = goal
         self.jitter = jitter

@@ -181,6 +181,14 @@ def test_calvin_data_become_those_of_skimos_task(tmp_path: Path) -> None:
     source, name, world = tmp_path, "legacy/calvin-v0", "skillgym/Tabletop-v0"
     with pytest.raises(ForeignTrajectories, match="39"):
         convert(source, "calvin", name, world)
+    whole = {"observation": "full", "scene": "A"}
+    convert(source, "calvin", "legacy/calvin-full-v0", world, world_options=whole)
+    kept = minari.load_dataset("legacy/calvin-full-v0").recover_environment()
+    assert kept.unwrapped.world.scene_name == "A" and kept.observation_space.shape == (39,)
+    with pytest.raises(DatasetExists, match="the keywords of its world"):
+        convert(
+            source, "calvin", "legacy/calvin-full-v0", world, world_options={**whole, "scene": "B"}
+        )
     convert(source, "calvin", name, world, observation_size=21)
     observations, _ = load_windows(name).episode(1)
     np.testing.assert_allclose(observations, states[3:, :21], rtol=1e-6)

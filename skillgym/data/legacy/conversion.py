@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def convert(
     trust: bool = False,
     overwrite: bool = False,
     observation_size: int | None = None,
+    world_options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Make a Minari dataset from recordings of an original project.
 
@@ -54,6 +56,7 @@ def convert(
         overwrite: Whether to replace a dataset that was made from something else.
         observation_size: How many of the first numbers of each observation to keep, such as 21 of
             CALVIN's 39 for SkiMo's task; all if None.
+        world_options: Keywords of the world, such as its observation and its scene.
 
     Returns:
         The dataset's folder in Minari's local folder.
@@ -73,7 +76,13 @@ def convert(
     trajectories = list(read_trajectories(source, kind, trust))
     _check_shapes(source, trajectories)
     trajectories = _cut(trajectories, observation_size)
-    facts = {"converted_from": kind, "content_sha256": _digest(trajectories), "world": world}
+    options = dict(world_options or {})
+    facts = {
+        "converted_from": kind,
+        "content_sha256": _digest(trajectories),
+        "world": world,
+        "world_options": json.dumps(options, sort_keys=True) if options else None,
+    }
     root: Path = get_dataset_path()
     final = root / dataset_id
     if final.exists() and not overwrite:
@@ -81,7 +90,7 @@ def convert(
             raise DatasetExists(final, differing)
         return final
     work = final.parent / f".{final.name}.converting"
-    env = None if world is None else gym.make(world)
+    env = None if world is None else gym.make(world, **options)
     try:
         observation_space, action_space = _spaces(trajectories, env)
 
@@ -156,7 +165,12 @@ def _differing(path: Path, facts: dict[str, str | None]) -> list[str]:
         metadata = MinariStorage.read_raw_metadata(path / "data")
     except ValueError:
         return ["its content"]
-    words = {"converted_from": "its format", "content_sha256": "its content", "world": "its world"}
+    words = {
+        "converted_from": "its format",
+        "content_sha256": "its content",
+        "world": "its world",
+        "world_options": "the keywords of its world",
+    }
     return [words[name] for name, value in facts.items() if metadata.get(name) != value]
 
 
