@@ -187,8 +187,10 @@ def test_calvin_data_become_those_of_skimos_task(tmp_path: Path) -> None:
     assert kept.unwrapped.world.scene_name == "A" and kept.observation_space.shape == (39,)
     with pytest.raises(DatasetExists, match="the keywords of its world"):
         convert(
-            source, "calvin", "legacy/calvin-full-v0", world, world_options={**whole, "scene": "B"}
+            source, "calvin", "legacy/calvin-full-v0", world, world_options=whole | {"scene": "B"}
         )
+    with pytest.raises(InvalidConfig, match="world_options"):
+        convert(source, "calvin", "legacy/calvin-none-v0", world_options=whole)
     convert(source, "calvin", name, world, observation_size=21)
     observations, _ = load_windows(name).episode(1)
     np.testing.assert_allclose(observations, states[3:, :21], rtol=1e-6)

@@ -77,6 +77,8 @@ def convert(
     _check_shapes(source, trajectories)
     trajectories = _cut(trajectories, observation_size)
     options = dict(world_options or {})
+    if options and world is None:
+        raise InvalidConfig("world_options", options, "the id of their world, too")
     facts = {
         "converted_from": kind,
         "content_sha256": _digest(trajectories),
