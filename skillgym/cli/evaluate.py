@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from skillgym.cli.options import ENV_RESERVED, parse_options
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.checks import check_count, check_integer
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
     """
     check_count("episodes", episodes)
     check_count("num_envs", num_envs)
-    check_range("seed", seed, 0)
+    check_integer("seed", seed, 0)
     options = parse_options(env, ENV_RESERVED)
     import torch
 

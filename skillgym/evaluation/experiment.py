@@ -23,7 +23,7 @@ from skillgym.pretraining.interrupt import deferred_interrupt
 from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
 from skillgym.runs import BudgetPassed, is_past, locked, start_run
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.checks import check_count, check_integer
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class ExperimentConfig:
             check_count(name, getattr(self, name))
         for name in ("eval_every", "checkpoint_every", "log_every"):
             check_count(name, getattr(self, name))
-        check_range("seed", self.seed, 0, 2**32 - 1)
+        check_integer("seed", self.seed, 0, 2**32 - 1)
 
 
 class Experiment:
