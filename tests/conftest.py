@@ -1,4 +1,4 @@
-"""One thread per process, set before NumPy and torch are imported; where logs go; a tiny skill model."""
+"""One thread per process, set before NumPy and torch are imported; logs; a tiny skill model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(scope="session", autouse=True)
 def sb3_logs(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Stable-Baselines3 makes a folder for the log of every `learn`: among those that pytest removes."""
+    """The folders for logs that Stable-Baselines3 makes are among those that pytest removes."""
     os.environ["SB3_LOGDIR"] = str(tmp_path_factory.mktemp("sb3"))
 
 
