@@ -21,7 +21,8 @@ import tyro
 from matplotlib.figure import Figure
 
 from skillgym.files import write_csv
-from skillgym.runs import origin
+from skillgym.runs.folder import checkpoint_path
+from skillgym.runs.record import origin
 from skillgym.viz import plots
 
 MODELS = ("spirl-kitchen", "spirl-kitchen-open", "flat-kitchen")
@@ -91,7 +92,7 @@ def bundle(name: str, folder: Path) -> None:
     target = BUNDLED / name
     target.mkdir(parents=True, exist_ok=True)
     for file in ("config.json", "model.safetensors", "metrics.json", "README.md"):
-        shutil.copy2(folder / "checkpoints" / "last" / file, target / file)
+        shutil.copy2(checkpoint_path(folder) / file, target / file)
 
 
 def main(

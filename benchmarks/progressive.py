@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skillgym.files import write_csv
-from skillgym.runs import origin
+from skillgym.runs.record import origin
 
 
 def publish(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from skillgym.runs import environment_record
+from skillgym.runs.record import environment_record
 
 COLUMNS = ("what", "ours", "reference", "against", "unit", "ratio", "target", "reached")
 

@@ -16,6 +16,7 @@ from skillgym.files import read_json
 from skillgym.hub import list_skills, load_skill
 from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import load_agent, make_env
+from skillgym.runs.folder import checkpoint_path
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def open_agent(
         world = world_id(model.world, model.observation_space.shape[0])
         env = make_env("spirl-cl", world, num_envs, skill_model=model, **options)
         return Acting(what, prior_policy(model, seed, deterministic), env)
-    checkpoint = folder / "checkpoints" / "last"
+    checkpoint = checkpoint_path(folder)
     if not checkpoint.exists():
         raise NoRun(folder, "a checkpoint")
     env = make_env(

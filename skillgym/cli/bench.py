@@ -53,7 +53,7 @@ def main(
     """
     from skillgym.evaluation.benchmark import run_cells
     from skillgym.evaluation.tables import TABLES
-    from skillgym.runs import locked
+    from skillgym.runs.lock import locked
 
     check_count("workers", workers)
     check_count("steps", steps)

@@ -19,10 +19,12 @@ from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
 from skillgym.files import as_read, read_json, recover, write_json
 from skillgym.nn.devices import seeded
-from skillgym.pretraining.interrupt import deferred_interrupt
-from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
-from skillgym.runs import BudgetPassed, is_past, locked, start_run
+from skillgym.runs.folder import BudgetPassed, checkpoint_path, is_past, result_path
+from skillgym.runs.interrupt import deferred_interrupt
+from skillgym.runs.lock import locked
+from skillgym.runs.log import run_logger
+from skillgym.runs.record import start_run
 from skillgym_envs.core.checks import check_count, check_integer
 
 logger = logging.getLogger(__name__)
@@ -111,11 +113,11 @@ class Experiment:
     @property
     def checkpoint(self) -> Path:
         """Folder of the last checkpoint."""
-        return self.folder / "checkpoints" / "last"
+        return checkpoint_path(self.folder)
 
     def result(self) -> dict[str, Any] | None:
         """The final evaluation; None if the run is not complete, or was for a smaller budget."""
-        path, old = self.folder / "result.json", self._old_config()
+        path, old = result_path(self.folder), self._old_config()
         if not path.exists() or old.get("steps", self.config.steps) < self.config.steps:
             return None
         result = read_json(path)
@@ -135,6 +137,7 @@ class Experiment:
         Raises:
             FolderInUse: If another process trains in the folder.
             BudgetPassed: If the run was stopped later than its budget, on its way to a larger one.
+            CheckpointNotWritten: If the disk is full, or the folder cannot be written to.
             KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
         """
         if (result := self.result()) is not None:
@@ -152,7 +155,7 @@ class Experiment:
             recover(self.checkpoint)
             if is_past(self.folder, config.steps):
                 raise BudgetPassed(self.folder, config.steps)
-            (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
+            result_path(self.folder).unlink(missing_ok=True)  # one of a smaller budget
             start_run(self.folder, asdict(config))
             agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
             if interrupted:
@@ -212,7 +215,7 @@ class Experiment:
                         reset_num_timesteps=False,
                     )
                     self._log(monitor)
-                    self._save_agent(agent, monitor)
+                    self._save(monitor)
             finally:
                 monitor.close()
                 agent.logger.close()
@@ -249,15 +252,12 @@ class Experiment:
         monitor.logger.dump(monitor.control_steps)
 
     def _save(self, monitor: TrainingMonitor) -> None:
-        self._save_agent(monitor.model, monitor)
-
-    def _save_agent(self, agent: BaseAlgorithm, monitor: TrainingMonitor) -> None:
         state = {
             "control_steps": monitor.learned_steps,
             "reached": monitor.control_steps,
             "seconds": monitor.seconds,
         }
-        save_checkpoint(self.checkpoint, agent, state)
+        save_checkpoint(self.checkpoint, monitor.model, state)
 
     def _finish(
         self, episodes: Episodes, deterministic: Episodes, monitor: TrainingMonitor
@@ -273,7 +273,7 @@ class Experiment:
             "steps": monitor.control_steps,
             "seconds": monitor.seconds,
         }
-        write_json(self.folder / "result.json", result)
+        write_json(result_path(self.folder), result)
         return result
 
     def _old_config(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from skillgym.evaluation.rollouts import control_steps
-from skillgym.pretraining.interrupt import InterruptFlag
-from skillgym.pretraining.run_folder import STEP_KEY
+from skillgym.runs.interrupt import InterruptFlag
+from skillgym.runs.log import STEP_KEY
 from skillgym_envs.core.progress import progress_bar
 
 WINDOW = 20

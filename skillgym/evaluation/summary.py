@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skillgym.evaluation.statistics import Interval, iqm, stratified_bootstrap
 from skillgym.evaluation.tables import Table, Task
-from skillgym.runs import PACKAGES, SEPARATOR
+from skillgym.runs.record import PACKAGES, SEPARATOR
 
 Row = Mapping[str, Any]
 """A run, as in the CSV file of a table."""

@@ -11,6 +11,7 @@ from skillgym.errors import UnknownSkill
 from skillgym.files import recover
 from skillgym.hub.checkpoint import load_checkpoint
 from skillgym.hub.model_types import register_model_type
+from skillgym.runs.folder import checkpoint_path
 from skillgym.skills.base import SkillModule
 
 
@@ -38,7 +39,7 @@ def resolve_skill(name_or_path: str | Path) -> Path:
     recover(path)
     if not path.is_dir():
         raise UnknownSkill(str(name_or_path), list_skills())
-    for checkpoint in (path / "checkpoints" / "best", path / "checkpoints" / "last"):
+    for checkpoint in (checkpoint_path(path, "best"), checkpoint_path(path)):
         recover(checkpoint)
         if checkpoint.is_dir():
             return checkpoint

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -22,10 +22,12 @@ from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoin
 from skillgym.pretraining.config import TrainerConfig
 from skillgym.pretraining.device import usable_device
 from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
-from skillgym.pretraining.interrupt import deferred_interrupt
-from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
 from skillgym.pretraining.state import read_training_state, write_training_state
-from skillgym.runs import locked
+from skillgym.runs.folder import checkpoint_path
+from skillgym.runs.interrupt import deferred_interrupt
+from skillgym.runs.lock import locked
+from skillgym.runs.log import STEP_KEY, run_logger
+from skillgym.runs.record import start_run
 from skillgym.skills.base import Batch, SkillModule
 from skillgym_envs.core.progress import progress_bar
 
@@ -173,13 +175,13 @@ class OfflineTrainer:
         config = self.folder / "config.json"
         if not resume and config.exists():
             raise RunExists(self.folder)
-        last = self.folder / "checkpoints" / "last"
+        last = checkpoint_path(self.folder)
         recover(last)
         if resumed := last.exists():
             self._restore(last)
         elif config.exists():  # a run that ended before its first checkpoint, or quite another
             self._check_settings(read_json(config))
-        describe_run(self.folder, self._settings())
+        start_run(self.folder, self._settings())
         if not resumed and self._prepare is not None:
             self._prepare()
 
@@ -285,7 +287,7 @@ class OfflineTrainer:
             self.best_step, self.best_value = self.step, value
             self._save("best", with_state=False)
 
-    def _save(self, name: str, with_state: bool) -> None:
+    def _save(self, name: Literal["last", "best"], with_state: bool) -> None:
         """Write one of the two checkpoints; the former one stays until the new one is complete."""
         counters = {
             "step": self.step,
@@ -294,7 +296,7 @@ class OfflineTrainer:
             "metrics": self.metrics,
             "settings": self._settings(),
         }
-        with atomic_directory(self.folder / "checkpoints" / name) as directory:
+        with atomic_directory(checkpoint_path(self.folder, name)) as directory:
             write_checkpoint(
                 self.model,
                 directory,

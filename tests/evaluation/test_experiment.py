@@ -21,10 +21,11 @@ from skillgym.evaluation.benchmark import evaluations
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.evaluation.monitor import TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes
-from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import load_agent
-from skillgym.runs import BudgetPassed, FolderInUse
+from skillgym.runs.folder import BudgetPassed
+from skillgym.runs.lock import FolderInUse
+from skillgym.runs.log import STEP_KEY
 from skillgym_envs.core.errors import UnknownKeyword
 
 
