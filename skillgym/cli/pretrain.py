@@ -139,23 +139,13 @@ def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, f
     Args:
         preset: Says in which world, and over how many episodes.
     """
-    import gymnasium as gym
-    from gymnasium.vector import AutoresetMode
-
     from skillgym.evaluation import rollout
     from skillgym.evaluation.prior import prior_policy
-    from skillgym.rl import GymnasiumVecEnv
-    from skillgym.wrappers import VectorSkillActions
+    from skillgym.rl.presets import skill_vec_env
 
     def evaluate(model: SkillModule) -> dict[str, float]:
-        worlds = gym.make_vec(
-            preset.world,
-            num_envs=min(10, preset.evaluation_episodes),
-            autoreset_mode=AutoresetMode.DISABLED,
-            **parse_options(preset.env),
-        )
-        skills = VectorSkillActions(worlds, model, autoreset_mode=AutoresetMode.SAME_STEP)
-        env = GymnasiumVecEnv(skills)
+        number = min(10, preset.evaluation_episodes)
+        env = skill_vec_env(preset.world, model, number, **parse_options(preset.env))
         seed = preset.trainer.seed
         episodes = rollout(prior_policy(model, seed), env, preset.evaluation_episodes, seed)
         env.close()
