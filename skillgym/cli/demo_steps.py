@@ -73,7 +73,7 @@ class Demo:
         say("The scripted expert records 603 episodes of play:")
         data = collect("kitchen-play", self.folder / "datasets", progress=True)
         say("The skill model learns from them:")
-        preset = replace(PRESETS["spirl-kitchen"][1], dataset=str(data))
+        preset = replace(PRESETS["spirl-kitchen"], dataset=str(data))
         pretrain(preset, self.folder / "skills")
         self.skills = str(self.folder / "skills")
 

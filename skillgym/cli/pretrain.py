@@ -13,10 +13,7 @@ from skillgym.cli.pretrain_presets import (
     PRESETS,
     ImagePretraining,
     Pretraining,
-    PtgmPretraining,
-    ReskillPretraining,
     SkildPretraining,
-    SpirlPretraining,
 )
 
 if TYPE_CHECKING:
@@ -26,8 +23,8 @@ if TYPE_CHECKING:
     from skillgym.skills.base import SkillModule
 
 Preset = tyro.extras.subcommand_type_from_defaults(
-    {name: config for name, (_, config) in PRESETS.items()},
-    {name: text for name, (text, _) in PRESETS.items()},
+    PRESETS,
+    {name: preset.title for name, preset in PRESETS.items()},
     prefix_names=False,
 )
 
@@ -94,16 +91,8 @@ def load_data(preset: Pretraining) -> tuple[Any, str]:
 def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     """The untrained model of a preset for an environment."""
     from skillgym.hub import check_world, load_skill
-    from skillgym.skills.ptgm import Ptgm
-    from skillgym.skills.reskill import ReskillModel
+    from skillgym.hub.model_types import model_class
     from skillgym.skills.skild import SkildModel
-    from skillgym.skills.spirl import (
-        ClosedLoopSpirl,
-        FlatPrior,
-        ImageClosedLoopSpirl,
-        ImageOpenLoopSpirl,
-        OpenLoopSpirl,
-    )
 
     seed = preset.trainer.seed
     if isinstance(preset, SkildPretraining):
@@ -118,17 +107,8 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
             discriminator_layers=preset.discriminator_layers,
             fallback_weight=preset.fallback_weight,
         )
-    kind: type[SkillModule] = FlatPrior
-    if isinstance(preset, SpirlPretraining):
-        kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
-    elif isinstance(preset, ImagePretraining):
-        kind = ImageClosedLoopSpirl if preset.type == "closed-loop" else ImageOpenLoopSpirl
-    elif isinstance(preset, PtgmPretraining):
-        kind = Ptgm
-    elif isinstance(preset, ReskillPretraining):
-        kind = ReskillModel
-    config = preset.model  # type: ignore[attr-defined]
-    model = kind.create(env.observation_space, env.action_space, config, seed=seed)
+    kind = model_class(preset.tag)
+    model = kind.create(env.observation_space, env.action_space, preset.model, seed=seed)
     model.world = env.get_wrapper_attr("world").name
     return model
 

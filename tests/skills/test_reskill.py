@@ -199,9 +199,9 @@ def test_presets_build_the_papers_models() -> None:
     kinds = {"": "flow", "-gaussian": "gaussian", "-unit": "unit"}
     for source, size in (("block", 25), ("hook", 43)):
         for end, prior in kinds.items():
-            preset = PRESETS[f"reskill-fetch-{source}{end}"][1]
+            preset = PRESETS[f"reskill-fetch-{source}{end}"]
             assert preset.model.prior == prior
-        preset = PRESETS[f"reskill-fetch-{source}"][1]
+        preset = PRESETS[f"reskill-fetch-{source}"]
         env = gym.make(preset.world)
         model = make_model(preset, env)
         env.close()
