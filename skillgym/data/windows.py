@@ -6,7 +6,7 @@ Letters: `N` rows of all episodes, `E` episodes, `T` actions of one episode, `B`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
@@ -111,10 +111,6 @@ class WindowDataset:
         start, end = self.episode_starts[index], self.episode_ends[index]
         return self.observations[start:end], self.actions[start : end - 1]
 
-    def num_windows(self, horizon: int) -> int:
-        """Number of different windows of `horizon` actions."""
-        return int(self._table(horizon)[1].sum())
-
     def sample(
         self,
         rng: np.random.Generator,
@@ -169,13 +165,6 @@ class WindowDataset:
     def episodes_of(self, rows: IntArray) -> IntArray:
         """Which episode each row belongs to."""
         return np.searchsorted(self.episode_ends, rows, side="right")
-
-    def batches(self, batch_size: int, horizon: int) -> Iterator[Windows]:
-        """All windows once, in order; the last batch may be smaller."""
-        total = self.num_windows(horizon)
-        for begin in range(0, total, batch_size):
-            numbers = np.arange(begin, min(begin + batch_size, total))
-            yield self.gather(self._rows_of(numbers, horizon), horizon)
 
     def subset(self, episodes: npt.ArrayLike) -> WindowDataset:
         """The episodes of these indices, in this order, as an independent dataset.

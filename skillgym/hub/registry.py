@@ -10,7 +10,6 @@ import torch
 from skillgym.errors import UnknownSkill
 from skillgym.files import recover
 from skillgym.hub.checkpoint import load_checkpoint
-from skillgym.hub.model_types import register_model_type
 from skillgym.runs.folder import checkpoint_path
 from skillgym.skills.base import SkillModule
 
@@ -59,12 +58,3 @@ def load_skill(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
         SkillgymError: If the directory is not a complete checkpoint (see `load_checkpoint`).
     """
     return load_checkpoint(resolve_skill(name_or_path), device)
-
-
-__all__ = [
-    "bundled_directory",
-    "list_skills",
-    "load_skill",
-    "register_model_type",
-    "resolve_skill",
-]

@@ -195,10 +195,9 @@ def test_conversion_is_repeatable_and_read_like_any_dataset(tmp_path: Path, imag
     written = (path / "data" / "main_data.hdf5").stat().st_mtime_ns
     assert run() == path
     assert (path / "data" / "main_data.hdf5").stat().st_mtime_ns == written
-    windows = load_windows("legacy/maze-v0")
-    observations, actions = next(windows.batches(4, 7))
-    np.testing.assert_array_equal(observations[0], STATES)
-    np.testing.assert_array_equal(actions[0], ACTIONS[:7])
+    observations, actions = load_windows("legacy/maze-v0").episode(0)
+    np.testing.assert_array_equal(observations, STATES)
+    np.testing.assert_array_equal(actions, ACTIONS[:7])
     episode = minari.load_dataset("legacy/maze-v0")[0]
     if images == 32:
         assert episode.observations["image"].shape == (8, 32, 32, 3)
