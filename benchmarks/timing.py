@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from skillgym.markdown import table_lines
 from skillgym.runs.record import environment_record
 
 COLUMNS = ("what", "ours", "reference", "against", "unit", "ratio", "target", "reached")
@@ -139,7 +140,7 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
         "Speeds side by side in one run, piece by piece in turns: medians over the pieces, and the "
         "median of the ratios of pieces that are neighbours in time.",
         "",
-        *markdown(rows),
+        *table_lines(COLUMNS, (row.cells() for row in rows)),
         "",
         f"* Command: `{command}`",
         f"* Machine: {record['machine']}",
@@ -150,9 +151,3 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
     path = folder / "throughput.md"
     path.write_text("\n".join(lines))
     return path
-
-
-def markdown(rows: list[Row]) -> list[str]:
-    """Lines of the table in Markdown."""
-    cells = [list(COLUMNS), ["---"] * len(COLUMNS), *(row.cells() for row in rows)]
-    return ["| " + " | ".join(line) + " |" for line in cells]

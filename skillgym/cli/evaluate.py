@@ -48,7 +48,8 @@ def main(
     finally:
         acting.env.close()
     if json_output:
-        print(json.dumps(measured.metrics(), indent=2))
+        metrics = {f"eval/{name}": value for name, value in measured.metrics().items()}
+        print(json.dumps(metrics, indent=2))
         return
     print(f"{acting.name}: {measured.num_subtasks.mean():.2f} subtasks over {episodes} episodes")
     for name, rate in measured.rates().items():

@@ -129,6 +129,6 @@ def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, f
         seed = preset.trainer.seed
         episodes = rollout(prior_policy(model, seed), env, preset.evaluation_episodes, seed)
         env.close()
-        return {name.removeprefix("eval/"): value for name, value in episodes.metrics().items()}
+        return episodes.metrics()
 
     return evaluate

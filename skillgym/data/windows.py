@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from skillgym.data.errors import InvalidTrajectories, NoWindows
 from skillgym.errors import InvalidConfig
+from skillgym.types import FloatArray
 
-FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Windows: TypeAlias = tuple[FloatArray, FloatArray]
 Weighting: TypeAlias = Literal["episodes", "windows"]

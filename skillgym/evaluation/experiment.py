@@ -236,7 +236,7 @@ class Experiment:
         policy = policy_of(monitor.model, self.config.method)
         episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
         for name, value in episodes.metrics().items():
-            monitor.logger.record(name, value)
+            monitor.logger.record(f"eval/{name}", value)
         self._log(monitor)
         if self._on_evaluation is not None:
             self._on_evaluation(monitor.control_steps, episodes, monitor)

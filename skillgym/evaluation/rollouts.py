@@ -48,13 +48,13 @@ class Episodes:
         return {name: count / len(self.subtasks) for name, count in counts.most_common()}
 
     def metrics(self) -> dict[str, float]:
-        """Means under the keys of `docs/metrics.md`."""
+        """Means; `docs/metrics.md` has them under `eval/`."""
         return {
-            "eval/return": float(self.returns.mean()),
-            "eval/subtasks": float(self.num_subtasks.mean()),
-            "eval/subtasks_std": float(self.num_subtasks.std()),
-            "eval/episode_length": float(self.lengths.mean()),
-            **{f"eval/rate/{name}": rate for name, rate in self.rates().items()},
+            "return": float(self.returns.mean()),
+            "subtasks": float(self.num_subtasks.mean()),
+            "subtasks_std": float(self.num_subtasks.std()),
+            "episode_length": float(self.lengths.mean()),
+            **{f"rate/{name}": rate for name, rate in self.rates().items()},
         }
 
 
