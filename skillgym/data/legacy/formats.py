@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skillgym.data.errors import UnreadableDataset, UntrustedPickle
-from skillgym_envs.core.errors import InvalidConfig
+from skillgym.errors import InvalidConfig
 
 
 class Trajectory(NamedTuple):
