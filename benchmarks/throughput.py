@@ -170,8 +170,9 @@ def main(
         if not only or any(word in part_name for word in only):
             rows += part()
             print(*rows[-1].cells(), sep=" | ", flush=True)
-    print("\n".join(table_lines(COLUMNS, (row.cells() for row in rows))))
-    if not only:
+    if only:
+        print("\n".join(table_lines(COLUMNS, (row.cells() for row in rows))))
+    else:
         print(write(rows, results, f"python -m benchmarks.throughput --repeats {repeats}"))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.progressive import publish
 from skillgym.markdown import table_lines
 from skillgym.runs.record import environment_record
 
@@ -129,10 +129,8 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
     Returns:
         Path of the Markdown file.
     """
-    record = environment_record()  # before the files change what git says
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "throughput.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *(row.cells() for row in rows)])
+    record = environment_record()
+    publish((row.cells() for row in rows), COLUMNS, folder / "throughput.csv")
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     lines = [
         "# Throughput",
