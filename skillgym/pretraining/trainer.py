@@ -17,8 +17,8 @@ from skillgym.data.errors import NoWindows
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import as_read, atomic_directory, read_json, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
+from skillgym.nn.devices import usable_device
 from skillgym.pretraining.config import TrainerConfig
-from skillgym.pretraining.device import usable_device
 from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
 from skillgym.pretraining.state import read_training_state, write_training_state
 from skillgym.runs.folder import checkpoint_path

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from skillgym.checks import check_choice
 from skillgym.errors import ForeignEmbedding, UnusableEmbedding
-from skillgym.nn.digest import sha256
+from skillgym.nn.mlp import sha256
 from skillgym.skills.base import Batch, Scalars
 from skillgym.skills.skild.config import SkildConfig
 from skillgym.skills.skild.discriminator import Discriminator
