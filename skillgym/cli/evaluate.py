@@ -44,7 +44,7 @@ def main(
     torch.manual_seed(seed)
     acting = open_agent(what, min(num_envs, episodes), seed, options, deterministic)
     try:
-        measured = rollout(acting.policy, acting.env, episodes, seed, progress=True)
+        measured = rollout(acting.policy, acting.env, episodes, seed, progress_bar=True)
     finally:
         acting.env.close()
     if json_output:

@@ -43,7 +43,7 @@ def check_id(name: str) -> str:
     return name
 
 
-def check_world(name: str) -> str:
+def check_world_id(name: str) -> str:
     """The id itself, if it is that of a world of skillgym.
 
     Args:

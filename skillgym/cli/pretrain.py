@@ -45,13 +45,13 @@ def folder_of(preset: Pretraining) -> Path:
     return preset.folder or default_folder(preset.name, preset.trainer.seed)
 
 
-def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> TrainingResult:
+def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> TrainingResult:
     """Train, with roll-outs of the prior in the world as early evaluation.
 
     Args:
         preset: What to train.
         folder: Run folder; goes on with the run in it.
-        progress: Whether to show a progress bar.
+        progress_bar: Whether to show a progress bar.
     """
     import gymnasium as gym
 
@@ -71,7 +71,7 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
         evaluate=prior_evaluation(preset) if preset.evaluation_episodes else None,
         world=model.world,
         dataset=dataset,
-        progress_bar=progress,
+        progress_bar=progress_bar,
     )
 
 

@@ -53,7 +53,7 @@ def main(
     acting = open_agent(what, 1, seed, options, deterministic)
     try:
         outcomes = record_episodes(
-            acting.policy, acting.env, path, seed, episodes=episodes, progress=True
+            acting.policy, acting.env, path, seed, episodes=episodes, progress_bar=True
         )
     finally:
         acting.env.close()

@@ -26,7 +26,7 @@ from skillgym.runs.folder import state_path
 AGENT, BUFFER, GENERATORS = "agent.zip", "replay.npz", "generators.npz"
 
 
-def save_checkpoint(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
+def save_run(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
     """Replace the checkpoint in a folder.
 
     Args:
@@ -44,7 +44,7 @@ def save_checkpoint(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -
         write_json(state_path(temporary), {**state, "action_space": actions})
 
 
-def load_checkpoint(
+def load_run(
     folder: Path, agent: BaseAlgorithm, env: VecEnv
 ) -> tuple[BaseAlgorithm, dict[str, Any]] | None:
     """The agent and counters of a checkpoint; sets the global random generators as they were.

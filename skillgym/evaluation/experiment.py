@@ -14,7 +14,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from skillgym.errors import ResumeMismatch
-from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
+from skillgym.evaluation.checkpoints import load_run, save_run
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
 from skillgym.files import as_read, read_json, recover, write_json
@@ -123,11 +123,11 @@ class Experiment:
         result = read_json(path)
         return result if "subtasks_deterministic" in result else None  # of an earlier version
 
-    def run(self, progress: bool = True, seconds: float | None = None) -> dict[str, Any]:
+    def run(self, progress_bar: bool = True, seconds: float | None = None) -> dict[str, Any]:
         """Train up to the budget, then evaluate, as the preset says and by the most likely actions.
 
         Args:
-            progress: Whether to show progress bars.
+            progress_bar: Whether to show progress bars.
             seconds: Time budget of this sitting [s]; the run counts as complete when it is spent.
 
         Returns:
@@ -157,15 +157,17 @@ class Experiment:
                 raise BudgetPassed(self.folder, config.steps)
             result_path(self.folder).unlink(missing_ok=True)  # one of a smaller budget
             start_run(self.folder, asdict(config))
-            agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
+            agent, monitor, interrupted = self._train(
+                agent, env, evaluation_env, progress_bar, seconds
+            )
             if interrupted:
                 raise KeyboardInterrupt
             number = config.final_episodes
             policy = policy_of(agent, config.method)
-            deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress)
+            deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress_bar)
             if not find_preset(config.method).deterministic:
                 policy = policy_of(agent, config.method, deterministic=True)
-                deterministic = self._evaluate(policy, evaluation_env, number, progress)
+                deterministic = self._evaluate(policy, evaluation_env, number, progress_bar)
             return self._finish(episodes, deterministic, monitor)
 
     def _train(
@@ -173,11 +175,11 @@ class Experiment:
         agent: BaseAlgorithm,
         env: Any,
         evaluation_env: Any,
-        progress: bool,
+        progress_bar: bool,
         seconds: float | None,
     ) -> tuple[BaseAlgorithm, TrainingMonitor, bool]:
         state: dict[str, Any] = {"control_steps": 0, "seconds": 0.0}
-        if (found := load_checkpoint(self.checkpoint, agent, env)) is not None:
+        if (found := load_run(self.checkpoint, agent, env)) is not None:
             agent, state = found
             logger.info("Going on from control step %d of %s.", state["control_steps"], self.folder)
         start = state["control_steps"]
@@ -203,7 +205,7 @@ class Experiment:
                 ],
                 (Every(config.checkpoint_every, start), self._save),
                 interrupted,
-                progress,
+                progress_bar,
             )
             try:
                 if not trained:
@@ -234,17 +236,17 @@ class Experiment:
 
     def _evaluation(self, monitor: TrainingMonitor, env: Any) -> None:
         policy = policy_of(monitor.model, self.config.method)
-        episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
+        episodes = self._evaluate(policy, env, self.config.eval_episodes, progress_bar=False)
         for name, value in episodes.metrics().items():
             monitor.logger.record(f"eval/{name}", value)
         self._log(monitor)
         if self._on_evaluation is not None:
             self._on_evaluation(monitor.control_steps, episodes, monitor)
 
-    def _evaluate(self, policy: Policy, env: Any, episodes: int, progress: bool) -> Episodes:
+    def _evaluate(self, policy: Policy, env: Any, episodes: int, progress_bar: bool) -> Episodes:
         seed = EVALUATION_SEED + self.config.seed
         with seeded(seed):  # evaluations leave the training's stream alone
-            return rollout(policy, env, episodes, seed, progress)
+            return rollout(policy, env, episodes, seed, progress_bar)
 
     def _log(self, monitor: TrainingMonitor) -> None:
         for name, value in monitor.metrics().items():
@@ -257,7 +259,7 @@ class Experiment:
             "reached": monitor.control_steps,
             "seconds": monitor.seconds,
         }
-        save_checkpoint(self.checkpoint, monitor.model, state)
+        save_run(self.checkpoint, monitor.model, state)
 
     def _finish(
         self, episodes: Episodes, deterministic: Episodes, monitor: TrainingMonitor
