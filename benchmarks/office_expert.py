@@ -9,13 +9,13 @@ steps each, the noise of the data.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import tyro
 
-from skillgym.files import write_csv
+from benchmarks.progressive import publish
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.office import FIXED_TASK, OfficeWorld
 from skillgym_envs.office.expert import OfficeExpert
@@ -107,8 +107,7 @@ def write(tries: Sequence[Try], out: Path) -> None:
     groups = {"rand": [each for each in tries if each.kind != "fixed"]}
     groups |= {kind: [each for each in tries if each.kind == kind] for kind in (*TURNS, "fixed")}
     rows = [summary(kind, some) for kind, some in groups.items() if some]
-    write_csv(out, [asdict(row) for row in rows], [field.name for field in fields(Row)])
-    print(rows[0], flush=True)
+    publish(map(astuple, rows), [field.name for field in fields(Row)], out)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ reset. A warning of MuJoCo means a state that is not finite or an acceleration t
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import tyro
 
-from skillgym.files import write_csv
+from benchmarks.progressive import publish
 from skillgym_envs.core.batch import WorldBatch
 from skillgym_envs.core.simulator import ThreadedSimulator
 from skillgym_envs.office import OBJECTS, OfficeWorld
@@ -103,11 +103,8 @@ def main(
         threads: Threads that step them; the usable cores if None.
         out: The CSV file.
     """
-    rows = []
-    for count in substeps:
-        rows.append(measure(count, steps, seeds, threads))
-        print(rows[-1], flush=True)
-        write_csv(out, [asdict(row) for row in rows], [field.name for field in fields(Row)])
+    rows = (astuple(measure(count, steps, seeds, threads)) for count in substeps)
+    publish(rows, [field.name for field in fields(Row)], out)
 
 
 if __name__ == "__main__":

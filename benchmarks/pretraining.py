@@ -21,11 +21,12 @@ import tyro
 from matplotlib.figure import Figure
 
 from skillgym.files import write_csv
-from skillgym.runs import origin
+from skillgym.hub.registry import bundled_directory
+from skillgym.runs.folder import checkpoint_path
+from skillgym.runs.record import origin
 from skillgym.viz import plots
 
 MODELS = ("spirl-kitchen", "spirl-kitchen-open", "flat-kitchen")
-BUNDLED = Path(__file__).parents[1] / "skillgym" / "pretrained"
 COLUMNS = (
     "model", "step", "minutes", "validation/loss", "train/loss", "validation/prior_nll",
     "train/prior_nll", "validation/prior_best_mse", "eval/subtasks",
@@ -88,10 +89,10 @@ def figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 def bundle(name: str, folder: Path) -> None:
     """Make a run's last checkpoint the bundled model."""
-    target = BUNDLED / name
+    target = bundled_directory() / name
     target.mkdir(parents=True, exist_ok=True)
     for file in ("config.json", "model.safetensors", "metrics.json", "README.md"):
-        shutil.copy2(folder / "checkpoints" / "last" / file, target / file)
+        shutil.copy2(checkpoint_path(folder) / file, target / file)
 
 
 def main(

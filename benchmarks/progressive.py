@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from skillgym.files import write_csv
-from skillgym.runs import origin
+from skillgym.runs.record import origin
 
 
 def publish(
@@ -23,7 +25,9 @@ def publish(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     print(*columns, sep=" | ")
-    measured |= origin()
+    script = Path(sys.argv[0])
+    command = shlex.join(["python", "-m", f"{script.parent.name}.{script.stem}", *sys.argv[1:]])
+    measured |= {**origin(), "command": command}
     table = []
     for row in rows:
         print(*row, sep=" | ", flush=True)

@@ -8,7 +8,7 @@ none does, other tasks come first, and a try in which these fail is not counted.
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from itertools import groupby
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from benchmarks.progressive import publish
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.tabletop import TASKS, TabletopWorld
 from skillgym_envs.tabletop.expert import TabletopExpert
@@ -80,18 +81,18 @@ def main(
         out: Table to write.
     """
     jobs = [(task, seed + index) for task in tasks or TASKS for index in range(tries)]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool, out.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
+    with ProcessPoolExecutor(workers) as pool:
         results = pool.map(attempt, *zip(*jobs, strict=True), chunksize=4)
-        for task, group in groupby(zip(jobs, results, strict=True), lambda pair: pair[0][0]):
-            counted = [result for _, result in group if result[0]]
-            good = [steps for _, success, steps in counted if success]
-            mean = round(float(np.mean(good)), 1) if good else ""
-            table.writerow((task, len(counted), len(good), mean))
-            file.flush()
-            print(task, len(counted), len(good), mean, sep=" | ", flush=True)
+        groups = groupby(zip(jobs, results, strict=True), lambda pair: pair[0][0])
+        rows = ((task, *row_of([result for _, result in group])) for task, group in groups)
+        publish(rows, COLUMNS, out, seed=seed)
+
+
+def row_of(results: Iterable[tuple[bool, bool, int]]) -> tuple[int, int, float | str]:
+    """Tries that count, successes, and the mean of their control steps."""
+    counted = [result for result in results if result[0]]
+    good = [steps for _, success, steps in counted if success]
+    return len(counted), len(good), round(float(np.mean(good)), 1) if good else ""
 
 
 if __name__ == "__main__":

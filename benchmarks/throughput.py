@@ -23,7 +23,8 @@ import tyro
 
 from benchmarks import updates
 from benchmarks.simulation import EPISODE, KITCHEN, SIBLINGS, STEPS, batch, sibling, single
-from benchmarks.timing import Row, compare, interleaved, markdown, write
+from benchmarks.timing import COLUMNS, Row, compare, interleaved, write
+from skillgym.markdown import table_lines
 from skillgym_envs.core.rendering import FrameRenderer
 from skillgym_envs.maze import MazeCamera, MazeWorld
 
@@ -168,9 +169,10 @@ def main(
     for part_name, part in parts.items():
         if not only or any(word in part_name for word in only):
             rows += part()
-            print("\n".join(markdown(rows[-1:])[2:]), flush=True)
-    print("\n".join(markdown(rows)))
-    if not only:
+            print(*rows[-1].cells(), sep=" | ", flush=True)
+    if only:
+        print("\n".join(table_lines(COLUMNS, (row.cells() for row in rows))))
+    else:
         print(write(rows, results, f"python -m benchmarks.throughput --repeats {repeats}"))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from skillgym.runs import environment_record
+from benchmarks.progressive import publish
+from skillgym.markdown import table_lines
+from skillgym.runs.record import environment_record
 
 COLUMNS = ("what", "ours", "reference", "against", "unit", "ratio", "target", "reached")
 
@@ -128,10 +129,8 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
     Returns:
         Path of the Markdown file.
     """
-    record = environment_record()  # before the files change what git says
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "throughput.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *(row.cells() for row in rows)])
+    record = environment_record()
+    publish((row.cells() for row in rows), COLUMNS, folder / "throughput.csv")
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     lines = [
         "# Throughput",
@@ -139,7 +138,7 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
         "Speeds side by side in one run, piece by piece in turns: medians over the pieces, and the "
         "median of the ratios of pieces that are neighbours in time.",
         "",
-        *markdown(rows),
+        *table_lines(COLUMNS, (row.cells() for row in rows)),
         "",
         f"* Command: `{command}`",
         f"* Machine: {record['machine']}",
@@ -150,9 +149,3 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
     path = folder / "throughput.md"
     path.write_text("\n".join(lines))
     return path
-
-
-def markdown(rows: list[Row]) -> list[str]:
-    """Lines of the table in Markdown."""
-    cells = [list(COLUMNS), ["---"] * len(COLUMNS), *(row.cells() for row in rows)]
-    return ["| " + " | ".join(line) + " |" for line in cells]

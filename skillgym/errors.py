@@ -235,6 +235,7 @@ __all__ = [
     "InvalidConfig",
     "MissingFile",
     "MissingPackage",
+    "NormalizedObservations",
     "NotEnoughData",
     "NotSavable",
     "ResumeMismatch",

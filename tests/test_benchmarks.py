@@ -8,6 +8,9 @@ import pytest
 
 from benchmarks import readme
 from benchmarks.pretraining import figure, train, validations
+from benchmarks.progressive import publish
+from benchmarks.timing import Row, write
+from skillgym.files import read_csv
 
 
 def test_the_minutes_of_a_pretraining_follow_from_its_speeds(tmp_path: Path) -> None:
@@ -48,6 +51,27 @@ def test_a_failed_training_ends_the_script_with_its_code(
         train("no-such-model", tmp_path, threads=1)
     assert ended.value.code != 0
     assert "no-such-model" in "".join(capfd.readouterr())
+
+
+def test_tables_tell_where_their_rows_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/benchmarks/office_expert.py", "--episodes", "3"])
+    publish(iter([("drawer", 3), ("fixed", 2)]), ("tasks", "episodes"), tmp_path / "a.csv", seed=7)
+    rows = read_csv(tmp_path / "a.csv")
+    assert [(row["tasks"], row["episodes"], row["seed"]) for row in rows] == [
+        ("drawer", "3", "7"),
+        ("fixed", "2", "7"),
+    ]
+    assert rows[0]["command"] == "python -m benchmarks.office_expert --episodes 3"
+    assert {"machine", "commit", "python", "mujoco"} <= set(rows[0])
+
+
+def test_speeds_are_written_as_a_table_and_a_page(tmp_path: Path) -> None:
+    row = Row(what="steps", ours=2.0, unit="1/s", target=">= 0.9", reference=2.0, ratio=1.0)
+    page = write([row], tmp_path, "python -m benchmarks.throughput").read_text("utf8")
+    assert "| steps | 2 | 2 |  | 1/s | 1.000 | >= 0.9 | yes |" in page
+    assert read_csv(tmp_path / "throughput.csv")[0]["reached"] == "yes"
 
 
 def test_the_readme_shows_the_results_that_are_in_the_repository() -> None:

@@ -20,6 +20,8 @@ FLOORS = {
     "skillgym.types": 1,
     "skillgym.errors": 1,
     "skillgym.lazy": 1,
+    "skillgym.markdown": 1,
+    "skillgym.checks": 2,
     "skillgym.files": 2,
     "skillgym.runs": 3,
     "skillgym.nn": 2,

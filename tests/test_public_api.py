@@ -11,6 +11,7 @@ import pytest
 
 import skillgym
 import skillgym_envs
+from skillgym import errors
 from skillgym_envs.core.errors import SkillgymError
 
 ROOT = Path(__file__).parent.parent
@@ -84,6 +85,12 @@ def test_packages_are_typed_and_agree_on_the_version():
     assert (ROOT / "skillgym" / "py.typed").exists()
     assert (ROOT / "skillgym_envs" / "py.typed").exists()
     assert skillgym.__version__ == skillgym_envs.__version__
+
+
+def test_all_shared_errors_are_exported():
+    classes = {name: value for name, value in vars(errors).items() if inspect.isclass(value)}
+    shared = {name for name, value in classes.items() if issubclass(value, SkillgymError)}
+    assert shared | {"nearest", "with_article"} == set(errors.__all__)
 
 
 def error_classes() -> list[type[Exception]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from skillgym import runs
-from skillgym.runs import FolderInUse, git_commit, locked
+from skillgym.errors import CheckpointNotWritten, CorruptFile
+from skillgym.runs import record
+from skillgym.runs.lock import FolderInUse, locked
+from skillgym.runs.record import git_commit, origin, start_run
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -31,14 +33,21 @@ def test_a_folder_is_locked_while_somebody_works_in_it(tmp_path: Path) -> None:
 
 def test_every_sitting_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for commit in ("a", "a", "b", "c"):
-        record = {"versions": {"python": "3.11"}, "git_commit": commit, "machine": "this"}
-        monkeypatch.setattr(runs, "environment_record", lambda record=record: dict(record))
-        runs.start_run(tmp_path, {})
+        one = {"versions": {"python": "3.11"}, "git_commit": commit, "machine": "this"}
+        monkeypatch.setattr(record, "environment_record", lambda one=one: dict(one))
+        start_run(tmp_path, {})
     found = json.loads((tmp_path / "environment.json").read_text())
     assert found["git_commit"] == "c"  # the last one, as in every run of one sitting
     assert [one["git_commit"] for one in found["earlier"]] == ["a", "b"]
-    assert runs.origin(found) == {"machine": "this", "commit": "a / b / c", "python": "3.11"}
-    assert runs.origin(record) == {"machine": "this", "commit": "c", "python": "3.11"}
+    assert origin(found) == {"machine": "this", "commit": "a / b / c", "python": "3.11"}
+    assert origin(one) == {"machine": "this", "commit": "c", "python": "3.11"}
+
+
+@pytest.mark.parametrize("name", ["config.json", "environment.json", "command.txt"])
+def test_a_run_that_cannot_be_described_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "in the way").mkdir(parents=True)
+    with pytest.raises((CheckpointNotWritten, CorruptFile), match=r"Is a directory"):
+        start_run(tmp_path, {})
 
 
 def test_results_of_an_earlier_run_are_not_changes_of_the_source(tmp_path: Path) -> None:

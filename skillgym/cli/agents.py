@@ -15,7 +15,8 @@ from skillgym.evaluation.rollouts import Policy
 from skillgym.files import read_json
 from skillgym.hub import list_skills, load_skill
 from skillgym.rl import GymnasiumVecEnv
-from skillgym.rl.presets import load_agent, make_env
+from skillgym.rl.presets import load_agent, make_env, skill_vec_env
+from skillgym.runs.folder import checkpoint_path
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def open_agent(
                 raise
             raise NothingToRun(what, list_skills()) from error
         world = world_id(model.world, model.observation_space.shape[0])
-        env = make_env("spirl-cl", world, num_envs, skill_model=model, **options)
+        env = skill_vec_env(world, model, num_envs, **options)
         return Acting(what, prior_policy(model, seed, deterministic), env)
-    checkpoint = folder / "checkpoints" / "last"
+    checkpoint = checkpoint_path(folder)
     if not checkpoint.exists():
         raise NoRun(folder, "a checkpoint")
     env = make_env(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from skillgym.cli.errors import CellsFailed, NoCells, UnknownName
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.checks import check_count, check_integer, check_range
 
 if TYPE_CHECKING:
     from skillgym.evaluation.tables import Cell
@@ -53,11 +53,11 @@ def main(
     """
     from skillgym.evaluation.benchmark import run_cells
     from skillgym.evaluation.tables import TABLES
-    from skillgym.runs import locked
+    from skillgym.runs.lock import locked
 
     check_count("workers", workers)
     check_count("steps", steps)
-    check_range("seeds", min(seeds, default=0), 0)
+    check_integer("seeds", min(seeds, default=0), 0)
     check_range("minutes", 0.0 if minutes is None else minutes, 0)
     names = tuple(dict.fromkeys(check_tables(tables, suite)))
     seeds = tuple(dict.fromkeys(seeds))

@@ -73,7 +73,7 @@ class Demo:
         say("The scripted expert records 603 episodes of play:")
         data = collect("kitchen-play", self.folder / "datasets", progress=True)
         say("The skill model learns from them:")
-        preset = replace(PRESETS["spirl-kitchen"][1], dataset=str(data))
+        preset = replace(PRESETS["spirl-kitchen"], dataset=str(data))
         pretrain(preset, self.folder / "skills")
         self.skills = str(self.folder / "skills")
 
@@ -98,10 +98,10 @@ class Demo:
         """Video and measurement of the skill model's prior."""
         path = self.folder / "videos" / "prior.mp4"
         acting = open_agent(self.skills, 1, self.seed, frame_options())
-        (subtasks,) = record_episodes(acting.policy, acting.env, path, self.seed, progress=True)
+        (subtasks,) = record_episodes(acting.policy, acting.env, path, self.seed, progress_bar=True)
         acting.env.close()
         acting = open_agent(self.skills, min(10, EPISODES), self.seed, {"num_threads": 1})
-        episodes = rollout(acting.policy, acting.env, EPISODES, self.seed, progress=True)
+        episodes = rollout(acting.policy, acting.env, EPISODES, self.seed, progress_bar=True)
         acting.env.close()
         say(f"  {episodes.num_subtasks.mean():.2f} subtasks on average; video: {path}")
         caption = f"Before training: skills drawn from the prior. Completed: {names(subtasks)}."
@@ -128,7 +128,7 @@ class Demo:
         """Video of the trained agent."""
         path = self.folder / "videos" / "agent.mp4"
         acting = open_agent(str(self.folder / "spirl-cl"), 1, self.seed, frame_options())
-        (subtasks,) = record_episodes(acting.policy, acting.env, path, self.seed, progress=True)
+        (subtasks,) = record_episodes(acting.policy, acting.env, path, self.seed, progress_bar=True)
         acting.env.close()
         return Video(path=path, caption=f"After training. Completed: {names(subtasks)}.")
 

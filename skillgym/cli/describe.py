@@ -10,6 +10,7 @@ import gymnasium as gym
 import tyro
 
 from skillgym.cli.options import check_id, parse_options
+from skillgym.markdown import table_lines
 
 COLUMNS = ("index", "block", "label", "unit", "frame", "source", "noise")
 
@@ -82,8 +83,7 @@ def table(rows: list[list[str]], format: str) -> list[str]:
     if not rows:
         return []
     if format == "markdown":
-        lines = [list(COLUMNS), ["---"] * len(COLUMNS), *rows]
-        return ["| " + " | ".join(line) + " |" for line in lines]
+        return table_lines(COLUMNS, rows)
     widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

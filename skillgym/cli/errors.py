@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from skillgym_envs.core.errors import SkillgymError, nearest
+from skillgym.errors import SkillgymError, nearest
 
 
 class UnknownCommand(SkillgymError, ValueError):

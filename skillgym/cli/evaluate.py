@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from skillgym.cli.options import ENV_RESERVED, parse_options
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.checks import check_count, check_integer
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
     """
     check_count("episodes", episodes)
     check_count("num_envs", num_envs)
-    check_range("seed", seed, 0)
+    check_integer("seed", seed, 0)
     options = parse_options(env, ENV_RESERVED)
     import torch
 
@@ -44,11 +44,12 @@ def main(
     torch.manual_seed(seed)
     acting = open_agent(what, min(num_envs, episodes), seed, options, deterministic)
     try:
-        measured = rollout(acting.policy, acting.env, episodes, seed, progress=True)
+        measured = rollout(acting.policy, acting.env, episodes, seed, progress_bar=True)
     finally:
         acting.env.close()
     if json_output:
-        print(json.dumps(measured.metrics(), indent=2))
+        metrics = {f"eval/{name}": value for name, value in measured.metrics().items()}
+        print(json.dumps(metrics, indent=2))
         return
     print(f"{acting.name}: {measured.num_subtasks.mean():.2f} subtasks over {episodes} episodes")
     for name, rate in measured.rates().items():

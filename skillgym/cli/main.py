@@ -18,7 +18,7 @@ from importlib import import_module
 from types import FrameType
 
 from skillgym.cli.errors import UnknownCommand
-from skillgym_envs.core.errors import SkillgymError
+from skillgym.errors import SkillgymError
 
 COMMANDS = {
     "worlds": "list worlds, skill environments, skill models, datasets and presets",

@@ -12,6 +12,7 @@ import gymnasium as gym
 
 from skillgym.cli.errors import InvalidOption, NoSkillModel, NoWorld, UnknownName
 from skillgym.files import read_json
+from skillgym.runs.folder import checkpoint_path
 
 ENV_RESERVED = ("preset", "world", "num_envs", "skill_model", "id", "autoreset_mode")
 """Keywords of environments that commands set by themselves."""
@@ -42,7 +43,7 @@ def check_id(name: str) -> str:
     return name
 
 
-def check_world(name: str) -> str:
+def check_world_id(name: str) -> str:
     """The id itself, if it is that of a world of skillgym.
 
     Args:
@@ -138,7 +139,7 @@ def is_pretrained(name: str) -> bool:
     if name in list_skills():
         return True
     folder = default_folder(name)
-    config, metrics = folder / "config.json", folder / "checkpoints" / "last" / "metrics.json"
+    config, metrics = folder / "config.json", checkpoint_path(folder) / "metrics.json"
     if not config.exists() or not metrics.exists():
         return False
     return bool(read_json(metrics)["step"] >= read_json(config)["trainer"]["steps"])

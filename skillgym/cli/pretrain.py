@@ -13,10 +13,7 @@ from skillgym.cli.pretrain_presets import (
     PRESETS,
     ImagePretraining,
     Pretraining,
-    PtgmPretraining,
-    ReskillPretraining,
     SkildPretraining,
-    SpirlPretraining,
 )
 
 if TYPE_CHECKING:
@@ -26,8 +23,8 @@ if TYPE_CHECKING:
     from skillgym.skills.base import SkillModule
 
 Preset = tyro.extras.subcommand_type_from_defaults(
-    {name: config for name, (_, config) in PRESETS.items()},
-    {name: text for name, (text, _) in PRESETS.items()},
+    PRESETS,
+    {name: preset.title for name, preset in PRESETS.items()},
     prefix_names=False,
 )
 
@@ -48,13 +45,13 @@ def folder_of(preset: Pretraining) -> Path:
     return preset.folder or default_folder(preset.name, preset.trainer.seed)
 
 
-def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> TrainingResult:
+def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> TrainingResult:
     """Train, with roll-outs of the prior in the world as early evaluation.
 
     Args:
         preset: What to train.
         folder: Run folder; goes on with the run in it.
-        progress: Whether to show a progress bar.
+        progress_bar: Whether to show a progress bar.
     """
     import gymnasium as gym
 
@@ -74,7 +71,7 @@ def pretrain(preset: Pretraining, folder: Path, progress: bool = True) -> Traini
         evaluate=prior_evaluation(preset) if preset.evaluation_episodes else None,
         world=model.world,
         dataset=dataset,
-        progress_bar=progress,
+        progress_bar=progress_bar,
     )
 
 
@@ -94,16 +91,8 @@ def load_data(preset: Pretraining) -> tuple[Any, str]:
 def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
     """The untrained model of a preset for an environment."""
     from skillgym.hub import check_world, load_skill
-    from skillgym.skills.ptgm import Ptgm
-    from skillgym.skills.reskill import ReskillModel
+    from skillgym.hub.model_types import model_class
     from skillgym.skills.skild import SkildModel
-    from skillgym.skills.spirl import (
-        ClosedLoopSpirl,
-        FlatPrior,
-        ImageClosedLoopSpirl,
-        ImageOpenLoopSpirl,
-        OpenLoopSpirl,
-    )
 
     seed = preset.trainer.seed
     if isinstance(preset, SkildPretraining):
@@ -118,17 +107,8 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
             discriminator_layers=preset.discriminator_layers,
             fallback_weight=preset.fallback_weight,
         )
-    kind: type[SkillModule] = FlatPrior
-    if isinstance(preset, SpirlPretraining):
-        kind = ClosedLoopSpirl if preset.type == "closed-loop" else OpenLoopSpirl
-    elif isinstance(preset, ImagePretraining):
-        kind = ImageClosedLoopSpirl if preset.type == "closed-loop" else ImageOpenLoopSpirl
-    elif isinstance(preset, PtgmPretraining):
-        kind = Ptgm
-    elif isinstance(preset, ReskillPretraining):
-        kind = ReskillModel
-    config = preset.model  # type: ignore[attr-defined]
-    model = kind.create(env.observation_space, env.action_space, config, seed=seed)
+    kind = model_class(preset.tag)
+    model = kind.create(env.observation_space, env.action_space, preset.model, seed=seed)
     model.world = env.get_wrapper_attr("world").name
     return model
 
@@ -139,26 +119,16 @@ def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, f
     Args:
         preset: Says in which world, and over how many episodes.
     """
-    import gymnasium as gym
-    from gymnasium.vector import AutoresetMode
-
     from skillgym.evaluation import rollout
     from skillgym.evaluation.prior import prior_policy
-    from skillgym.rl import GymnasiumVecEnv
-    from skillgym.wrappers import VectorSkillActions
+    from skillgym.rl.presets import skill_vec_env
 
     def evaluate(model: SkillModule) -> dict[str, float]:
-        worlds = gym.make_vec(
-            preset.world,
-            num_envs=min(10, preset.evaluation_episodes),
-            autoreset_mode=AutoresetMode.DISABLED,
-            **parse_options(preset.env),
-        )
-        skills = VectorSkillActions(worlds, model, autoreset_mode=AutoresetMode.SAME_STEP)
-        env = GymnasiumVecEnv(skills)
+        number = min(10, preset.evaluation_episodes)
+        env = skill_vec_env(preset.world, model, number, **parse_options(preset.env))
         seed = preset.trainer.seed
         episodes = rollout(prior_policy(model, seed), env, preset.evaluation_episodes, seed)
         env.close()
-        return {name.removeprefix("eval/"): value for name, value in episodes.metrics().items()}
+        return episodes.metrics()
 
     return evaluate

@@ -20,6 +20,7 @@ class Pretraining:
 
     Attributes:
         name: Name of the model, and of the run folder.
+        title: What it is, in a few words.
         dataset: Minari id or folder, or a D4RL .hdf5 file; [:N] at the end takes N episodes.
         world: World that the data is from.
         env: Keywords of the world, for example tasks=kbts.
@@ -28,9 +29,11 @@ class Pretraining:
         evaluation_episodes: Episodes of the roll-outs of the prior, or of SkiLD's posterior; 0 for
             none.
         trainer: Settings of the trainer.
+        model: Configuration of the model; None for SkiLD's, which is that of its embedding.
     """
 
     name: tyro.conf.Suppress[str] = ""
+    title: tyro.conf.Suppress[str] = ""
     dataset: str = "skillgym/kitchen/play-v0"
     world: str = "skillgym/Kitchen-v0"
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()
@@ -40,6 +43,12 @@ class Pretraining:
     trainer: TrainerConfig = field(
         default_factory=lambda: TrainerConfig(evaluate_every=TrainerConfig.steps // 4)
     )
+    model: tyro.conf.Suppress[Any] = None
+
+    @property
+    def tag(self) -> str:
+        """Tag of the model's class, as `skillgym.hub` knows it."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +63,11 @@ class SpirlPretraining(Pretraining):
     type: Literal["closed-loop", "open-loop"] = "closed-loop"
     model: SpirlConfig = field(default_factory=SpirlConfig)
 
+    @property
+    def tag(self) -> str:
+        """Tag of the model's class."""
+        return "spirl_cl" if self.type == "closed-loop" else "spirl_ol"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePretraining(Pretraining):
@@ -67,6 +81,11 @@ class ImagePretraining(Pretraining):
     type: Literal["closed-loop", "open-loop"] = "closed-loop"
     model: ImageSpirlConfig = field(default_factory=ImageSpirlConfig)
 
+    @property
+    def tag(self) -> str:
+        """Tag of the model's class."""
+        return "spirl_image_cl" if self.type == "closed-loop" else "spirl_image_ol"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FlatPretraining(Pretraining):
@@ -76,6 +95,7 @@ class FlatPretraining(Pretraining):
         model: Settings of the model.
     """
 
+    tag = "flat_prior"
     model: FlatPriorConfig = field(default_factory=FlatPriorConfig)
 
 
@@ -87,6 +107,7 @@ class PtgmPretraining(Pretraining):
         model: Settings of the model.
     """
 
+    tag = "ptgm"
     model: PtgmConfig = field(default_factory=PtgmConfig)
 
 
@@ -101,6 +122,7 @@ class ReskillPretraining(Pretraining):
         model: Settings of the model.
     """
 
+    tag = "reskill"
     model: ReskillConfig = field(default_factory=ReskillConfig)
 
 
@@ -122,6 +144,7 @@ class SkildPretraining(Pretraining):
             not of demonstrations.
     """
 
+    tag = "skild"
     embedding: str = "spirl-kitchen"
     task_agnostic: str = "skillgym/kitchen/play-v0"
     posterior: Literal["random", "prior"] = "prior"
@@ -183,97 +206,95 @@ EMBEDDINGS: dict[str, dict[str, Any]] = {
 }
 """The skills that SkiLD builds on, and the data that they were learned from."""
 
-PRESETS: dict[str, tuple[str, Pretraining]] = {
-    "spirl-kitchen": ("closed-loop SPiRL skills of the kitchen", SpirlPretraining()),
-    "spirl-kitchen-open": (
-        "open-loop SPiRL skills of the kitchen",
-        SpirlPretraining(type="open-loop"),
+PRESETS: dict[str, Pretraining] = {
+    "spirl-kitchen": SpirlPretraining(title="closed-loop SPiRL skills of the kitchen"),
+    "spirl-kitchen-open": SpirlPretraining(
+        title="open-loop SPiRL skills of the kitchen",
+        type="open-loop",
     ),
-    "spirl-maze": (
-        "closed-loop SPiRL skills of the maze",
+    "spirl-maze": SpirlPretraining(
+        title="closed-loop SPiRL skills of the maze",
         # Deviation: SkiLD's authors have 1e-3, those of SPiRL's mazes 1e-2. With 1e-3 a latent
         # encodes each of the script's motions to 32 nats; posteriors of demonstrations are then so
         # sharp that no policy stays near them. By themselves they reach the goal in 10 % of their
         # episodes (1e-3, 40 000 steps), 25 to 40 % (1e-2, 30 000 steps) or 50 % (as here).
-        SpirlPretraining(model=SpirlConfig(beta=1e-2), **MAZE_PLAY),
+        model=SpirlConfig(beta=1e-2),
+        **MAZE_PLAY,
     ),
-    "spirl-maze-skimo": (
-        "closed-loop SPiRL skills of the maze, for agents without demonstrations",
+    "spirl-maze-skimo": SpirlPretraining(
+        title="closed-loop SPiRL skills of the maze, for agents without demonstrations",
         # Deviation: 3e-2. The more beta, the less of the latents is left to the prior.
-        SpirlPretraining(
-            model=SpirlConfig(
-                beta=3e-2,
-                prior_positions=2,
-                prior_frequencies=(0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
-                prior_noise=(0.1, 0.1, 0.7, 0.7),
-            ),
-            **MAZE_PLAY,
+        model=SpirlConfig(
+            beta=3e-2,
+            prior_positions=2,
+            prior_frequencies=(0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
+            prior_noise=(0.1, 0.1, 0.7, 0.7),
         ),
+        **MAZE_PLAY,
     ),
-    "spirl-maze-image": (
-        "closed-loop SPiRL skills of mazes, seen in pictures",
-        ImagePretraining(**PICTURES),
+    "spirl-maze-image": ImagePretraining(
+        title="closed-loop SPiRL skills of mazes, seen in pictures",
+        **PICTURES,
     ),
-    "spirl-maze-image-open": (
-        "open-loop SPiRL skills of mazes, with a prior that sees pictures",
-        ImagePretraining(type="open-loop", **PICTURES),
+    "spirl-maze-image-open": ImagePretraining(
+        title="open-loop SPiRL skills of mazes, with a prior that sees pictures",
+        type="open-loop",
+        **PICTURES,
     ),
-    "spirl-fetch-block": (
-        "closed-loop SPiRL skills of the Fetch block tasks",
-        SpirlPretraining(trainer=SHORT, **FETCH["block"]),
+    "spirl-fetch-block": SpirlPretraining(
+        title="closed-loop SPiRL skills of the Fetch block tasks",
+        trainer=SHORT,
+        **FETCH["block"],
     ),
-    "spirl-fetch-hook": (
-        "closed-loop SPiRL skills of the Fetch hook tasks",
-        SpirlPretraining(trainer=SHORT, **FETCH["hook"]),
+    "spirl-fetch-hook": SpirlPretraining(
+        title="closed-loop SPiRL skills of the Fetch hook tasks",
+        trainer=SHORT,
+        **FETCH["hook"],
     ),
-    "spirl-office": (
-        "closed-loop SPiRL skills of the office",
-        SpirlPretraining(
-            dataset="skillgym/office/play-v0", trainer=replace(SHORT, steps=24_000), **OFFICE
-        ),
+    "spirl-office": SpirlPretraining(
+        title="closed-loop SPiRL skills of the office",
+        dataset="skillgym/office/play-v0",
+        trainer=replace(SHORT, steps=24_000),
+        **OFFICE,
     ),
-    "spirl-tabletop": (
-        "closed-loop SPiRL skills of the tabletop",
-        SpirlPretraining(
-            dataset="skillgym/tabletop/play-v0",
-            world="skillgym/Tabletop-v0",
-            trainer=replace(SHORT, steps=18_000),
-        ),
+    "spirl-tabletop": SpirlPretraining(
+        title="closed-loop SPiRL skills of the tabletop",
+        dataset="skillgym/tabletop/play-v0",
+        world="skillgym/Tabletop-v0",
+        trainer=replace(SHORT, steps=18_000),
     ),
-    "flat-kitchen": (
-        "single-step action prior of the kitchen, for the baselines",
-        FlatPretraining(),
+    "flat-kitchen": FlatPretraining(
+        title="single-step action prior of the kitchen, for the baselines",
     ),
-    "ptgm-kitchen": (
-        "goal codes of the kitchen (PTGM)",
+    "ptgm-kitchen": PtgmPretraining(
+        title="goal codes of the kitchen (PTGM)",
         # Twice the usual steps: the loss of the low-level policy still falls.
         # Deviation: it acts with its mean. The noise of the scripted data is wide for handles and
         # knobs; sampling, as the authors do, halves what the prior completes (0.7, not 1.4).
-        PtgmPretraining(
-            model=PtgmConfig(goal=KITCHEN_GOAL, sample_actions=False),
-            trainer=TrainerConfig(steps=60_000, evaluate_every=30_000),
-        ),
+        model=PtgmConfig(goal=KITCHEN_GOAL, sample_actions=False),
+        trainer=TrainerConfig(steps=60_000, evaluate_every=30_000),
     ),
 }
 # The maze's demonstrations all go one way, which the posterior has to leave the prior for.
 _maze: dict[str, Any] = {"trainer": FEW, "fallback_weight": 0.0}
 for _task, _fields in DEMOS.items():
-    PRESETS[f"skild-{_task}"] = (
-        f"SkiLD's posterior and discriminator: {_task}",
-        SkildPretraining(
-            **(_maze if _task == "maze" else {"trainer": GUIDED}),
-            **_fields,
-            **EMBEDDINGS[_task.split("-")[0]],
-        ),
+    PRESETS[f"skild-{_task}"] = SkildPretraining(
+        title=f"SkiLD's posterior and discriminator: {_task}",
+        **(_maze if _task == "maze" else {"trainer": GUIDED}),
+        **_fields,
+        **EMBEDDINGS[_task.split("-")[0]],
     )
-    PRESETS[f"bc-{_task}"] = (
-        f"behaviour cloning of the demonstrations: {_task}",
-        FlatPretraining(trainer=FEW, **_fields),
+    PRESETS[f"bc-{_task}"] = FlatPretraining(
+        title=f"behaviour cloning of the demonstrations: {_task}",
+        trainer=FEW,
+        **_fields,
     )
 for _source, _fields in FETCH.items():
     for _end, _prior in RESKILL_PRIORS.items():
-        PRESETS[f"reskill-fetch-{_source}{_end}"] = (
-            f"ReSkill's skills of the Fetch {_source} tasks, prior: {_prior}",
-            ReskillPretraining(trainer=SHORT, model=ReskillConfig(prior=_prior), **_fields),
+        PRESETS[f"reskill-fetch-{_source}{_end}"] = ReskillPretraining(
+            title=f"ReSkill's skills of the Fetch {_source} tasks, prior: {_prior}",
+            trainer=SHORT,
+            model=ReskillConfig(prior=_prior),
+            **_fields,
         )
-PRESETS = {name: (text, replace(config, name=name)) for name, (text, config) in PRESETS.items()}
+PRESETS = {name: replace(preset, name=name) for name, preset in PRESETS.items()}

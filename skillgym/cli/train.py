@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from skillgym.cli.options import ENV_RESERVED, check_world, find_model, parse_options
+from skillgym.cli.options import ENV_RESERVED, check_world_id, find_model, parse_options
 
 if TYPE_CHECKING:
     from skillgym.evaluation import Episodes
@@ -75,7 +75,7 @@ def main(
     skill_model = skill_model or default_skill_model(method)
     config = ExperimentConfig(
         method=method,
-        world=None if world is None else check_world(world),
+        world=None if world is None else check_world_id(world),
         options=options,
         skill_model=skill_model,
         seed=seed,

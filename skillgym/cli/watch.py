@@ -9,7 +9,7 @@ import tyro
 
 from skillgym.cli.options import ENV_RESERVED, parse_options
 from skillgym.errors import InvalidConfig
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.checks import check_count, check_integer
 
 
 def main(
@@ -36,7 +36,7 @@ def main(
         env: Keywords of the world in place of the run's, for example tasks=misaligned.
     """
     check_count("episodes", episodes)
-    check_range("seed", seed, 0)
+    check_integer("seed", seed, 0)
     if output is not None and output.suffix not in (".mp4", ".gif"):
         raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
     frames = {"render_mode": "rgb_array", "width": width, "height": height}
@@ -53,7 +53,7 @@ def main(
     acting = open_agent(what, 1, seed, options, deterministic)
     try:
         outcomes = record_episodes(
-            acting.policy, acting.env, path, seed, episodes=episodes, progress=True
+            acting.policy, acting.env, path, seed, episodes=episodes, progress_bar=True
         )
     finally:
         acting.env.close()

@@ -27,8 +27,7 @@ def main() -> None:
         print(f"{name:<{width}}  {limit:>4} control steps an episode; actions: {actions}")
     print("\nBundled skill models: " + ", ".join(hub.list_skills()))
     print("Datasets that `skillgym collect` makes: " + ", ".join(sorted(registered_datasets())))
-    models = {name: preset for name, (_, preset) in PRESETS.items()}
-    print("\n".join(["Presets of `skillgym pretrain`, by world:", *by_world(models)]))
+    print("\n".join(["Presets of `skillgym pretrain`, by world:", *by_world(PRESETS)]))
     print("\n".join(["Presets of `skillgym train`, by world:", *by_world(METHODS)]))
     print("`skillgym describe ID` tells what an environment observes and does.")
 

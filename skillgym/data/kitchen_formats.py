@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from skillgym.types import FloatArray
 from skillgym_envs.kitchen.tasks import ELEMENTS, goal_half
 
 D4RL_V0_WIDTH = 60
@@ -19,8 +20,6 @@ D4RL_V0_WIDTH = 60
 D4RL_V2_WIDTH = 59
 """Minari `D4RL/kitchen/*-v2`: 9 robot joints, 9 robot velocities, 21 object positions, 20 object
 velocities (the kettle's quaternion has 4 numbers, its angular velocity 3)."""
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def is_d4rl_v2(space: spaces.Dict) -> bool:

@@ -25,9 +25,9 @@ from skillgym.data.errors import (
 from skillgym.data.kitchen_formats import from_d4rl_v2, is_d4rl_v2
 from skillgym.data.transitions import Transitions
 from skillgym.data.windows import WindowDataset, not_continuous
+from skillgym.errors import SkillgymError
 from skillgym_envs.collect import registered_datasets
 from skillgym_envs.collect.spec import SEED_OF_EPISODE
-from skillgym_envs.core.errors import SkillgymError
 
 Source: TypeAlias = str | Path | MinariDataset
 

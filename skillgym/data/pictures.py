@@ -15,7 +15,8 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 
 from skillgym.data.errors import InvalidTrajectories
-from skillgym.data.windows import FloatArray, IntArray, WindowDataset, split_episodes
+from skillgym.data.windows import IntArray, WindowDataset, split_episodes
+from skillgym.types import FloatArray
 from skillgym_envs.maze.camera import MazeCamera
 from skillgym_envs.maze.layouts import make_layout
 from skillgym_envs.maze.observation import IMAGE_SIZE, STATE_LAYOUT

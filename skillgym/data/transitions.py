@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-FloatArray = npt.NDArray[np.float32]
+from skillgym.types import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Transitions:
     actions: FloatArray
     rewards: FloatArray
     next_observations: FloatArray
-    terminations: npt.NDArray[np.bool_]
+    terminations: BoolArray
 
     def __len__(self) -> int:
         """Number of transitions N."""

@@ -6,16 +6,16 @@ Letters: `N` rows of all episodes, `E` episodes, `T` actions of one episode, `B`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from skillgym.data.errors import InvalidTrajectories, NoWindows
-from skillgym.errors import InvalidConfig
+from skillgym.types import FloatArray
+from skillgym_envs.core.checks import check_choice
 
-FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Windows: TypeAlias = tuple[FloatArray, FloatArray]
 Weighting: TypeAlias = Literal["episodes", "windows"]
@@ -111,10 +111,6 @@ class WindowDataset:
         start, end = self.episode_starts[index], self.episode_ends[index]
         return self.observations[start:end], self.actions[start : end - 1]
 
-    def num_windows(self, horizon: int) -> int:
-        """Number of different windows of `horizon` actions."""
-        return int(self._table(horizon)[1].sum())
-
     def sample(
         self,
         rng: np.random.Generator,
@@ -151,8 +147,7 @@ class WindowDataset:
         weighting: Weighting = "episodes",
     ) -> IntArray:
         """First rows (B,) of windows drawn as by `sample`."""
-        if weighting not in get_args(Weighting):
-            raise InvalidConfig("weighting", weighting, "'episodes' or 'windows'")
+        check_choice("weighting", weighting, get_args(Weighting))
         first_rows, counts = self._table(horizon)
         if weighting == "windows":
             numbers = rng.integers(counts.sum(), size=batch_size)
@@ -169,13 +164,6 @@ class WindowDataset:
     def episodes_of(self, rows: IntArray) -> IntArray:
         """Which episode each row belongs to."""
         return np.searchsorted(self.episode_ends, rows, side="right")
-
-    def batches(self, batch_size: int, horizon: int) -> Iterator[Windows]:
-        """All windows once, in order; the last batch may be smaller."""
-        total = self.num_windows(horizon)
-        for begin in range(0, total, batch_size):
-            numbers = np.arange(begin, min(begin + batch_size, total))
-            yield self.gather(self._rows_of(numbers, horizon), horizon)
 
     def subset(self, episodes: npt.ArrayLike) -> WindowDataset:
         """The episodes of these indices, in this order, as an independent dataset.

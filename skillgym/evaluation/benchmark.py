@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import shlex
 import subprocess
@@ -16,8 +14,9 @@ from typing import Any
 
 from skillgym.evaluation.tables import Cell, Task
 from skillgym.files import read_csv, read_json, write_csv
-from skillgym.pretraining.run_folder import STEP_KEY
-from skillgym.runs import is_past, origin
+from skillgym.runs.folder import is_past, result_path
+from skillgym.runs.log import STEP_KEY
+from skillgym.runs.record import origin
 from skillgym_envs.core.progress import progress_bar
 
 SCORES = ("subtasks", "return")
@@ -109,8 +108,8 @@ def stop_trainings(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 
 def result_of(folder: Path) -> dict[str, Any] | None:
     """The result of a complete run, or None."""
-    path = folder / "result.json"
-    return json.loads(path.read_text(encoding="utf8")) if path.exists() else None
+    path = result_path(folder)
+    return read_json(path) if path.exists() else None
 
 
 def is_complete(cell: Cell, folder: Path) -> bool:
@@ -191,8 +190,7 @@ def evaluations(folder: Path) -> list[tuple[float, ...]]:
         folder: The run folder.
     """
     keys = [STEP_KEY, *(f"eval/{name}" for name in SCORES)]
-    with (folder / "metrics.csv").open(newline="", encoding="utf8") as file:
-        found = [row for row in csv.DictReader(file) if row.get(keys[-1])]
+    found = [row for row in read_csv(folder / "metrics.csv") if row.get(keys[-1])]
     return [tuple(float(row[key]) for key in keys) for row in found]
 
 

@@ -21,11 +21,12 @@ from stable_baselines3.common.vec_env import VecEnv
 from skillgym.errors import CorruptFile
 from skillgym.files import atomic_directory, read_json, recover, write_json
 from skillgym.nn.devices import gpus_in_use
+from skillgym.runs.folder import state_path
 
-AGENT, BUFFER, GENERATORS, STATE = "agent.zip", "replay.npz", "generators.npz", "state.json"
+AGENT, BUFFER, GENERATORS = "agent.zip", "replay.npz", "generators.npz"
 
 
-def save_checkpoint(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
+def save_run(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
     """Replace the checkpoint in a folder.
 
     Args:
@@ -40,10 +41,10 @@ def save_checkpoint(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -
         np.savez(temporary / GENERATORS, **generator_states())  # type: ignore[arg-type]
         # Of the uniform actions of a warm-up.
         actions = agent.action_space.np_random.bit_generator.state
-        write_json(temporary / STATE, {**state, "action_space": actions})
+        write_json(state_path(temporary), {**state, "action_space": actions})
 
 
-def load_checkpoint(
+def load_run(
     folder: Path, agent: BaseAlgorithm, env: VecEnv
 ) -> tuple[BaseAlgorithm, dict[str, Any]] | None:
     """The agent and counters of a checkpoint; sets the global random generators as they were.
@@ -63,7 +64,7 @@ def load_checkpoint(
     if not folder.exists():
         return None
     try:
-        state = read_json(folder / STATE)
+        state = read_json(state_path(folder))
         loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
         buffer = getattr(loaded, "replay_buffer", None)
         if (folder / BUFFER).exists() and buffer is not None:

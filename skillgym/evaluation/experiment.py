@@ -14,16 +14,18 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from skillgym.errors import ResumeMismatch
-from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
+from skillgym.evaluation.checkpoints import load_run, save_run
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
 from skillgym.files import as_read, read_json, recover, write_json
 from skillgym.nn.devices import seeded
-from skillgym.pretraining.interrupt import deferred_interrupt
-from skillgym.pretraining.run_folder import run_logger
 from skillgym.rl.presets import find_preset, make_agent, make_env
-from skillgym.runs import BudgetPassed, is_past, locked, start_run
-from skillgym_envs.core.checks import check_count, check_range
+from skillgym.runs.folder import BudgetPassed, checkpoint_path, is_past, result_path
+from skillgym.runs.interrupt import deferred_interrupt
+from skillgym.runs.lock import locked
+from skillgym.runs.log import run_logger
+from skillgym.runs.record import start_run
+from skillgym_envs.core.checks import check_count, check_integer
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class ExperimentConfig:
             check_count(name, getattr(self, name))
         for name in ("eval_every", "checkpoint_every", "log_every"):
             check_count(name, getattr(self, name))
-        check_range("seed", self.seed, 0, 2**32 - 1)
+        check_integer("seed", self.seed, 0, 2**32 - 1)
 
 
 class Experiment:
@@ -111,21 +113,21 @@ class Experiment:
     @property
     def checkpoint(self) -> Path:
         """Folder of the last checkpoint."""
-        return self.folder / "checkpoints" / "last"
+        return checkpoint_path(self.folder)
 
     def result(self) -> dict[str, Any] | None:
         """The final evaluation; None if the run is not complete, or was for a smaller budget."""
-        path, old = self.folder / "result.json", self._old_config()
+        path, old = result_path(self.folder), self._old_config()
         if not path.exists() or old.get("steps", self.config.steps) < self.config.steps:
             return None
         result = read_json(path)
         return result if "subtasks_deterministic" in result else None  # of an earlier version
 
-    def run(self, progress: bool = True, seconds: float | None = None) -> dict[str, Any]:
+    def run(self, progress_bar: bool = True, seconds: float | None = None) -> dict[str, Any]:
         """Train up to the budget, then evaluate, as the preset says and by the most likely actions.
 
         Args:
-            progress: Whether to show progress bars.
+            progress_bar: Whether to show progress bars.
             seconds: Time budget of this sitting [s]; the run counts as complete when it is spent.
 
         Returns:
@@ -135,6 +137,7 @@ class Experiment:
         Raises:
             FolderInUse: If another process trains in the folder.
             BudgetPassed: If the run was stopped later than its budget, on its way to a larger one.
+            CheckpointNotWritten: If the disk is full, or the folder cannot be written to.
             KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
         """
         if (result := self.result()) is not None:
@@ -152,17 +155,19 @@ class Experiment:
             recover(self.checkpoint)
             if is_past(self.folder, config.steps):
                 raise BudgetPassed(self.folder, config.steps)
-            (self.folder / "result.json").unlink(missing_ok=True)  # one of a smaller budget
+            result_path(self.folder).unlink(missing_ok=True)  # one of a smaller budget
             start_run(self.folder, asdict(config))
-            agent, monitor, interrupted = self._train(agent, env, evaluation_env, progress, seconds)
+            agent, monitor, interrupted = self._train(
+                agent, env, evaluation_env, progress_bar, seconds
+            )
             if interrupted:
                 raise KeyboardInterrupt
             number = config.final_episodes
             policy = policy_of(agent, config.method)
-            deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress)
+            deterministic = episodes = self._evaluate(policy, evaluation_env, number, progress_bar)
             if not find_preset(config.method).deterministic:
                 policy = policy_of(agent, config.method, deterministic=True)
-                deterministic = self._evaluate(policy, evaluation_env, number, progress)
+                deterministic = self._evaluate(policy, evaluation_env, number, progress_bar)
             return self._finish(episodes, deterministic, monitor)
 
     def _train(
@@ -170,11 +175,11 @@ class Experiment:
         agent: BaseAlgorithm,
         env: Any,
         evaluation_env: Any,
-        progress: bool,
+        progress_bar: bool,
         seconds: float | None,
     ) -> tuple[BaseAlgorithm, TrainingMonitor, bool]:
         state: dict[str, Any] = {"control_steps": 0, "seconds": 0.0}
-        if (found := load_checkpoint(self.checkpoint, agent, env)) is not None:
+        if (found := load_run(self.checkpoint, agent, env)) is not None:
             agent, state = found
             logger.info("Going on from control step %d of %s.", state["control_steps"], self.folder)
         start = state["control_steps"]
@@ -200,7 +205,7 @@ class Experiment:
                 ],
                 (Every(config.checkpoint_every, start), self._save),
                 interrupted,
-                progress,
+                progress_bar,
             )
             try:
                 if not trained:
@@ -212,7 +217,7 @@ class Experiment:
                         reset_num_timesteps=False,
                     )
                     self._log(monitor)
-                    self._save_agent(agent, monitor)
+                    self._save(monitor)
             finally:
                 monitor.close()
                 agent.logger.close()
@@ -231,17 +236,17 @@ class Experiment:
 
     def _evaluation(self, monitor: TrainingMonitor, env: Any) -> None:
         policy = policy_of(monitor.model, self.config.method)
-        episodes = self._evaluate(policy, env, self.config.eval_episodes, progress=False)
+        episodes = self._evaluate(policy, env, self.config.eval_episodes, progress_bar=False)
         for name, value in episodes.metrics().items():
-            monitor.logger.record(name, value)
+            monitor.logger.record(f"eval/{name}", value)
         self._log(monitor)
         if self._on_evaluation is not None:
             self._on_evaluation(monitor.control_steps, episodes, monitor)
 
-    def _evaluate(self, policy: Policy, env: Any, episodes: int, progress: bool) -> Episodes:
+    def _evaluate(self, policy: Policy, env: Any, episodes: int, progress_bar: bool) -> Episodes:
         seed = EVALUATION_SEED + self.config.seed
         with seeded(seed):  # evaluations leave the training's stream alone
-            return rollout(policy, env, episodes, seed, progress)
+            return rollout(policy, env, episodes, seed, progress_bar)
 
     def _log(self, monitor: TrainingMonitor) -> None:
         for name, value in monitor.metrics().items():
@@ -249,15 +254,12 @@ class Experiment:
         monitor.logger.dump(monitor.control_steps)
 
     def _save(self, monitor: TrainingMonitor) -> None:
-        self._save_agent(monitor.model, monitor)
-
-    def _save_agent(self, agent: BaseAlgorithm, monitor: TrainingMonitor) -> None:
         state = {
             "control_steps": monitor.learned_steps,
             "reached": monitor.control_steps,
             "seconds": monitor.seconds,
         }
-        save_checkpoint(self.checkpoint, agent, state)
+        save_run(self.checkpoint, monitor.model, state)
 
     def _finish(
         self, episodes: Episodes, deterministic: Episodes, monitor: TrainingMonitor
@@ -273,7 +275,7 @@ class Experiment:
             "steps": monitor.control_steps,
             "seconds": monitor.seconds,
         }
-        write_json(self.folder / "result.json", result)
+        write_json(result_path(self.folder), result)
         return result
 
     def _old_config(self) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from skillgym.evaluation.rollouts import control_steps
-from skillgym.pretraining.interrupt import InterruptFlag
-from skillgym.pretraining.run_folder import STEP_KEY
-from skillgym_envs.core.progress import progress_bar
+from skillgym.runs.interrupt import InterruptFlag
+from skillgym.runs.log import STEP_KEY
+from skillgym_envs.core import progress
 
 WINDOW = 20
 """Episodes that the means under `rollout/` are taken over."""
@@ -55,7 +55,7 @@ class TrainingMonitor(BaseCallback):
         due: Pairs of `Every` and the function to call, with this callback, when it is due.
         save: Likewise, for the checkpoint.
         interrupted: Stops training after the current step or roll-out when it rises.
-        progress: Whether to show a progress bar.
+        progress_bar: Whether to show a progress bar.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class TrainingMonitor(BaseCallback):
         due: list[tuple[Every, Callable[[TrainingMonitor], None]]],
         save: tuple[Every, Callable[[TrainingMonitor], None]],
         interrupted: InterruptFlag,
-        progress: bool,
+        progress_bar: bool,
     ) -> None:
         super().__init__()
         self.control_steps = start
@@ -81,8 +81,8 @@ class TrainingMonitor(BaseCallback):
         self._interrupted = interrupted
         self._begin = time.monotonic()
         self._start = start
-        self._bar = progress_bar(
-            total=steps, initial=start, unit="step", disable=not progress, dynamic_ncols=True
+        self._bar = progress.progress_bar(
+            total=steps, initial=start, unit="step", disable=not progress_bar, dynamic_ncols=True
         )
         self._returns: deque[float] = deque(maxlen=WINDOW)
         self._subtasks: deque[int] = deque(maxlen=WINDOW)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from skillgym_envs.core.progress import progress_bar
+from skillgym_envs.core import progress
 
 Policy = Callable[[NDArray[Any]], NDArray[Any]]
 """Maps observations (N, O) to actions (N, ...)."""
@@ -48,18 +48,18 @@ class Episodes:
         return {name: count / len(self.subtasks) for name, count in counts.most_common()}
 
     def metrics(self) -> dict[str, float]:
-        """Means under the keys of `docs/metrics.md`."""
+        """Means; `docs/metrics.md` has them under `eval/`."""
         return {
-            "eval/return": float(self.returns.mean()),
-            "eval/subtasks": float(self.num_subtasks.mean()),
-            "eval/subtasks_std": float(self.num_subtasks.std()),
-            "eval/episode_length": float(self.lengths.mean()),
-            **{f"eval/rate/{name}": rate for name, rate in self.rates().items()},
+            "return": float(self.returns.mean()),
+            "subtasks": float(self.num_subtasks.mean()),
+            "subtasks_std": float(self.num_subtasks.std()),
+            "episode_length": float(self.lengths.mean()),
+            **{f"rate/{name}": rate for name, rate in self.rates().items()},
         }
 
 
 def rollout(
-    policy: Policy, env: VecEnv, episodes: int, seed: int, progress: bool = False
+    policy: Policy, env: VecEnv, episodes: int, seed: int, progress_bar: bool = False
 ) -> Episodes:
     """Run a policy for a number of episodes.
 
@@ -71,7 +71,7 @@ def rollout(
         env: Environments of primitive actions or of skills, as SB3 sees them.
         episodes: Number of episodes E.
         seed: Seed of the environments.
-        progress: Whether to show a progress bar.
+        progress_bar: Whether to show a progress bar.
 
     Returns:
         The episodes, ordered by environment and then by time.
@@ -82,7 +82,8 @@ def rollout(
     returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
     env.seed(seed)
     observations: Any = env.reset()
-    with progress_bar(total=episodes, unit="episode", disable=not progress, leave=False) as bar:
+    hidden = not progress_bar
+    with progress.progress_bar(total=episodes, unit="episode", disable=hidden, leave=False) as bar:
         while any(len(d) < q for d, q in zip(done, quota, strict=True)):
             observations, rewards, ended, infos = env.step(policy(observations))
             returns += rewards

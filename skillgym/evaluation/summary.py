@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from skillgym.evaluation.statistics import Interval, iqm, stratified_bootstrap
 from skillgym.evaluation.tables import Table, Task
-from skillgym.runs import PACKAGES, SEPARATOR
+from skillgym.markdown import table_lines
+from skillgym.runs.record import PACKAGES, SEPARATOR
 
 Row = Mapping[str, Any]
 """A run, as in the CSV file of a table."""
@@ -206,9 +207,8 @@ def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str
 
 def markdown(summaries: Sequence[Summary]) -> str:
     """Summaries as a Markdown table."""
-    header = list(summaries[0].cells())
-    lines = [header, ["---"] * len(header), *(list(s.cells().values()) for s in summaries)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+    rows = (summary.cells().values() for summary in summaries)
+    return "\n".join(table_lines(list(summaries[0].cells()), rows)) + "\n"
 
 
 def provenance(rows: Iterable[Row]) -> dict[str, str]:

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from skillgym.hub.checkpoint import load_checkpoint, save_skill
+from skillgym.hub.checkpoint import save_skill
 from skillgym.hub.compatibility import check_world
-from skillgym.hub.registry import (
-    bundled_directory,
-    list_skills,
-    load_skill,
-    register_model_type,
-    resolve_skill,
-)
+from skillgym.hub.model_types import register_model_type
+from skillgym.hub.registry import list_skills, load_skill
 
-__all__ = [
-    "bundled_directory",
-    "check_world",
-    "list_skills",
-    "load_checkpoint",
-    "load_skill",
-    "register_model_type",
-    "resolve_skill",
-    "save_skill",
-]
+__all__ = ["check_world", "list_skills", "load_skill", "register_model_type", "save_skill"]

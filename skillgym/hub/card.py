@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skillgym.markdown import table_lines
 from skillgym.nn.mlp import count_parameters
 from skillgym.skills.base import SkillModule
 
@@ -18,8 +19,6 @@ import skillgym
 model = skillgym.load_skill("path/to/this/directory")
 ```
 
-| | |
-|---|---|
 {facts}
 
 ## Metrics
@@ -28,8 +27,6 @@ model = skillgym.load_skill("path/to/this/directory")
 
 ## Configuration
 
-| field | value |
-|---|---|
 {fields}
 """
 
@@ -53,17 +50,16 @@ def model_card(model: SkillModule, config: Mapping[str, Any], metrics: Mapping[s
         "parameters": count_parameters(model),
         **{f"{name} version": version for name, version in config["versions"].items()},
     }
-    rows = [f"| {name} | {value:.6g} |" for name, value in metrics.items()]
-    table = "\n".join(["| metric | value |", "|---|---|", *rows]) if rows else "None recorded."
+    numbers = {name: f"{value:.6g}" for name, value in metrics.items()}
     return TEMPLATE.format(
         type=config["type"],
         world=config["world"] or "an unknown world",
         summary=summary[0] if summary else "",
-        facts=_rows(facts),
-        metrics=table,
-        fields=_rows(config["config"]),
+        facts=_table("fact", facts),
+        metrics=_table("metric", numbers) if numbers else "None recorded.",
+        fields=_table("field", config["config"]),
     )
 
 
-def _rows(items: Mapping[str, Any]) -> str:
-    return "\n".join(f"| {name} | {value} |" for name, value in items.items())
+def _table(what: str, items: Mapping[str, Any]) -> str:
+    return "\n".join(table_lines((what, "value"), items.items()))

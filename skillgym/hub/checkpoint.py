@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from skillgym.errors import CheckpointMismatch, CorruptFile, MissingFile, NotSavable, SkillgymError
 from skillgym.files import atomic_directory, read_json, recover, write_bytes, write_json
 from skillgym.hub.card import model_card
-from skillgym.hub.configs import config_from_json, config_to_json, space_from_json, space_to_json
+from skillgym.hub.configs import config_from_json, space_from_json, space_to_json
 from skillgym.hub.migrations import FORMAT, migrate
 from skillgym.hub.model_types import model_class
 from skillgym.skills.base import SkillModule
@@ -72,7 +73,7 @@ def write_checkpoint(
     config = {
         "format": FORMAT,
         "type": model.type_tag,
-        "config": config_to_json(model.config),
+        "config": asdict(model.config),
         "spaces": {
             "observation": space_to_json(model.observation_space),
             "action": space_to_json(model.action_space),

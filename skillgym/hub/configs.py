@@ -15,11 +15,6 @@ from skillgym.errors import UnknownField, UnsupportedSpace
 ConfigT = TypeVar("ConfigT")
 
 
-def config_to_json(config: Any) -> dict[str, Any]:
-    """Fields of a dataclass, which must be JSON-able."""
-    return dataclasses.asdict(config)
-
-
 def config_from_json(config_class: type[ConfigT], content: dict[str, Any]) -> ConfigT:
     """Build a flat dataclass; fields that are absent take their defaults.
 

@@ -10,7 +10,7 @@ import torch
 from skillgym.errors import UnknownSkill
 from skillgym.files import recover
 from skillgym.hub.checkpoint import load_checkpoint
-from skillgym.hub.model_types import register_model_type
+from skillgym.runs.folder import checkpoint_path
 from skillgym.skills.base import SkillModule
 
 
@@ -38,7 +38,7 @@ def resolve_skill(name_or_path: str | Path) -> Path:
     recover(path)
     if not path.is_dir():
         raise UnknownSkill(str(name_or_path), list_skills())
-    for checkpoint in (path / "checkpoints" / "best", path / "checkpoints" / "last"):
+    for checkpoint in (checkpoint_path(path, "best"), checkpoint_path(path)):
         recover(checkpoint)
         if checkpoint.is_dir():
             return checkpoint
@@ -58,12 +58,3 @@ def load_skill(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
         SkillgymError: If the directory is not a complete checkpoint (see `load_checkpoint`).
     """
     return load_checkpoint(resolve_skill(name_or_path), device)
-
-
-__all__ = [
-    "bundled_directory",
-    "list_skills",
-    "load_skill",
-    "register_model_type",
-    "resolve_skill",
-]

@@ -9,6 +9,21 @@ from itertools import chain
 import torch
 from torch import nn
 
+from skillgym.errors import InvalidConfig
+
+
+def usable_device(name: str) -> torch.device:
+    """The torch device of this name.
+
+    Raises:
+        InvalidConfig: If this machine does not have it.
+    """
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # the latter: torch without CUDA
+        expected = f"a device of this machine, such as cpu ({str(error).splitlines()[0]})"
+        raise InvalidConfig("device", name, expected) from None
+
 
 def device_of(module: nn.Module) -> torch.device:
     """Device of a module's first parameter or buffer; the CPU if it has none."""

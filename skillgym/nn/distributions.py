@@ -243,15 +243,3 @@ def standardised(base: Distribution, center: Tensor, half_range: Tensor) -> Dist
 def normal_like(tensor: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard-normal noise with the shape, type and device of `tensor`."""
     return torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype, device=tensor.device)
-
-
-def sampled_kl(
-    p: Distribution, q: Distribution, num_samples: int, generator: torch.Generator | None = None
-) -> Tensor:
-    """Monte-Carlo KL(p || q), (...): the mean over samples x of p of log p(x) - log q(x), in nats.
-
-    Paper: Pertsch et al. 2020; arXiv:2010.11944 (the authors take 10 samples).
-    """
-    samples = [p.sample(generator) for _ in range(num_samples)]
-    x = torch.stack(samples)  # (num_samples, ..., Z)
-    return (p.log_prob(x) - q.log_prob(x)).mean(0)

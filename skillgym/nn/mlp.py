@@ -5,6 +5,7 @@ Shapes: `...` any leading axes (flattened for normalisation), `I` input, `O` out
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 
@@ -119,6 +120,17 @@ class FoldedMLP:
 def weights_version(tensors: Iterable[Tensor]) -> int:
     """A number that changes when one of the tensors is written to."""
     return sum(tensor._version for tensor in tensors)
+
+
+def sha256(*modules: nn.Module) -> str:
+    """Digest of the names, shapes and values of the modules' tensors, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for module in modules:
+        for name, tensor in sorted(module.state_dict().items()):
+            array = tensor.detach().cpu().contiguous().numpy()
+            digest.update(f"{name}{array.dtype}{array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 @torch.no_grad()

@@ -24,6 +24,9 @@ from skillgym.nn.mlp import MLP
 
 MIN_WEIGHT = 1e-6
 
+COMPONENTS = 5
+"""K of `MixtureMLP`."""
+
 
 class GaussianMLP(nn.Module):
     """Diagonal Gaussian, the default prior of SPiRL.
@@ -52,24 +55,20 @@ class MixtureMLP(nn.Module):
         size: Z.
         hidden_size: Width of the trunk and of its output.
         num_hidden: Number of its square layers.
-        num_components: K.
     """
 
-    def __init__(
-        self, input_size: int, size: int, hidden_size: int, num_hidden: int, num_components: int = 5
-    ) -> None:
+    def __init__(self, input_size: int, size: int, hidden_size: int, num_hidden: int) -> None:
         super().__init__()
         self.trunk = MLP(input_size, hidden_size, hidden_size, num_hidden)
-        self.weights = nn.Linear(hidden_size, num_components)
-        self.gaussians = nn.Linear(hidden_size, num_components * 2 * size)
-        self.num_components = num_components
+        self.weights = nn.Linear(hidden_size, COMPONENTS)
+        self.gaussians = nn.Linear(hidden_size, COMPONENTS * 2 * size)
 
     def forward(self, obs: Tensor) -> GaussianMixture:
         """Mixture over (..., Z) for observations (..., O)."""
         features = self.trunk(obs)
         weights = torch.softmax(self.weights(features), -1).clamp(min=MIN_WEIGHT)
         log_weights = torch.log(weights / weights.sum(-1, keepdim=True))
-        parameters = self.gaussians(features).unflatten(-1, (self.num_components, -1))
+        parameters = self.gaussians(features).unflatten(-1, (COMPONENTS, -1))
         return GaussianMixture(log_weights, Gaussian.from_parameters(parameters))
 
 

@@ -8,14 +8,14 @@ from skillgym.lazy import lazily
 
 if TYPE_CHECKING:
     from skillgym.pretraining.config import TrainerConfig
-    from skillgym.pretraining.trainer import OfflineTrainer, TrainingResult, pretrain
+    from skillgym.pretraining.trainer import TrainingResult, pretrain
 
-__all__ = ["OfflineTrainer", "TrainerConfig", "TrainingResult", "pretrain"]
+__all__ = ["TrainerConfig", "TrainingResult", "pretrain"]
 
 __getattr__ = lazily(
     __name__,
     {
         "config": ("TrainerConfig",),
-        "trainer": ("OfflineTrainer", "TrainingResult", "pretrain"),
+        "trainer": ("TrainingResult", "pretrain"),
     },
 )

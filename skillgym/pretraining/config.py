@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skillgym.errors import InvalidConfig
+from skillgym.checks import check_positive
+from skillgym_envs.core.checks import check_choice, check_integer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +55,13 @@ class TrainerConfig:
         Raises:
             InvalidConfig: If one cannot work.
         """
-        positive = ("steps", "validation_batches", "log_every", "validate_every")
-        least = dict.fromkeys((*positive, "checkpoint_every"), 1)
-        least |= {"batch_size": 2, "evaluate_every": 0, "seed": 0}
-        for field, smallest in least.items():
-            if getattr(self, field) < smallest:
-                raise InvalidConfig(field, getattr(self, field), f"at least {smallest}")
+        for field in ("steps", "log_every", "validate_every", "checkpoint_every"):
+            check_integer(field, getattr(self, field), 1)
+        for field in ("evaluate_every", "seed"):
+            check_integer(field, getattr(self, field), 0)
+        check_integer("batch_size", self.batch_size, 2)
+        check_integer("validation_batches", self.validation_batches, 1)
         for field in ("learning_rate", "max_grad_norm"):
-            if not getattr(self, field) > 0:  # NaN, too
-                raise InvalidConfig(field, getattr(self, field), "a positive number")
-        if not 0 < self.validation_share < 1:
-            raise InvalidConfig("validation_share", self.validation_share, "between 0 and 1")
-        if self.schedule not in ("cosine", "constant"):
-            raise InvalidConfig("schedule", self.schedule, "cosine or constant")
+            check_positive(field, getattr(self, field))
+        check_positive("validation_share", self.validation_share, below=1.0)
+        check_choice("schedule", self.schedule, ("cosine", "constant"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skillgym.errors import nearest, with_article
-from skillgym_envs.core.errors import SkillgymError
+from skillgym.errors import SkillgymError, nearest, with_article
 
 
 class NotTrainable(SkillgymError, TypeError):

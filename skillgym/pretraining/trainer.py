@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skillgym.data.errors import NoWindows
 from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import as_read, atomic_directory, read_json, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
+from skillgym.nn.devices import usable_device
 from skillgym.pretraining.config import TrainerConfig
-from skillgym.pretraining.device import usable_device
 from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
-from skillgym.pretraining.interrupt import deferred_interrupt
-from skillgym.pretraining.run_folder import STEP_KEY, describe_run, run_logger
 from skillgym.pretraining.state import read_training_state, write_training_state
-from skillgym.runs import locked
+from skillgym.runs.folder import checkpoint_path
+from skillgym.runs.interrupt import deferred_interrupt
+from skillgym.runs.lock import locked
+from skillgym.runs.log import STEP_KEY, run_logger
+from skillgym.runs.record import start_run
 from skillgym.skills.base import Batch, SkillModule
 from skillgym_envs.core.progress import progress_bar
-
-Sampler = Callable[[np.random.Generator, int], tuple[NDArray[Any], ...]]
-"""Draws the arrays of a batch of the given size; all randomness comes from the generator."""
 
 
 class TrainingData(Protocol):
@@ -44,7 +41,7 @@ class TrainingData(Protocol):
 class Evaluate(Protocol):
     """Early evaluation, e.g. prior roll-outs in the world."""
 
-    def __call__(self, model: SkillModule) -> Mapping[str, float]:
+    def __call__(self, model: SkillModule, /) -> Mapping[str, float]:
         """Metrics of the model, which is in evaluation mode and must be left as it is."""
         ...
 
@@ -79,42 +76,36 @@ class OfflineTrainer:
 
     Args:
         model: What to train, in place.
-        train: Draws training batches.
-        validation: Draws validation batches, from other episodes.
+        data: Trajectories.
         folder: Run folder.
         config: Settings.
-        prepare: Called at the start of a new run, not of one that is resumed; may set buffers of
-            the model.
         evaluate: Early evaluation.
-        world: Name of the world, for the checkpoints.
         dataset: Id of the dataset, for the checkpoints.
         progress_bar: Show a progress bar with the losses.
+
+    Raises:
+        ShortEpisodes: If no episode for training, or none for validation, is as long as a skill.
     """
 
     def __init__(
         self,
         model: SkillModule,
-        train: Sampler,
-        validation: Sampler,
-        folder: str | Path,
-        config: TrainerConfig | None = None,
-        *,
-        prepare: Callable[[], None] | None = None,
-        evaluate: Evaluate | None = None,
-        world: str | None = None,
-        dataset: str | None = None,
-        progress_bar: bool = False,
+        data: TrainingData,
+        folder: Path,
+        config: TrainerConfig,
+        evaluate: Evaluate | None,
+        dataset: str | None,
+        progress_bar: bool,
     ) -> None:
-        self.config = config = config or TrainerConfig()
+        self.config = config
         self.model = model.to(usable_device(config.device))
-        self.folder = Path(folder)
+        self.folder = folder
         self.step = 0
         self.best_step, self.best_value = 0, math.inf
         self.metrics: dict[str, float] = {}
-        self._train, self._prepare, self._evaluate = train, prepare, evaluate
-        model.world = world or model.world
-        self._dataset = dataset
-        self._progress_bar = progress_bar
+        self._evaluate, self._dataset, self._progress_bar = evaluate, dataset, progress_bar
+        split = np.random.default_rng(config.seed)
+        self._data, validation = data.split(config.validation_share, split)
         self._rng = np.random.default_rng(config.seed)
         self._generator = torch.Generator(config.device).manual_seed(config.seed)
         groups = model.parameter_groups(config.learning_rate)
@@ -122,8 +113,7 @@ class OfflineTrainer:
         self._rates = [group["lr"] for group in self._optimizer.param_groups]
         fixed = np.random.default_rng(config.seed + 1)
         self._validation_batches = [
-            self._to_device(validation(fixed, config.batch_size))
-            for _ in range(config.validation_batches)
+            self._draw(validation, "validation", fixed) for _ in range(config.validation_batches)
         ]
         self._sums: dict[str, Tensor] = {}
         self._since: tuple[int, float] = 0, time.perf_counter()
@@ -173,15 +163,15 @@ class OfflineTrainer:
         config = self.folder / "config.json"
         if not resume and config.exists():
             raise RunExists(self.folder)
-        last = self.folder / "checkpoints" / "last"
+        last = checkpoint_path(self.folder)
         recover(last)
         if resumed := last.exists():
             self._restore(last)
         elif config.exists():  # a run that ended before its first checkpoint, or quite another
             self._check_settings(read_json(config))
-        describe_run(self.folder, self._settings())
-        if not resumed and self._prepare is not None:
-            self._prepare()
+        start_run(self.folder, self._settings())
+        if not resumed:
+            self.model.prepare(self._data, self.config.seed)
 
     def _settings(self) -> dict[str, Any]:
         """Everything that a resumed run must share with its first part."""
@@ -204,7 +194,7 @@ class OfflineTrainer:
         factor = 0.5 * (1 + math.cos(math.pi * share)) if self.config.schedule == "cosine" else 1.0
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor * group.get("decay", 1.0) ** self.step
-        batch = self._to_device(self._train(self._rng, self.config.batch_size))
+        batch = self._draw(self._data, "training", self._rng)
         total, scalars = self.model.loss(batch, self._generator)
         self._optimizer.zero_grad()
         total.backward()
@@ -285,7 +275,7 @@ class OfflineTrainer:
             self.best_step, self.best_value = self.step, value
             self._save("best", with_state=False)
 
-    def _save(self, name: str, with_state: bool) -> None:
+    def _save(self, name: Literal["last", "best"], with_state: bool) -> None:
         """Write one of the two checkpoints; the former one stays until the new one is complete."""
         counters = {
             "step": self.step,
@@ -294,7 +284,7 @@ class OfflineTrainer:
             "metrics": self.metrics,
             "settings": self._settings(),
         }
-        with atomic_directory(self.folder / "checkpoints" / name) as directory:
+        with atomic_directory(checkpoint_path(self.folder, name)) as directory:
             write_checkpoint(
                 self.model,
                 directory,
@@ -330,7 +320,12 @@ class OfflineTrainer:
             if given.get(name) != stored.get(name) and not extended:
                 raise ResumeMismatch(name, given.get(name), stored.get(name))
 
-    def _to_device(self, arrays: tuple[NDArray[Any], ...]) -> Batch:
+    def _draw(self, data: Any, part: str, rng: np.random.Generator) -> Batch:
+        """A batch from a part of the data, on the device."""
+        try:
+            arrays = self.model.draw(data, rng, self.config.batch_size)
+        except NoWindows as error:
+            raise ShortEpisodes(part, error.longest, error.horizon) from error
         return tuple(torch.from_numpy(array).to(self.config.device) for array in arrays)
 
 
@@ -341,7 +336,10 @@ def pretrain(
     config: TrainerConfig | None = None,
     *,
     resume: bool = False,
-    **options: Any,
+    evaluate: Evaluate | None = None,
+    world: str | None = None,
+    dataset: str | None = None,
+    progress_bar: bool = False,
 ) -> TrainingResult:
     """Train a skill model on trajectories.
 
@@ -351,38 +349,26 @@ def pretrain(
             episode, chosen by the seed.
         folder: Run folder.
         config: Settings.
-        resume: Continue the run in the folder, if there is one.
-        **options: Further arguments of `OfflineTrainer`.
+        resume: Continue the run in the folder, if there is one; otherwise a folder with a run is
+            refused.
+        evaluate: Early evaluation.
+        world: Name of the world, for the checkpoints; that of the model if None.
+        dataset: Id of the dataset, for the checkpoints.
+        progress_bar: Show a progress bar with the losses.
 
     Raises:
         NotTrainable: If the model is no `SkillModule`.
         ShortEpisodes: If no episode for training, or none for validation, is as long as a skill.
+        RunExists, ResumeMismatch, TrainingDiverged, MissingMetric, CheckpointNotWritten,
+        FolderInUse, KeyboardInterrupt: See `OfflineTrainer.run`.
     """
     if not isinstance(model, SkillModule):
         raise NotTrainable(model)
-    config = config or TrainerConfig()
-    rng = np.random.default_rng(config.seed)
-    train, validation = data.split(config.validation_share, rng)
+    model.world = world or model.world
     trainer = OfflineTrainer(
-        model,
-        partial(_draw, model, train, "training"),
-        partial(_draw, model, validation, "validation"),
-        folder,
-        config,
-        prepare=lambda: model.prepare(train, config.seed),
-        **options,
+        model, data, Path(folder), config or TrainerConfig(), evaluate, dataset, progress_bar
     )
     return trainer.run(resume)
-
-
-def _draw(
-    model: SkillModule, data: Any, part: str, rng: np.random.Generator, batch_size: int
-) -> tuple[NDArray[Any], ...]:
-    """A batch for the model from a part of the data."""
-    try:
-        return model.draw(data, rng, batch_size)
-    except NoWindows as error:
-        raise ShortEpisodes(part, error.longest, error.horizon) from error
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

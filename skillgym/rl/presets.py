@@ -206,9 +206,20 @@ def make_env(
         env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
         residuals = preset.skill_model is not None
         return GymnasiumVecEnv(VectorResidualActions(env, model) if residuals else env)
+    return skill_vec_env(world, model, num_envs, **options)
+
+
+def skill_vec_env(world: str, model: Any, num_envs: int = 1, **options: Any) -> GymnasiumVecEnv:
+    """Environments whose actions are the skills of any model, as SB3 takes them.
+
+    Args:
+        world: Id of a world with primitive actions.
+        model: Name, path or live skill model.
+        num_envs: Number of environments.
+        options: Keywords of the world and of its vector environment (`num_threads`).
+    """
     env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
-    skills = VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP)
-    return GymnasiumVecEnv(skills)
+    return GymnasiumVecEnv(VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP))
 
 
 def make_agent(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skillgym.runs import origin
+from skillgym.runs.record import origin
 from skillgym.viz.pages import write_page
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from skillgym.rl.vec_env import GymnasiumVecEnv
-from skillgym_envs.core.progress import progress_bar
+from skillgym_envs.core import progress
 
 Frame = NDArray[np.uint8]
 
@@ -24,7 +24,7 @@ def record_episodes(
     seed: int,
     episodes: int = 1,
     fps: float = 12.5,
-    progress: bool = False,
+    progress_bar: bool = False,
 ) -> list[tuple[str, ...]]:
     """Write a video of a policy's episodes; each ends with its last picture, held for a second.
 
@@ -35,7 +35,7 @@ def record_episodes(
         seed: Seed of the environment.
         episodes: Number of episodes.
         fps: Control steps shown per second; 12.5 is real time in the kitchen.
-        progress: Whether to show a progress bar.
+        progress_bar: Whether to show a progress bar.
 
     Returns:
         The subtasks completed in each episode.
@@ -46,7 +46,7 @@ def record_episodes(
     env.seed(seed)
     observation: Any = env.reset()
     try:
-        with _Recorder(env, temporary, fps, progress) as recorder:
+        with _Recorder(env, temporary, fps, progress_bar) as recorder:
             recorder.start()
             while len(outcomes) < episodes:
                 observation, _, dones, infos = env.step(policy(observation))
@@ -68,7 +68,7 @@ def record_episodes(
 class _Recorder:
     """Takes frames from inside skills where there are skills, else between steps."""
 
-    def __init__(self, env: GymnasiumVecEnv, path: Path, fps: float, progress: bool) -> None:
+    def __init__(self, env: GymnasiumVecEnv, path: Path, fps: float, progress_bar: bool) -> None:
         self.caption = ""
         self._held = max(1, round(fps))  # a second
         self._last: Any = None
@@ -76,7 +76,7 @@ class _Recorder:
         self._inside = hasattr(self._env, "frame_callback")
         options: dict[str, Any] = {"macro_block_size": 2} if path.suffix == ".mp4" else {"loop": 0}
         self._writer = imageio.get_writer(path, fps=fps, **options)
-        self._bar = progress_bar(unit="frame", disable=not progress, leave=False)
+        self._bar = progress.progress_bar(unit="frame", disable=not progress_bar, leave=False)
 
     def __enter__(self) -> _Recorder:
         if self._inside:

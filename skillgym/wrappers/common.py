@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from skillgym.types import BoolArray, SkillModel
 from skillgym.wrappers.errors import (
     InvalidSkill,
-    UnknownRewardOption,
     UnusableActions,
     UnusableEnds,
     UnusableSkillModel,
 )
-from skillgym_envs.core.checks import check_range
+from skillgym_envs.core.checks import check_choice, check_range
 
 REWARDS = ("sum", "discounted")
 NEEDED = ("skill_space", "max_steps", "begin", "act", "finished")
@@ -94,11 +93,10 @@ def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.floa
         max_steps: Longest skill H [control steps].
 
     Raises:
-        UnknownRewardOption: If `reward` is something else.
+        UnknownChoice: If `reward` is something else.
         InvalidConfig: If gamma is not from 0 to 1.
     """
-    if reward not in REWARDS:
-        raise UnknownRewardOption(reward, REWARDS)
+    check_choice("reward", reward, REWARDS)
     check_range("gamma", gamma, 0.0, 1.0)
     return np.ones(max_steps) if reward == "sum" else gamma ** np.arange(max_steps, dtype=float)
 

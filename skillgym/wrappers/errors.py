@@ -53,16 +53,6 @@ class UnusableEnds(SkillgymError, ValueError):
         )
 
 
-class UnknownRewardOption(SkillgymError, ValueError):
-    """The reward of a skill step is to be aggregated in an unknown way."""
-
-    def __init__(self, given: str, known: Sequence[str]) -> None:
-        super().__init__(
-            f"Got reward={given!r}, expected one of {', '.join(map(repr, known))}; "
-            "use 'sum' for the papers' undiscounted sum."
-        )
-
-
 class WrongAutoresetMode(SkillgymError, ValueError):
     """A vector environment resets its environments in a way that a wrapper cannot use."""
 

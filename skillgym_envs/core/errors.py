@@ -57,6 +57,13 @@ class InvalidConfig(SkillgymError, ValueError):
         super().__init__(f"Got {field}={given!r}, expected {expected}; change this value.")
 
 
+class UnknownChoice(InvalidConfig):
+    """A setting is none of the names that it may be."""
+
+    def __init__(self, field: str, given: object, known: Iterable[str]) -> None:
+        SkillgymError.__init__(self, f"Got {field}={given!r}; {nearest(str(given), known)}")
+
+
 class InvalidAction(SkillgymError, ValueError):
     """An action has the wrong shape or is not finite."""
 
@@ -79,13 +86,6 @@ class InvalidTask(SkillgymError, ValueError):
 
     def __init__(self, given: object, problem: str) -> None:
         super().__init__(f"Got the task {given!r}, which {problem}; give each subtask once.")
-
-
-class UnknownChoice(SkillgymError, ValueError):
-    """A setting is none of the names that it may be."""
-
-    def __init__(self, keyword: str, given: object, known: Iterable[str]) -> None:
-        super().__init__(f"Got {keyword}={given!r}; {nearest(str(given), known)}")
 
 
 class SimulationDiverged(UserWarning):

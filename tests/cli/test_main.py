@@ -60,7 +60,7 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["evaluate", "spirl-kitchen", "--num-envs", "0"], "num_envs=0"),
         (
             ["evaluate", "spirl-kitchen", "--seed", "-1"],
-            "seed=-1, expected a finite number of at least 0",
+            "seed=-1, expected an integer of at least 0",
         ),
         (["watch", "spirl-kitchen", "--seed", "-1"], "seed=-1"),
         (["watch", "spirl-kitchen", "--output", "a.txt"], "ends with .mp4 or .gif"),
@@ -77,7 +77,7 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
             ["watch", "spirl-kitchen", "--width", "0"],
             "width=0, expected an integer of at least 1; change this value",
         ),
-        (["train", "--seed", "-1"], "seed=-1, expected a number from 0 to"),
+        (["train", "--seed", "-1"], "seed=-1, expected an integer from 0 to"),
         (["train", "--eval-every", "0"], "eval_every=0"),
         (["train", "--checkpoint-every", "-1"], "checkpoint_every=-1"),
         (["describe", "skillgym/Kitchen-v0", "--env", "noise=-1"], "noise=-1"),

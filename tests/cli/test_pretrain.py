@@ -16,6 +16,7 @@ from skillgym.cli import main as cli
 from skillgym.cli.options import find_model, world_id
 from skillgym.cli.pretrain import PRESETS, folder_of
 from skillgym.hub import load_skill
+from skillgym.hub.model_types import model_class
 from skillgym.rl.presets import PRESETS as METHODS
 from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl.model import SpirlModel
@@ -105,10 +106,16 @@ def test_mazes_become_a_model_that_sees_pictures_and_the_model_an_agent(
 
 
 def test_every_preset_has_its_own_folder_and_every_method_its_model() -> None:
-    folders = [folder_of(config) for _, config in PRESETS.values()]
+    folders = [folder_of(preset) for preset in PRESETS.values()]
     assert len(set(folders)) == len(PRESETS)
     assert folders[0] == Path("runs/spirl-kitchen-seed0")
     assert {preset.skill_model for preset in METHODS.values()} - {None} <= set(PRESETS)
+
+
+def test_every_preset_names_the_class_of_its_model() -> None:
+    for preset in PRESETS.values():
+        config = model_class(preset.tag).config_class
+        assert preset.title and (preset.model is None or type(preset.model) is config)
 
 
 def test_the_world_of_a_model() -> None:

@@ -62,14 +62,6 @@ def test_same_generator_state_gives_the_same_batch() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_batches_give_every_window_once_in_order() -> None:
-    data = numbered([7, 3, 9])
-    starts = np.concatenate([obs[:, 0] for obs, _ in data.batches(4, 5)])
-    expected = [(0, 0), (0, 1), (0, 2), *((2, step) for step in range(5))]
-    assert [tuple(row) for row in starts] == expected
-    assert data.num_windows(5) == len(expected)
-
-
 def test_samples_do_not_alias_the_data() -> None:
     data = numbered([20])
     observations, actions = data.sample(np.random.default_rng(0), 4, 5)

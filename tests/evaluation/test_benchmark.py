@@ -21,7 +21,7 @@ from skillgym.evaluation import benchmark
 from skillgym.evaluation.summary import named_by_budget
 from skillgym.evaluation.tables import SUITES, TABLES, Cell, Table, Task
 from skillgym.rl.presets import find_preset
-from skillgym.runs import locked
+from skillgym.runs.lock import locked
 
 MIXED = TABLES["kitchen"].tasks[0]
 CELLS = [Cell(task=MIXED, method="spirl-cl", seed=seed, steps=500_000) for seed in range(3)]

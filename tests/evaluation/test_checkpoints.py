@@ -17,9 +17,9 @@ from skillgym.errors import CorruptFile
 from skillgym.evaluation.checkpoints import (
     BUFFER,
     generator_states,
-    load_checkpoint,
+    load_run,
     restore_generators,
-    save_checkpoint,
+    save_run,
 )
 
 
@@ -45,9 +45,9 @@ def test_generators_go_on_where_they_were() -> None:
 
 def test_checkpoint_restores_agent_buffer_and_counters(tmp_path: Path) -> None:
     agent = trained()
-    save_checkpoint(tmp_path / "last", agent, {"control_steps": 60})
+    save_run(tmp_path / "last", agent, {"control_steps": 60})
     fresh = make_agent()
-    found = load_checkpoint(tmp_path / "last", fresh, fresh.get_env())
+    found = load_run(tmp_path / "last", fresh, fresh.get_env())
     assert found is not None
     loaded, state = found
     assert state == {"control_steps": 60}
@@ -62,10 +62,10 @@ def test_checkpoint_restores_agent_buffer_and_counters(tmp_path: Path) -> None:
 
 def test_gradient_steps_after_a_resume_equal_those_without(tmp_path: Path) -> None:
     agent = trained()
-    save_checkpoint(tmp_path / "last", agent, {})
+    save_run(tmp_path / "last", agent, {})
     agent.train(5, batch_size=16)
     fresh = make_agent()
-    found = load_checkpoint(tmp_path / "last", fresh, fresh.get_env())
+    found = load_run(tmp_path / "last", fresh, fresh.get_env())
     assert found is not None
     found[0]._logger = agent.logger
     found[0].train(5, batch_size=16)
@@ -75,9 +75,9 @@ def test_gradient_steps_after_a_resume_equal_those_without(tmp_path: Path) -> No
 
 def resumed(agent: SAC, folder: Path, **keywords: Any) -> SAC:
     """The agent after a checkpoint, with new episodes."""
-    save_checkpoint(folder / "last", agent, {})
+    save_run(folder / "last", agent, {})
     fresh = make_agent(**keywords)
-    found = load_checkpoint(folder / "last", fresh, fresh.get_env())
+    found = load_run(folder / "last", fresh, fresh.get_env())
     assert found is not None
     return found[0]
 
@@ -106,29 +106,29 @@ def test_a_warm_up_goes_on_with_other_actions(tmp_path: Path) -> None:
 
 def test_no_checkpoint(tmp_path: Path) -> None:
     agent = make_agent()
-    assert load_checkpoint(tmp_path / "last", agent, agent.get_env()) is None
+    assert load_run(tmp_path / "last", agent, agent.get_env()) is None
 
 
 def test_truncated_file_is_one_sentence(tmp_path: Path) -> None:
     agent = trained()
-    save_checkpoint(tmp_path / "last", agent, {})
+    save_run(tmp_path / "last", agent, {})
     path = tmp_path / "last" / BUFFER
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CorruptFile, match="last"):
-        load_checkpoint(tmp_path / "last", agent, agent.get_env())
+        load_run(tmp_path / "last", agent, agent.get_env())
 
 
 def test_failed_save_keeps_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent = trained()
-    save_checkpoint(tmp_path / "last", agent, {"control_steps": 1})
+    save_run(tmp_path / "last", agent, {"control_steps": 1})
 
     def killed(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(np, "savez", killed)
     with pytest.raises(KeyboardInterrupt):
-        save_checkpoint(tmp_path / "last", agent, {"control_steps": 2})
-    found = load_checkpoint(tmp_path / "last", agent, agent.get_env())
+        save_run(tmp_path / "last", agent, {"control_steps": 2})
+    found = load_run(tmp_path / "last", agent, agent.get_env())
     assert found is not None and found[1] == {"control_steps": 1}

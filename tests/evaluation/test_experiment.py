@@ -21,10 +21,11 @@ from skillgym.evaluation.benchmark import evaluations
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.evaluation.monitor import TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes
-from skillgym.pretraining.run_folder import STEP_KEY
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import load_agent
-from skillgym.runs import BudgetPassed, FolderInUse
+from skillgym.runs.folder import BudgetPassed
+from skillgym.runs.lock import FolderInUse
+from skillgym.runs.log import STEP_KEY
 from skillgym_envs.core.errors import UnknownKeyword
 
 
@@ -51,7 +52,7 @@ def steps_of(folder: Path) -> int:
 
 
 def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -> None:
-    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False)
     files = {path.name for path in tmp_path.iterdir()}
     assert {"config.json", "command.txt", "environment.json", "metrics.csv"} <= files
     assert json.loads((tmp_path / "config.json").read_text())["method"] == "spirl-cl"
@@ -72,10 +73,10 @@ def test_a_complete_run_is_not_repeated(tmp_path: Path, config: dict[str, Any]) 
 def test_a_result_without_the_most_likely_actions_is_measured_anew(
     tmp_path: Path, config: dict[str, Any]
 ) -> None:
-    first = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    first = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False)
     old = {name: value for name, value in first.items() if not name.endswith("deterministic")}
     (tmp_path / "result.json").write_text(json.dumps(old))
-    again = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    again = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False)
     again["seconds"] = first["seconds"]  # the only difference: nothing was trained
     assert again == first
 
@@ -84,28 +85,28 @@ def test_a_larger_budget_goes_on_with_a_complete_run(
     tmp_path: Path, config: dict[str, Any]
 ) -> None:
     config |= {"steps": 300}
-    first = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    first = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False)
     longer = ExperimentConfig(**config | {"steps": 600})
-    second = Experiment(longer, tmp_path).run(progress=False)
+    second = Experiment(longer, tmp_path).run(progress_bar=False)
     assert 300 <= first["steps"] < 600 <= second["steps"]
     assert [step for step, *_ in evaluations(tmp_path)] == [300, 600]
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == 600
     # A smaller budget is reached already.
-    assert Experiment(ExperimentConfig(**config), tmp_path).run(progress=False) == second
+    assert Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False) == second
 
 
 def test_an_agent_of_a_larger_budget_is_not_measured_for_a_smaller_one(
     tmp_path: Path, config: dict[str, Any]
 ) -> None:
-    Experiment(ExperimentConfig(**config | {"steps": 600}), tmp_path).run(progress=False)
+    Experiment(ExperimentConfig(**config | {"steps": 600}), tmp_path).run(progress_bar=False)
     stopped = json.loads((tmp_path / "config.json").read_text()) | {"steps": 10**6}
     (tmp_path / "config.json").write_text(json.dumps(stopped))
     (tmp_path / "result.json").unlink()
     with pytest.raises(BudgetPassed, match="steps=300"):
-        Experiment(ExperimentConfig(**config | {"steps": 300}), tmp_path).run(progress=False)
+        Experiment(ExperimentConfig(**config | {"steps": 300}), tmp_path).run(progress_bar=False)
     assert json.loads((tmp_path / "config.json").read_text()) == stopped
     # It may still end anywhere later.
-    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False)
+    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False)
     assert result["steps"] >= 900
 
 
@@ -122,7 +123,7 @@ def test_no_roll_out_of_an_on_policy_agent_is_lost(tmp_path: Path, sittings: lis
             num_threads=1,
             agent={"n_steps": 100, "batch_size": 50, "n_epochs": 1},
         )
-        result = Experiment(config, tmp_path).run(progress=False)
+        result = Experiment(config, tmp_path).run(progress_bar=False)
     assert 400 <= result["steps"] <= 401
     assert steps_of(tmp_path) == 400
     checkpoint = tmp_path / "checkpoints" / "last" / "agent.zip"
@@ -140,11 +141,11 @@ def test_a_run_that_has_spent_its_budget_is_not_trained_again(tmp_path: Path) ->
         num_threads=1,
         agent={"n_steps": 100, "batch_size": 50, "n_epochs": 1},
     )
-    first = Experiment(config, tmp_path).run(progress=False)
+    first = Experiment(config, tmp_path).run(progress_bar=False)
     log = (tmp_path / "metrics.csv").read_text()
     (tmp_path / "result.json").unlink()
     checkpoint = (tmp_path / "checkpoints" / "last" / "agent.zip").read_bytes()
-    result = Experiment(config, tmp_path).run(progress=False)
+    result = Experiment(config, tmp_path).run(progress_bar=False)
     assert result["steps"] == first["steps"] >= 150 and steps_of(tmp_path) == 100
     assert (tmp_path / "metrics.csv").read_text() == log
     assert [step for step, *_ in evaluations(tmp_path)] == [150]
@@ -174,10 +175,10 @@ def test_a_second_training_in_the_same_folder_is_refused(
 
     def again(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:
         with pytest.raises(FolderInUse, match=tmp_path.name):
-            Experiment(short, tmp_path).run(progress=False)
+            Experiment(short, tmp_path).run(progress_bar=False)
         refused.append(step)
 
-    Experiment(short, tmp_path, on_evaluation=again).run(progress=False)
+    Experiment(short, tmp_path, on_evaluation=again).run(progress_bar=False)
     assert refused and (tmp_path / "result.json").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -185,7 +186,7 @@ def test_a_second_training_in_the_same_folder_is_refused(
 def test_a_mistake_leaves_no_run_behind(tmp_path: Path, config: dict[str, Any]) -> None:
     config |= {"agent": {"batch_sizes": 8}}
     with pytest.raises(UnknownKeyword, match="did you mean 'batch_size'"):
-        Experiment(ExperimentConfig(**config), tmp_path / "run").run(progress=False)
+        Experiment(ExperimentConfig(**config), tmp_path / "run").run(progress_bar=False)
     assert not (tmp_path / "run").exists()
 
 
@@ -205,7 +206,7 @@ def test_unknown_method_is_one_sentence() -> None:
 
 def test_a_time_budget_ends_the_training(tmp_path: Path, config: dict[str, Any]) -> None:
     config |= {"steps": 10**6}
-    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress=False, seconds=0.5)
+    result = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False, seconds=0.5)
     assert result["steps"] < 10**5 and (tmp_path / "result.json").exists()
 
 

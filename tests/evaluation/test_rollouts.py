@@ -57,9 +57,9 @@ def test_length_counts_the_control_steps_of_skills() -> None:
 
 def test_metrics() -> None:
     metrics = rollout(lambda o: np.zeros((1, 1)), make(1), episodes=3, seed=0).metrics()
-    assert metrics["eval/subtasks"] == 1.0
-    assert metrics["eval/subtasks_std"] == pytest.approx(np.std([0, 1, 2]))
-    assert metrics["eval/rate/a"] == pytest.approx(2 / 3)
+    assert metrics["subtasks"] == 1.0
+    assert metrics["subtasks_std"] == pytest.approx(np.std([0, 1, 2]))
+    assert metrics["rate/a"] == pytest.approx(2 / 3)
 
 
 def test_a_subtask_that_is_never_completed_has_a_rate_too() -> None:
@@ -67,7 +67,7 @@ def test_a_subtask_that_is_never_completed_has_a_rate_too() -> None:
     env.set_attr("world", SimpleNamespace(subtasks=("d", "b", "a")))
     episodes = rollout(lambda o: np.zeros((1, 1)), env, episodes=3, seed=0)
     assert list(episodes.rates().items()) == [("a", 2 / 3), ("b", 1 / 3), ("d", 0.0)]
-    assert episodes.metrics()["eval/rate/d"] == 0.0
+    assert episodes.metrics()["rate/d"] == 0.0
 
 
 def test_prior_acts_in_the_kitchen_and_repeats_itself(kitchen_skills: Any) -> None:

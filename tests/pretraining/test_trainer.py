@@ -31,8 +31,8 @@ from skillgym.hub import load_skill
 from skillgym.hub.checkpoint import read_tensors
 from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
 from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
-from skillgym.pretraining.run_folder import run_logger
-from skillgym.runs import FolderInUse
+from skillgym.runs.lock import FolderInUse
+from skillgym.runs.log import run_logger
 from skillgym.skills.base import Batch, Scalars, SkillModule
 from skillgym.skills.ptgm import Ptgm
 from skillgym.skills.reskill import ReskillModel

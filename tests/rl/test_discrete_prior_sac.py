@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
 from skillgym.errors import InvalidConfig, NormalizedObservations, UnsupportedSpace
-from skillgym.evaluation.checkpoints import load_checkpoint, save_checkpoint
+from skillgym.evaluation.checkpoints import load_run, save_run
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import CategoricalMLP, UniformPrior
 from skillgym.rl import DiscretePriorSAC, PriorPPO, SkillReplayBuffer
@@ -377,8 +377,8 @@ def test_ppo_saves_loads_and_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [make_agent, make_ppo])
 def test_checkpoints_of_a_run(make: Any, tmp_path: Path) -> None:
     agent = make().learn(40)
-    save_checkpoint(tmp_path / "last", agent, {"control_steps": 200})
-    found = load_checkpoint(tmp_path / "last", make(), DummyVecEnv([make_env]))
+    save_run(tmp_path / "last", agent, {"control_steps": 200})
+    found = load_run(tmp_path / "last", make(), DummyVecEnv([make_env]))
     assert found is not None
     loaded, state = found
     assert state == {"control_steps": 200} and loaded.num_timesteps == 40

@@ -13,7 +13,7 @@ from stable_baselines3.common.buffers import NStepReplayBuffer
 
 from skillgym.errors import InvalidConfig
 from skillgym.evaluation.checkpoints import buffer_arrays, restore_buffer
-from skillgym.nn.digest import sha256
+from skillgym.nn.mlp import sha256
 from skillgym.rl import PictureReplayBuffer
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
 from skillgym.skills.spirl import ImageClosedLoopSpirl, ImageOpenLoopSpirl, ImageSpirlConfig

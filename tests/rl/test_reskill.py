@@ -24,9 +24,9 @@ from skillgym.cli.pretrain import PRESETS as MODELS
 from skillgym.errors import InvalidConfig
 from skillgym.evaluation.checkpoints import (
     buffer_arrays,
-    load_checkpoint,
+    load_run,
     restore_buffer,
-    save_checkpoint,
+    save_run,
 )
 from skillgym.hub import save_skill
 from skillgym.rl import GymnasiumVecEnv, PriorSAC, ReSkill, ReskillPPO
@@ -475,8 +475,8 @@ def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     agent = make_agent_().learn(40)
-    save_checkpoint(tmp_path / "last", agent, {"control_steps": 40})
-    found = load_checkpoint(tmp_path / "last", make_agent_(), residual_env())
+    save_run(tmp_path / "last", agent, {"control_steps": 40})
+    found = load_run(tmp_path / "last", make_agent_(), residual_env())
     assert found is not None and found[1] == {"control_steps": 40}
     assert torch.equal(weights(found[0].policy), weights(agent.policy))
     assert found[0].residual_steps == 40

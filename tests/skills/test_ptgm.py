@@ -265,7 +265,7 @@ def kitchen_model(num_codes: int = 50) -> Ptgm:
 
 def test_sizes_are_the_authors() -> None:
     env = gym.make("skillgym/Kitchen-v0")
-    model = make_model(PRESETS["ptgm-kitchen"][1], env)
+    model = make_model(PRESETS["ptgm-kitchen"], env)
     assert isinstance(model, Ptgm) and model.max_steps == 10
     assert count_parameters(model.prior) == 64_178 and count_parameters(model.policy) == 62_738
     assert model.codes.shape == (50, 21) and model.code_observations.shape == (50, 60)

@@ -199,9 +199,9 @@ def test_presets_build_the_papers_models() -> None:
     kinds = {"": "flow", "-gaussian": "gaussian", "-unit": "unit"}
     for source, size in (("block", 25), ("hook", 43)):
         for end, prior in kinds.items():
-            preset = PRESETS[f"reskill-fetch-{source}{end}"][1]
+            preset = PRESETS[f"reskill-fetch-{source}{end}"]
             assert preset.model.prior == prior
-        preset = PRESETS[f"reskill-fetch-{source}"][1]
+        preset = PRESETS[f"reskill-fetch-{source}"]
         env = gym.make(preset.world)
         model = make_model(preset, env)
         env.close()
@@ -222,12 +222,12 @@ def test_a_checkpoint_keeps_noise_and_latents(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"prior": "vae"}, "flow, gaussian or unit"),
+        ({"prior": "vae"}, "one of flow, gaussian, unit"),
         ({"latent_size": 3}, "an even number for a flow"),
-        ({"flow_layers": 3}, "a positive even number"),
+        ({"flow_layers": 3}, "an even number"),
         ({"noise_bound": 0.0}, "a positive number"),
-        ({"prior_decay": 1.1}, "at most 1"),
-        ({"layer_sizes": (8, 0)}, "sizes of at least 1"),
+        ({"prior_decay": 1.1}, "from 0 to 1"),
+        ({"layer_sizes": (8, 0)}, "an integer of at least 1"),
     ],
 )
 def test_what_cannot_work_is_refused(options, sentence) -> None:

@@ -23,13 +23,12 @@ from skillgym.wrappers import ResidualActions, SkillActions, VectorSkillActions
 from skillgym.wrappers.common import checked_actions
 from skillgym.wrappers.errors import (
     InvalidSkill,
-    UnknownRewardOption,
     UnusableActions,
     UnusableEnds,
     UnusableSkillModel,
 )
 from skillgym_envs.core.env import WorldEnv
-from skillgym_envs.core.errors import ResetNeeded
+from skillgym_envs.core.errors import ResetNeeded, UnknownChoice
 from tests.skill_stubs import CountingEnv, GivenActions, GivenEnds, StubSkills
 from tests.toy_world import ToyWorld
 
@@ -138,7 +137,7 @@ def test_wrong_skills_and_options() -> None:
     env.reset(seed=0)
     with pytest.raises(InvalidSkill, match=r"of shape \(3,\), expected .* shape \(2,\)"):
         env.step(np.zeros(3, np.float32))
-    with pytest.raises(UnknownRewardOption, match="'mean'"):
+    with pytest.raises(UnknownChoice, match="'mean'"):
         SkillActions(CountingEnv(), StubSkills(), reward="mean")  # type: ignore[arg-type]
     with pytest.raises(InvalidConfig, match="gamma=2, expected a number from 0 to 1"):
         SkillActions(CountingEnv(), StubSkills(), "discounted", gamma=2)

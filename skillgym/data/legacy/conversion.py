@@ -25,10 +25,10 @@ from skillgym.data.errors import (
     UnreadableDataset,
 )
 from skillgym.data.legacy.formats import Trajectory, read_trajectories
+from skillgym.errors import InvalidConfig
 from skillgym_envs.collect.assembly import install, space_of_actions
 from skillgym_envs.collect.errors import DatasetExists
 from skillgym_envs.core.checks import check_count, check_range
-from skillgym_envs.core.errors import InvalidConfig
 
 
 def convert(

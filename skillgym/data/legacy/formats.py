@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skillgym.data.errors import UnreadableDataset, UntrustedPickle
-from skillgym_envs.core.errors import InvalidConfig
+from skillgym_envs.core.checks import check_choice
 
 
 class Trajectory(NamedTuple):
@@ -84,10 +84,9 @@ def read_trajectories(source: str | Path, kind: str, trust: bool = False) -> Ite
         UntrustedPickle: If the format is a pickle and `trust` is not given.
         UnreadableDataset: If there is no such file, or one is damaged, of another format, or has
             numbers that are not finite.
-        InvalidConfig: If there is no such kind.
+        UnknownChoice: If there is no such kind.
     """
-    if kind not in FORMATS:
-        raise InvalidConfig("kind", kind, f"one of {', '.join(FORMATS)}")
+    check_choice("kind", kind, FORMATS)
     source, form = Path(source), FORMATS[kind]
     if form.pickled and not trust:
         raise UntrustedPickle(source)

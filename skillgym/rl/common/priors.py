@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.errors import InvalidConfig, NormalizedObservations, with_article
-from skillgym.nn.digest import sha256
+from skillgym.nn.mlp import sha256
 from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior
 
 SOURCES = {"auto": "prior", "posterior": "posterior"}

@@ -16,8 +16,8 @@ from skillgym.rl.common import losses
 from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.discrete_prior_sac.losses import (
+    DIRECTIONS,
     Direction,
-    check_direction,
     divergence,
     expected_value,
     values_of,
@@ -29,6 +29,7 @@ from skillgym.rl.discrete_prior_sac.policies import (
     DiscreteSkillPriorPolicy,
     check_discrete_prior,
 )
+from skillgym_envs.core.checks import check_choice
 
 
 class DiscretePriorSAC(PriorOffPolicyAlgorithm):
@@ -108,7 +109,7 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        check_direction(kl_direction)
+        check_choice("kl_direction", kl_direction, DIRECTIONS)
         self.prior_source = prior
         self.kl_direction: Direction = kl_direction
         self.target_divergence = target_divergence

@@ -14,21 +14,10 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor
 
-from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Categorical
 
 Direction: TypeAlias = Literal["prior-policy", "policy-prior"]
 DIRECTIONS: tuple[Direction, ...] = ("prior-policy", "policy-prior")
-
-
-def check_direction(direction: str) -> None:
-    """Check the keyword `kl_direction` of an agent.
-
-    Raises:
-        InvalidConfig: If it is none.
-    """
-    if direction not in DIRECTIONS:
-        raise InvalidConfig("kl_direction", direction, " or ".join(map(repr, DIRECTIONS)))
 
 
 def divergence(policy: Categorical, prior: Categorical, direction: Direction) -> Tensor:

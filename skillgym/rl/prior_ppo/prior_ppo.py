@@ -19,9 +19,10 @@ from skillgym.errors import UnsupportedSpace
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import UniformPrior
 from skillgym.rl.common.priors import PriorAlgorithm
-from skillgym.rl.discrete_prior_sac.losses import Direction, check_direction, divergence
+from skillgym.rl.discrete_prior_sac.losses import DIRECTIONS, Direction, divergence
 from skillgym.rl.discrete_prior_sac.policies import check_discrete_prior
 from skillgym.rl.prior_ppo.policies import SkillPriorActorCritic
+from skillgym_envs.core.checks import check_choice
 
 
 class PriorPPO(PriorAlgorithm, PPO):
@@ -76,7 +77,7 @@ class PriorPPO(PriorAlgorithm, PPO):
         kl_direction: Direction = "policy-prior",
         **kwargs: Any,
     ) -> None:
-        check_direction(kl_direction)
+        check_choice("kl_direction", kl_direction, DIRECTIONS)
         self.prior_source = prior
         self.kl_coef = kl_coef
         self.kl_direction: Direction = kl_direction

@@ -23,6 +23,7 @@ from skillgym.rl.prior_sac.policies import SkillPriorPolicy
 from skillgym.rl.skild import losses
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
+from skillgym_envs.core.checks import check_choice
 
 CHOICES = {
     "start": ("posterior", "prior"),
@@ -115,8 +116,7 @@ class SkiLD(PriorSAC):
     ) -> None:
         given = {"start": start, "target_weights": target_weights, "kl": kl}
         for field, value in given.items():
-            if value not in CHOICES[field]:
-                raise InvalidConfig(field, value, " or ".join(map(repr, CHOICES[field])))
+            check_choice(field, value, CHOICES[field])
         if not max_log_odds > 0:
             raise InvalidConfig("max_log_odds", max_log_odds, "a positive number")
         if "prior" in kwargs:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skillgym.errors import InvalidConfig
+from skillgym.checks import make_tuple, require
+from skillgym_envs.core.checks import check_choice, check_flag, check_integer
 
 KITCHEN_GOAL = (*range(9), 11, 12, 17, 18, 22, *range(23, 30))
 """The authors' goal in the kitchen: robot, bottom burner, light switch, microwave and kettle."""
@@ -55,25 +56,25 @@ class PtgmConfig:
     num_layers: int = 3
 
     def __post_init__(self) -> None:
-        """Check the values; lists, which JSON has in place of tuples, become tuples.
+        """Check the values.
 
         Raises:
             InvalidConfig: If one cannot work.
         """
         for field in ("goal", "inputs"):
-            if (indices := getattr(self, field)) is None:
-                continue
-            object.__setattr__(self, field, tuple(indices))
-            if not indices or min(indices) < 0 or len(set(indices)) < len(indices):
-                raise InvalidConfig(field, indices, "different indices from 0 on, or None")
-        least = {"skill_horizon": 1, "num_codes": 2, "codebook_stride": 1, "hidden_size": 1}
-        least |= {"codebook_start": 0, "num_layers": 0, "codebook_samples": self.num_codes}
-        for field, smallest in least.items():
-            if getattr(self, field) < smallest:
-                raise InvalidConfig(field, getattr(self, field), f"at least {smallest}")
-        for field, known in (
-            ("codebook", ("tsne", "kmeans")),
-            ("matching", ("cosine", "euclidean")),
-        ):
-            if getattr(self, field) not in known:
-                raise InvalidConfig(field, getattr(self, field), " or ".join(known))
+            if getattr(self, field) is not None:
+                indices = make_tuple(self, field)
+                for index in indices:
+                    check_integer(field, index, 0)
+                different = len(set(indices)) == len(indices) > 0
+                require(self, field, different, "different indices from 0 on, or None")
+        for field in ("skill_horizon", "codebook_stride", "hidden_size"):
+            check_integer(field, getattr(self, field), 1)
+        for field in ("codebook_start", "num_layers"):
+            check_integer(field, getattr(self, field), 0)
+        check_integer("num_codes", self.num_codes, 2)
+        check_integer("codebook_samples", self.codebook_samples, self.num_codes)
+        check_choice("codebook", self.codebook, ("tsne", "kmeans"))
+        check_choice("matching", self.matching, ("cosine", "euclidean"))
+        for field in ("standardise", "sample_actions"):
+            check_flag(field, getattr(self, field))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from skillgym_envs.core.errors import SkillgymError
+from skillgym.errors import SkillgymError
 
 
 class NoCodebook(SkillgymError, RuntimeError):

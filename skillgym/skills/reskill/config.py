@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skillgym.errors import InvalidConfig
+from skillgym.checks import check_positive, make_tuple, require
+from skillgym_envs.core.checks import check_choice, check_integer, check_range
 
 AUTHORS_BATCH, AUTHORS_EPOCH = 128, 309
 """Windows of one update, and updates of one epoch (39 600 trajectories), in the authors' code."""
@@ -49,25 +50,20 @@ class ReskillConfig:
     noise_bound: float = 5.0
 
     def __post_init__(self) -> None:
-        """Check the values; a list, which JSON has in place of a tuple, becomes a tuple.
+        """Check the values.
 
         Raises:
             InvalidConfig: If one cannot work.
         """
-        object.__setattr__(self, "layer_sizes", tuple(self.layer_sizes))
-        for field in ("skill_horizon", "latent_size", "encoder_size", "flow_size"):
-            self._require(field, getattr(self, field) >= 1, "at least 1")
-        self._require("layer_sizes", min(self.layer_sizes, default=1) >= 1, "sizes of at least 1")
-        self._require("beta", self.beta >= 0, "at least 0")
-        self._require("prior", self.prior in ("flow", "gaussian", "unit"), "flow, gaussian or unit")
-        even = self.flow_layers % 2 == 0 and self.flow_layers > 0
-        self._require("flow_layers", even, "a positive even number")
+        for field in ("skill_horizon", "latent_size", "encoder_size", "flow_layers", "flow_size"):
+            check_integer(field, getattr(self, field), 1)
+        for size in make_tuple(self, "layer_sizes"):
+            check_integer("layer_sizes", size, 1)
+        for field in ("prior_learning_rate", "prior_decay", "noise_bound"):
+            check_positive(field, getattr(self, field))
+        check_range("prior_decay", self.prior_decay, 0.0, 1.0)
+        check_range("beta", self.beta, 0.0)
+        check_choice("prior", self.prior, ("flow", "gaussian", "unit"))
+        require(self, "flow_layers", self.flow_layers % 2 == 0, "an even number")
         even = self.prior != "flow" or self.latent_size % 2 == 0
-        self._require("latent_size", even, "an even number for a flow")
-        for field in ("prior_learning_rate", "noise_bound"):
-            self._require(field, getattr(self, field) > 0, "a positive number")
-        self._require("prior_decay", 0 < self.prior_decay <= 1, "above 0, at most 1")
-
-    def _require(self, field: str, valid: bool, expected: str) -> None:
-        if not valid:
-            raise InvalidConfig(field, getattr(self, field), expected)
+        require(self, "latent_size", even, "an even number for a flow")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skillgym.skills.spirl.config import SpirlConfig, require
+from skillgym.skills.spirl.config import SpirlConfig
+from skillgym_envs.core.checks import check_integer, check_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,6 @@ class SkildConfig(SpirlConfig):
             InvalidConfig: If one cannot work.
         """
         super().__post_init__()
-        require(self, "discriminator_size", self.discriminator_size >= 1, "at least 1")
-        require(self, "discriminator_layers", self.discriminator_layers >= 0, "at least 0")
-        require(self, "fallback_weight", self.fallback_weight >= 0.0, "at least 0")
+        check_integer("discriminator_size", self.discriminator_size, 1)
+        check_integer("discriminator_layers", self.discriminator_layers, 0)
+        check_range("fallback_weight", self.fallback_weight, 0.0)

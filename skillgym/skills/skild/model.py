@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skillgym.errors import ForeignEmbedding, InvalidConfig, UnusableEmbedding
-from skillgym.nn.digest import sha256
+from skillgym.errors import ForeignEmbedding, UnusableEmbedding
+from skillgym.nn.mlp import sha256
 from skillgym.skills.base import Batch, Scalars
 from skillgym.skills.skild.config import SkildConfig
 from skillgym.skills.skild.discriminator import Discriminator
@@ -23,6 +23,7 @@ from skillgym.skills.skild.losses import accuracy, discriminator_loss
 from skillgym.skills.spirl.image import PictureSpirl
 from skillgym.skills.spirl.losses import prior_nll
 from skillgym.skills.spirl.model import ClosedLoopSpirl
+from skillgym_envs.core.checks import check_choice
 
 if TYPE_CHECKING:
     from skillgym.data import Demonstrations
@@ -106,8 +107,7 @@ class SkildModel(ClosedLoopSpirl):
             UnusableEmbedding: If the skills are of another kind.
             InvalidConfig: If `posterior` is neither.
         """
-        if posterior not in ("random", "prior"):
-            raise InvalidConfig("posterior", posterior, "'random' or 'prior'")
+        check_choice("posterior", posterior, ("random", "prior"))
         if not isinstance(embedding, ClosedLoopSpirl) or isinstance(embedding, PictureSpirl):
             raise UnusableEmbedding(type(embedding).__name__, ClosedLoopSpirl.__name__)
         digest = sha256(embedding.encoder, embedding.decoder, embedding.prior)

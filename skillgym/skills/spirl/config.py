@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skillgym.errors import InvalidConfig
+from skillgym.checks import check_positive, make_tuple, require
+from skillgym_envs.core.checks import check_choice, check_flag, check_integer, check_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,27 +65,27 @@ class SpirlConfig:
         Raises:
             InvalidConfig: If one cannot work.
         """
-        for field in ("prior_frequencies", "prior_noise"):  # lists, if they come from JSON
-            object.__setattr__(self, field, tuple(getattr(self, field)))
-            require(self, field, all(x > 0 for x in getattr(self, field)), "positive numbers")
+        for field in ("prior_frequencies", "prior_noise"):
+            for number in make_tuple(self, field):
+                check_positive(field, number)
+        for field in ("skill_horizon", "latent_size", "hidden_size", "encoder_size"):
+            check_integer(field, getattr(self, field), 1)
+        for field in ("decoder_layers", "prior_layers", "prior_positions"):
+            check_integer(field, getattr(self, field), 0)
+        for field in ("latent_bound", "beta_learning_rate"):
+            check_positive(field, getattr(self, field))
+        check_range("beta", self.beta, 0.0)
+        if self.target_kl is not None:
+            check_range("target_kl", self.target_kl, 0.0)
+        check_choice("prior", self.prior, ("gaussian", "mixture", "flow"))
+        check_choice("prior_loss", self.prior_loss, ("nll", "kl"))
+        check_flag("squash_actions", self.squash_actions)
         require(
             self,
             "prior_positions",
-            self.prior_positions >= 1 if self.prior_frequencies else self.prior_positions == 0,
+            bool(self.prior_positions) == bool(self.prior_frequencies),
             "at least 1 with prior_frequencies, and 0 without",
         )
-        for field in ("skill_horizon", "latent_size", "hidden_size", "encoder_size"):
-            require(self, field, getattr(self, field) >= 1, "at least 1")
-        for field in ("decoder_layers", "prior_layers", "beta"):
-            require(self, field, getattr(self, field) >= 0, "at least 0")
-        require(self, "latent_bound", self.latent_bound > 0, "a positive number")
-        require(
-            self,
-            "prior",
-            self.prior in ("gaussian", "mixture", "flow"),
-            "gaussian, mixture or flow",
-        )
-        require(self, "prior_loss", self.prior_loss in ("nll", "kl"), "nll or kl")
         require(
             self,
             "prior_loss",
@@ -128,10 +129,11 @@ class ImageSpirlConfig(SpirlConfig):
         """
         super().__post_init__()
         size = self.image_size
-        require(self, "image_size", size >= 8 and size.bit_count() == 1, "a power of two from 8 on")
-        require(self, "state_size", self.state_size >= 0, "at least 0")
+        check_integer("image_size", size, 8)
+        require(self, "image_size", size & (size - 1) == 0, "a power of two")
+        check_integer("state_size", self.state_size, 0)
         for field in ("image_channels", "conv_channels", "picture_features"):
-            require(self, field, getattr(self, field) >= 1, "at least 1")
+            check_integer(field, getattr(self, field), 1)
         frequencies, noise = self.prior_frequencies, self.prior_noise
         require(self, "prior_frequencies", frequencies == (), "() for a prior that sees pictures")
         require(self, "prior_noise", len(noise) in (0, 2), "two numbers, or none")
@@ -155,11 +157,5 @@ class FlatPriorConfig:
         Raises:
             InvalidConfig: If one cannot work.
         """
-        require(self, "hidden_size", self.hidden_size >= 1, "at least 1")
-        require(self, "num_layers", self.num_layers >= 0, "at least 0")
-
-
-def require(config: object, field: str, valid: bool, expected: str) -> None:
-    """Raise `InvalidConfig` for `field` unless `valid`."""
-    if not valid:
-        raise InvalidConfig(field, getattr(config, field), expected)
+        check_integer("hidden_size", self.hidden_size, 1)
+        check_integer("num_layers", self.num_layers, 0)

@@ -1,4 +1,4 @@
-"""A self-describing run folder: what was asked for, on which machine, and the metrics."""
+"""The log of a run: `metrics.csv`, and `tb/` for TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,21 +12,9 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 
 from skillgym.errors import CheckpointNotWritten
 from skillgym.files import write_csv
-from skillgym.runs import start_run
 
 STEP_KEY = "time/step"
-
-
-def describe_run(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write what was asked for, by which command, and where it ran.
-
-    Raises:
-        CheckpointNotWritten: If the folder is not writable.
-    """
-    try:
-        start_run(folder, config)
-    except OSError as error:
-        raise CheckpointNotWritten(folder, error.strerror or error) from error
+"""Column of the gradient or control steps."""
 
 
 class CsvWriter(KVWriter):

@@ -1,0 +1,45 @@
+"""Checks of settings, beside those of `skillgym_envs.core.checks`. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from skillgym.errors import InvalidConfig
+
+
+def check_positive(name: str, given: float, below: float = float("inf")) -> None:
+    """Check that a setting is a number above 0 and below a limit.
+
+    Raises:
+        InvalidConfig: If it is not.
+    """
+    try:
+        if 0 < given < below:
+            return
+    except (TypeError, ValueError):  # the latter for arrays
+        pass
+    limit = f" below {below:g}" if below < float("inf") else ""
+    raise InvalidConfig(name, given, f"a positive number{limit}")
+
+
+def make_tuple(config: object, field: str) -> tuple[Any, ...]:
+    """Make a field of a frozen configuration a tuple, in place of which JSON has a list.
+
+    Raises:
+        InvalidConfig: If it is a single value.
+    """
+    given = getattr(config, field)
+    require(config, field, isinstance(given, Iterable), "several values in a tuple")
+    object.__setattr__(config, field, tuple(given))
+    return tuple(given)
+
+
+def require(config: object, field: str, valid: bool, expected: str) -> None:
+    """Check a rule that the other functions do not know, such as one about several fields.
+
+    Raises:
+        InvalidConfig: Unless `valid`.
+    """
+    if not valid:
+        raise InvalidConfig(field, getattr(config, field), expected)
