@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skillgym.errors import with_article
-from skillgym_envs.core.errors import SkillgymError, nearest
+from skillgym.errors import SkillgymError, nearest, with_article
 
 CONSTRUCTORS = {"Gaussian": "Gaussian(mean, log_std)", "Categorical": "Categorical(log_probs)"}
 """How a prior makes the distribution that a policy can start as."""

@@ -23,7 +23,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 from torch import OutOfMemoryError
 
-from skillgym.errors import UnsupportedSpace
+from skillgym.errors import InvalidConfig, SkillgymError, UnsupportedSpace
 from skillgym.rl.agent_preset import (
     FROM_PRIOR,
     NEAR_PRIOR,
@@ -42,7 +42,6 @@ from skillgym.rl.reskill import presets as reskill
 from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorResidualActions, VectorSkillActions
-from skillgym_envs.core.errors import InvalidConfig, SkillgymError
 
 _NORMALISED = {"critic_layer_norm": True}
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skillgym.errors import with_article
-from skillgym_envs.core.errors import SkillgymError
+from skillgym.errors import SkillgymError, with_article
 
 
 class InvalidSkill(SkillgymError, ValueError):

@@ -8,11 +8,12 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from skillgym.errors import InvalidConfig
 from skillgym.wrappers.skill_actions import SkillActions
 from skillgym.wrappers.vector_skill_actions import VectorSkillActions
 from skillgym_envs.core.checks import check_count
 from skillgym_envs.core.env import WorldEnv
-from skillgym_envs.core.errors import InvalidConfig, UnknownKeyword
+from skillgym_envs.core.errors import UnknownKeyword
 
 SKILL_ENVS = {
     "SkillKitchen-v0": ("skillgym/Kitchen-v0", "spirl-kitchen"),

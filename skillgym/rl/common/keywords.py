@@ -7,7 +7,8 @@ from inspect import Parameter, signature
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from skillgym_envs.core.errors import InvalidConfig, UnknownKeyword
+from skillgym.errors import InvalidConfig
+from skillgym_envs.core.errors import UnknownKeyword
 
 
 def check_keywords(
