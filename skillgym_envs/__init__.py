@@ -7,9 +7,15 @@ Importing this package registers the ids of its worlds: `skillgym/Kitchen-v0`, `
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 
 import gymnasium as gym
+
+from skillgym_envs.core.gl import load_triton_first
+
+if os.environ.get("MUJOCO_GL", "").lower() in ("egl", "osmesa"):
+    load_triton_first()  # MuJoCo opens OpenGL as soon as it is imported
 
 try:
     __version__ = version("skillgym")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,10 +163,16 @@ def test_importing_pulls_in_no_torch_and_is_quick(package):
     """At most 2 s, best of three because the machine may be busy; no torch, plots or OpenGL."""
     forbidden = ["torch", "stable_baselines3", "minari", "matplotlib", "tyro", "OpenGL", "h5py"]
     script = IMPORT.format(package=package, forbidden=forbidden)
+    environment = {**os.environ, "MUJOCO_GL": ""}  # with it MuJoCo itself imports OpenGL
     seconds = []
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=True,
+            env=environment,
         )
         elapsed, loaded = done.stdout.splitlines()
         assert loaded == "[]"

@@ -17,10 +17,14 @@ from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
 
-from skillgym.errors import CorruptFile
+from skillgym.errors import CorruptFile, SkillgymError
 from skillgym.files import atomic_directory, read_json, recover, write_json
 from skillgym.nn.devices import gpus_in_use
+from skillgym.nn.mlp import sha256
+from skillgym.rl.common.priors import find_skill_model
+from skillgym.rl.errors import ForeignPrior, NoPrior
 from skillgym.runs.folder import state_path
 
 AGENT, BUFFER, GENERATORS = "agent.zip", "replay.npz", "generators.npz"
@@ -41,7 +45,9 @@ def save_run(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
         np.savez(temporary / GENERATORS, **generator_states())  # type: ignore[arg-type]
         # Of the uniform actions of a warm-up.
         actions = agent.action_space.np_random.bit_generator.state
-        write_json(state_path(temporary), {**state, "action_space": actions})
+        _, skills = _skills_of(agent.get_env())
+        stored = {**state, "action_space": actions, "skill_model_sha256": skills}
+        write_json(state_path(temporary), stored)
 
 
 def load_run(
@@ -59,12 +65,17 @@ def load_run(
 
     Raises:
         CorruptFile: If a file of it cannot be read.
+        ForeignPrior: If the agent was trained with other skills than those of the environments.
     """
     recover(folder)
     if not folder.exists():
         return None
     try:
         state = read_json(state_path(folder))
+        name, skills = _skills_of(env)
+        trained = state.pop("skill_model_sha256", None)  # not of earlier versions
+        if skills is not None and trained not in (None, skills):
+            raise ForeignPrior(name, skills, trained)
         loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
         buffer = getattr(loaded, "replay_buffer", None)
         if (folder / BUFFER).exists() and buffer is not None:
@@ -72,9 +83,20 @@ def load_run(
         restore_generators(dict(np.load(folder / GENERATORS)))
         if (actions := state.pop("action_space", None)) is not None:  # not of earlier versions
             loaded.action_space.np_random.bit_generator.state = actions
+    except SkillgymError:  # of other skills, say
+        raise
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise CorruptFile(folder, error) from error
     return loaded, state
+
+
+def _skills_of(env: VecEnv | None) -> tuple[str | None, str | None]:
+    """Name and digest of the skills that environments have; None for what there is not."""
+    try:
+        model, name = find_skill_model(env, None)
+    except NoPrior:
+        return None, None
+    return name, sha256(model) if isinstance(model, nn.Module) else None
 
 
 def buffer_arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:

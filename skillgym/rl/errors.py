@@ -44,12 +44,12 @@ class NoDemonstrations(SkillgymError, ValueError):
 
 
 class ForeignPrior(SkillgymError, ValueError):
-    """An agent is loaded with another prior than it was trained with."""
+    """An agent is given other skills than it was trained with."""
 
     def __init__(self, name: object, given: str, expected: str) -> None:
         super().__init__(
-            f"Got a skill prior with sha256 {given[:12]} ({name!r}), expected {expected[:12]}, the "
-            "one that the agent was trained with; load the agent with that skill model."
+            f"Got skills with sha256 {given[:12]} ({name!r}), expected {expected[:12]}, those that "
+            "the agent was trained with; use it with that skill model."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import gc
 import importlib
 import importlib.util
@@ -278,8 +279,14 @@ print("closed")
 
 @needs_opengl
 @pytest.mark.skipif(sys.platform != "linux", reason="asks glibc's loader for its log")
-def test_triton_is_loaded_before_opengl(tmp_path):
-    """Else its LLVM is mixed with Mesa's: the first optimiser after a frame ended the process."""
+@pytest.mark.parametrize("variable", ["", "egl"])
+def test_triton_is_loaded_before_opengl(tmp_path, variable):
+    """Else its LLVM is mixed with Mesa's: the first optimiser after a frame ended the process.
+
+    With the variable MUJOCO_GL, MuJoCo opens OpenGL when it is imported.
+    """
+    if variable and not ctypes.util.find_library("EGL"):
+        pytest.skip("no EGL is installed")
     library = tmp_path / "triton" / "_C" / "libtriton.so"
     library.parent.mkdir(parents=True)
     shutil.copy(importlib.import_module("_ctypes").__file__, library)  # any library does
@@ -289,11 +296,15 @@ def test_triton_is_loaded_before_opengl(tmp_path):
         "env = gymnasium.make('skillgym/Maze-v0', render_mode='rgb_array')\n"
         "env.reset(seed=0); env.render()\n"
     )
+    environment = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"}
+    if variable:
+        environment["MUJOCO_GL"] = variable
+    path = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(tmp_path), "LD_DEBUG": "files"},
+        env=environment | {"PYTHONPATH": os.pathsep.join(path), "LD_DEBUG": "files"},
     )
     assert done.returncode == 0, done.stderr[-1000:]
     loaded = [line for line in done.stderr.splitlines() if "calling init:" in line]

@@ -47,7 +47,7 @@ def test_weighting_by_episodes_and_by_windows() -> None:
 
 
 def test_another_weighting_is_refused() -> None:
-    with pytest.raises(InvalidConfig, match="weighting='x', expected 'episodes' or 'windows'"):
+    with pytest.raises(InvalidConfig, match="weighting='x'; known: 'episodes', 'windows'"):
         numbered([10]).sample(np.random.default_rng(0), 4, 5, weighting="x")
 
 

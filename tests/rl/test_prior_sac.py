@@ -113,7 +113,7 @@ def test_training_moves_the_policy_but_neither_prior_nor_running_statistics(kl: 
 def test_alpha_falls_near_the_prior_and_can_be_fixed() -> None:
     learned = make_agent().learn(60)
     assert learned.log_ent_coef.item() < 0.0
-    tight = make_agent(target_divergence=-1.0).learn(60)
+    tight = make_agent(target_divergence=0.0, kl="analytic").learn(60)
     assert tight.log_ent_coef.item() > 0.0
     fixed = make_agent(alpha=0.3).learn(60)
     assert fixed.ent_coef_tensor.item() == pytest.approx(0.3)
@@ -283,7 +283,53 @@ def test_a_skill_model_without_prior_is_not_blamed_for_lacking_demonstrations(po
     PriorSAC("MlpPolicy", make_env(model=model), prior=None, **SMALL).learn(20)
 
 
+def test_other_environments_have_the_same_skills() -> None:
+    """`set_env` refuses what `load` refuses, and leaves the agent as it was."""
+    agent = make_agent(env=make_env(model=spirl_model())).learn(20)
+    same = make_env(seed=1, model=spirl_model())
+    agent.set_env(same)
+    agent.learn(10, reset_num_timesteps=False)
+    other = spirl_model()
+    with torch.no_grad():  # not part of the prior
+        next(other.decoder.parameters()).add_(0.1)
+    before = agent.env
+    normalised = VecNormalize(DummyVecEnv([lambda: make_env(model=spirl_model())]))
+    for env, error in ((make_env(model=other), ForeignPrior), (normalised, NormalizedObservations)):
+        with pytest.raises(error):
+            agent.set_env(env)
+        assert agent.env is before and agent.get_vec_normalize_env() is None
+    agent.learn(10, reset_num_timesteps=False)
+
+
+def test_an_agent_is_not_loaded_with_another_decoder(tmp_path: Path) -> None:
+    make_agent(env=make_env(model=spirl_model())).save(tmp_path / "agent")
+    other = spirl_model()
+    with torch.no_grad():
+        next(other.decoder.parameters()).add_(0.1)
+    PriorSAC.load(tmp_path / "agent", env=make_env(model=spirl_model()), device="cpu")
+    with pytest.raises(ForeignPrior, match="those that the agent was trained with"):
+        PriorSAC.load(tmp_path / "agent", env=make_env(model=other), device="cpu")
+
+
+def spirl_model() -> ClosedLoopSpirl:
+    config = SpirlConfig(
+        skill_horizon=5, latent_size=2, hidden_size=8, encoder_size=8, decoder_layers=1
+    )
+    spaces = Bounded.observation_space, Bounded.action_space
+    return ClosedLoopSpirl.create(*spaces, config, seed=0).eval()
+
+
+@pytest.mark.parametrize("name", ["alpha", "prior", "ent_coef"])
+def test_what_saved_tensors_depend_on_cannot_change_on_loading(name: str, tmp_path: Path) -> None:
+    make_agent().save(tmp_path / "agent")
+    with pytest.raises(InvalidConfig, match=f"Got {name}=0.2, expected no other {name} than"):
+        PriorSAC.load(tmp_path / "agent", env=make_env(), **{name: 0.2})
+
+
 def test_wrong_settings() -> None:
+    for wrong in (-1.0, np.nan, np.inf):
+        with pytest.raises(InvalidConfig, match="target_divergence="):
+            make_agent(target_divergence=wrong)
     with pytest.raises(InvalidConfig, match=r"ent_coef=0.1, expected that .* alpha"):
         make_agent(ent_coef=0.1)
     with pytest.raises(InvalidConfig, match=r"prior=0.1, expected 'auto', .*network or None"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from skillgym.cli.pretrain import PRESETS as MODELS
 from skillgym.errors import InvalidConfig
@@ -486,6 +488,73 @@ def test_an_agent_is_not_loaded_with_other_skills(tmp_path: Path) -> None:
     make_agent_().save(tmp_path / "agent")
     with pytest.raises(ForeignPrior, match="sha256"):
         ReSkill.load(tmp_path / "agent", env=residual_env(make_model(seed=1)))
+
+
+def test_other_environments_have_the_same_skills() -> None:
+    agent = make_agent_()
+    agent.set_env(residual_env())
+    with pytest.raises(ForeignPrior, match="sha256"):
+        agent.set_env(residual_env(make_model(seed=1)))
+
+
+def test_a_run_with_other_skills_says_so(tmp_path: Path) -> None:
+    """Also those of agents that know nothing of skills; not a damaged file."""
+    for make in (make_agent_, partial(PPO, "MlpPolicy", n_steps=8, batch_size=8)):
+        folder = tmp_path / str(make)
+        agent = make(env=residual_env())
+        save_run(folder, agent, {})
+        assert load_run(folder, agent, DummyVecEnv([residual_env])) is not None
+        with pytest.raises(ForeignPrior, match="those that the agent was trained with"):
+            load_run(folder, agent, DummyVecEnv([lambda: residual_env(make_model(seed=1))]))
+
+
+def test_keywords_of_load_reach_both_levels(tmp_path: Path) -> None:
+    make_agent_(residual_kwargs={"gamma": 0.8}).save(tmp_path / "agent")
+    given = {"learning_rate": 1e-6, "n_epochs": 7, "gamma": 0.5, "clip_range": 0.1}
+    loaded = ReSkill.load(tmp_path / "agent", env=residual_env(), device="cpu", **given)
+    upper, lower = loaded.skill_level, loaded.residual_level
+    assert (upper.n_epochs, lower.n_epochs) == (7, 7)
+    assert (upper.gamma, lower.gamma) == (0.5, 0.8)  # its own comes first
+    for level in (upper, lower):
+        assert level.lr_schedule(1) == 1e-6 and level.clip_range(1) == 0.1
+
+
+def test_keywords_of_both_policies_reach_a_level_with_its_own() -> None:
+    own = {"policy_kwargs": {"zero_mean": True}}
+    agent = make_agent_(policy_kwargs={"net_arch": [8]}, residual_kwargs=own)
+    for level in (agent.skill_level, agent.residual_level):
+        assert level.policy.mlp_extractor.policy_net[0].out_features == 8
+    assert agent.residual_level.policy.zero_mean and not agent.skill_level.policy.zero_mean
+
+
+def test_a_policy_alone_can_be_saved(tmp_path: Path) -> None:
+    agent = make_agent_().learn(40)
+    agent.policy.save(tmp_path / "policy")
+    loaded = type(agent.policy).load(tmp_path / "policy", device="cpu")
+    observation = agent.env.reset()
+    np.testing.assert_array_equal(
+        loaded.predict(observation, deterministic=True)[0],
+        agent.policy.predict(observation, deterministic=True)[0],
+    )
+
+
+def test_a_callback_that_stops_leaves_the_observation_where_the_environment_is() -> None:
+    agent = make_agent_()
+    agent.learn(40, callback=StopAfter(H + 2))
+    seen, layout = agent._last_obs[0], agent.policy.layout
+    assert seen[0] == pytest.approx(0.01 * agent.env.envs[0].unwrapped.t)
+    assert seen[layout.due] == 0.0 and np.abs(seen[layout.latent]).max() > 0.0
+
+
+class StopAfter(BaseCallback):
+    """Ends the training after some control steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def _on_step(self) -> bool:
+        return self.num_timesteps < self.steps
 
 
 def test_without_an_environment_the_model_is_found_by_its_name(tmp_path: Path) -> None:

@@ -321,6 +321,30 @@ def test_an_agent_is_not_loaded_with_other_skills(part: str, tmp_path: Path) -> 
         SkiLD.load(tmp_path / "agent")
 
 
+def test_other_environments_have_the_same_skills() -> None:
+    agent = make_agent().learn(20)
+    agent.set_env(make_env())
+    other = make_model()
+    with torch.no_grad():
+        other.posterior.net.head.bias += 1.0
+    with pytest.raises(ForeignPrior, match="sha256"):
+        agent.set_env(make_env(other))
+
+
+@pytest.mark.parametrize("name", ["alpha", "posterior_alpha", "discriminator_updates"])
+def test_what_saved_tensors_depend_on_cannot_change_on_loading(name: str, tmp_path: Path) -> None:
+    make_agent().save(tmp_path / "agent")
+    with pytest.raises(InvalidConfig, match=f"Got {name}=0.2, expected no other {name} than"):
+        SkiLD.load(tmp_path / "agent", env=make_env(), **{name: 0.2})
+
+
+def test_a_discriminator_of_another_shape_is_refused_at_once() -> None:
+    model = make_model()
+    model.discriminator = torch.nn.Linear(3, 1)
+    with pytest.raises(ShapeMismatch, match=r"\(2, 1\), expected \(2,\)"):
+        make_agent(model=model)
+
+
 def test_without_an_environment_the_model_is_found_by_its_name(tmp_path: Path) -> None:
     name = str(save_skill(make_model(), tmp_path / "skills"))
     agent = make_agent(env=make_env(name)).learn(20)

@@ -9,10 +9,16 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
-from skillgym.errors import InvalidConfig, NormalizedObservations, with_article
+from skillgym.errors import (
+    InvalidConfig,
+    NormalizedObservations,
+    SkillgymError,
+    with_article,
+)
 from skillgym.nn.mlp import sha256
 from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior
 
@@ -30,6 +36,8 @@ class PriorAlgorithm(BaseAlgorithm):
         prior_reference: Name and digest of what the agent was trained with; saved with the agent.
     """
 
+    saved_settings: ClassVar[tuple[str, ...]] = ("prior", "alpha", "ent_coef")
+    """Keywords that `load` cannot change: tensors that are saved depend on them."""
     prior: nn.Module | None
     prior_policy: ClassVar[type[BasePolicy]]
     prior_source: Literal["auto", "posterior"] | nn.Module | None = None
@@ -37,11 +45,42 @@ class PriorAlgorithm(BaseAlgorithm):
 
     @classmethod
     def load(cls, *arguments: Any, **keywords: Any) -> Self:
-        """Load an agent (see SB3's `BaseAlgorithm.load`)."""
+        """Load an agent (see SB3's `BaseAlgorithm.load`).
+
+        Raises:
+            InvalidConfig: If a keyword is given that cannot change any more.
+            ForeignPrior: If the skills are not those that the agent was trained with.
+        """
+        for name in cls.saved_settings:
+            if name in keywords:
+                expected = (
+                    f"no other {name} than the saved agent's; make a new agent, and give it the "
+                    "saved networks with set_parameters(path, exact_match=False)"
+                )
+                raise InvalidConfig(name, keywords[name], expected)
         with warnings.catch_warnings():
             # SB3 has made the buffer for returns over several steps itself.
             warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
             return super().load(*arguments, **keywords)
+
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
+        """Change the environments (see SB3's `BaseAlgorithm.set_env`); the skills stay the same.
+
+        Raises:
+            NormalizedObservations: If observations are normalised.
+            ForeignPrior: If the skills are not those that the agent was trained with.
+        """
+        before = self.env, self._vec_normalize_env
+        super().set_env(env, force_reset)
+        try:
+            self._check_skills()
+        except SkillgymError:
+            self.env, self._vec_normalize_env = before
+            raise
+
+    def _check_skills(self) -> None:
+        """Check that the environments have the skills that the agent was trained with."""
+        self._frozen_prior()
 
     def _setup_model(self) -> None:
         self._setup_prior()
@@ -67,16 +106,23 @@ class PriorAlgorithm(BaseAlgorithm):
         """A frozen copy of the prior that the agent asks for; None for no prior.
 
         Raises:
+            InvalidConfig: If the prior is none of what it may be.
             NoPrior: If there is no skill model to take it from, or if it has no prior.
+            NoDemonstrations: If the skill model has no posterior.
             NormalizedObservations: If observations are normalised, which the prior would not
                 understand.
             ForeignPrior: If it is not the prior that the agent was trained with.
         """
-        source, name = find_prior(self.prior_source, self.env, self.prior_reference)
+        model, name, source = None, None, self.prior_source
+        if isinstance(source, str) and source in SOURCES:
+            model, name = find_skill_model(self.env, self.prior_reference)
+            source = distribution_of(model, SOURCES[source])
         if source is None:
             return None
+        if not isinstance(source, nn.Module):
+            raise InvalidConfig("prior", source, "'auto', 'posterior', a network or None")
         prior = self._frozen(source)
-        self._check_reference(name, prior)
+        self._check_reference(name, model, prior)
         return prior
 
     def _frozen(self, source: nn.Module) -> nn.Module:
@@ -84,13 +130,21 @@ class PriorAlgorithm(BaseAlgorithm):
         refuse_normalized(self)
         return frozen_copy(source, self.device)
 
-    def _check_reference(self, name: str | None, *networks: nn.Module) -> None:
-        """Remember the digest of frozen networks, or compare it with that of the saved agent."""
-        digest = sha256(*networks)
+    def _check_reference(self, name: str | None, model: Any, *networks: nn.Module) -> None:
+        """Remember the digests of skill model and frozen networks, or compare them with the saved.
+
+        Raises:
+            ForeignPrior: If they differ.
+        """
+        digests = {"sha256": sha256(*networks)}
+        if isinstance(model, nn.Module):
+            digests["model_sha256"] = sha256(model)
         if self.prior_reference is None:
-            self.prior_reference = {"skill_model": name, "sha256": digest}
-        elif digest != self.prior_reference["sha256"]:
-            raise ForeignPrior(name, digest, self.prior_reference["sha256"])
+            self.prior_reference = {"skill_model": name, **digests}
+        for key, digest in digests.items():
+            trained = self.prior_reference.get(key, digest)  # agents of earlier versions lack one
+            if digest != trained:
+                raise ForeignPrior(name, digest, trained)
 
 
 def refuse_normalized(agent: BaseAlgorithm) -> None:
@@ -101,34 +155,6 @@ def refuse_normalized(agent: BaseAlgorithm) -> None:
     """
     if agent._vec_normalize_env is not None and agent._vec_normalize_env.norm_obs:
         raise NormalizedObservations("VecNormalize with norm_obs=True", "use norm_obs=False")
-
-
-def find_prior(
-    source: Literal["auto", "posterior"] | nn.Module | None,
-    env: VecEnv | None,
-    reference: dict[str, Any] | None,
-) -> tuple[nn.Module | None, str | None]:
-    """The prior that an agent asks for, and the name of the skill model it belongs to.
-
-    Args:
-        source: `"auto"` or `"posterior"` of the skill model, a network, or None for no prior.
-        env: The agent's environment, if it has one.
-        reference: For a loaded agent, the skill model that it was trained with.
-
-    Returns:
-        The prior and the skill model's name or path (None if it has none).
-
-    Raises:
-        InvalidConfig: If it is none of these.
-        NoPrior: If there is no skill model to take it from, or if it has no prior.
-        NoDemonstrations: If the skill model has no posterior.
-    """
-    if source is None or isinstance(source, nn.Module):
-        return source, None
-    if not isinstance(source, str) or source not in SOURCES:
-        raise InvalidConfig("prior", source, "'auto', 'posterior', a network or None")
-    model, name = find_skill_model(env, reference)
-    return distribution_of(model, SOURCES[source]), name
 
 
 def find_skill_model(

@@ -29,7 +29,7 @@ from skillgym.rl.discrete_prior_sac.policies import (
     DiscreteSkillPriorPolicy,
     check_discrete_prior,
 )
-from skillgym_envs.core.checks import check_choice
+from skillgym_envs.core.checks import check_choice, check_range
 
 
 class DiscretePriorSAC(PriorOffPolicyAlgorithm):
@@ -110,6 +110,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         **kwargs: Any,
     ) -> None:
         check_choice("kl_direction", kl_direction, DIRECTIONS)
+        check_range("target_divergence", target_divergence, 0.0)
+        check_range("min_alpha", min_alpha, 0.0)
         self.prior_source = prior
         self.kl_direction: Direction = kl_direction
         self.target_divergence = target_divergence

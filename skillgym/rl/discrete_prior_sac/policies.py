@@ -21,7 +21,7 @@ from stable_baselines3.common.torch_layers import (
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from skillgym.errors import with_article
+from skillgym.errors import UnsupportedSpace, with_article
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
 from skillgym.rl.common.policies import DEEP, normalise_critic, probed, trainable_copy
@@ -134,6 +134,7 @@ class DiscreteSACPolicy(BasePolicy):
         features_extractor_kwargs: Its keywords.
         optimizer_class: Class of both optimizers.
         optimizer_kwargs: Their keywords; fused Adam by default.
+        normalize_images: As for SB3's policies.
     """
 
     def __init__(
@@ -148,12 +149,14 @@ class DiscreteSACPolicy(BasePolicy):
         features_extractor_kwargs: dict[str, Any] | None = None,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
+        normalize_images: bool = True,
     ) -> None:
         super().__init__(
             observation_space,
             action_space,
             features_extractor_class,
             features_extractor_kwargs,
+            normalize_images=normalize_images,
             optimizer_class=optimizer_class,
             optimizer_kwargs={"fused": True} if optimizer_kwargs is None else optimizer_kwargs,
         )
@@ -272,7 +275,10 @@ def check_discrete_prior(
 
     Raises:
         UnusablePrior: If it does not.
+        UnsupportedSpace: If the skills do not start at 0.
     """
+    if action_space.start != 0:
+        raise UnsupportedSpace("skill", action_space, "a Discrete that starts at 0", "count from 0")
     distribution = probed(prior, observation_space, "Categorical")
     if not isinstance(distribution, Categorical):
         raise UnusablePrior(

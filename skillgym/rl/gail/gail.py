@@ -11,6 +11,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
 
+from skillgym.errors import NormalizedObservations
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.common.priors import refuse_normalized
@@ -85,6 +86,20 @@ class GAIL(SAC):
             self.lr_schedule(1),
             self.gradient_penalty,
         )
+
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
+        """Change the environments (see SB3's `BaseAlgorithm.set_env`).
+
+        Raises:
+            NormalizedObservations: If observations are normalised.
+        """
+        before = self.env, self._vec_normalize_env
+        super().set_env(env, force_reset)
+        try:
+            refuse_normalized(self)
+        except NormalizedObservations:
+            self.env, self._vec_normalize_env = before
+            raise
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "discriminator", "tuning"]

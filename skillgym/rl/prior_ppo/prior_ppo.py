@@ -22,7 +22,7 @@ from skillgym.rl.common.priors import PriorAlgorithm
 from skillgym.rl.discrete_prior_sac.losses import DIRECTIONS, Direction, divergence
 from skillgym.rl.discrete_prior_sac.policies import check_discrete_prior
 from skillgym.rl.prior_ppo.policies import SkillPriorActorCritic
-from skillgym_envs.core.checks import check_choice
+from skillgym_envs.core.checks import check_choice, check_range
 
 
 class PriorPPO(PriorAlgorithm, PPO):
@@ -78,6 +78,7 @@ class PriorPPO(PriorAlgorithm, PPO):
         **kwargs: Any,
     ) -> None:
         check_choice("kl_direction", kl_direction, DIRECTIONS)
+        check_range("kl_coef", kl_coef, 0.0)
         self.prior_source = prior
         self.kl_coef = kl_coef
         self.kl_direction: Direction = kl_direction

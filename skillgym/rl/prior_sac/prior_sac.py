@@ -18,7 +18,7 @@ from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.common.temperature import start_of
 from skillgym.rl.prior_sac.losses import analytic_divergence, sampled_divergence
 from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
-from skillgym_envs.core.checks import check_count
+from skillgym_envs.core.checks import check_count, check_range
 
 KLS = ("sampled", "analytic", None)
 
@@ -89,6 +89,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
             raise InvalidConfig("kl", kl, "'sampled', 'analytic' or None")
         start_of("alpha", alpha)  # SB3 would take a negative weight
         check_count("num_kl_samples", num_kl_samples)
+        check_range("target_divergence", target_divergence, 0.0)
         if kwargs.get("use_sde"):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
         if "ent_coef" in kwargs:

@@ -157,6 +157,16 @@ class ReSkillPolicy(BasePolicy):
         self._model = (model,)  # in a tuple, so that it is not a submodule
         self.register_buffer("residual_weight", torch.zeros(()))
 
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "skills": self.skills,
+            "residuals": self.residuals,
+            "model": self._model[0],
+            "layout": self.layout,
+        }
+
     @torch.no_grad()
     def decide(self, observation: Tensor, deterministic: bool = False) -> Decision:
         """Act in observations (N, O + Z + A + 1).

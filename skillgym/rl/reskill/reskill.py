@@ -27,7 +27,7 @@ from skillgym.rl.reskill.levels import LevelLogger, level_spaces, logistic, make
 from skillgym.rl.reskill.policies import Decision, ReSkillPolicy
 from skillgym.rl.reskill.ppo import ReskillPPO, steps_per_env
 from skillgym.wrappers.residual_control import ResidualLayout
-from skillgym_envs.core.checks import check_range
+from skillgym_envs.core.checks import check_count, check_range
 
 OF_BOTH_LEVELS = ("policy", "env", "rollout_steps", "rollout_buffer_class", "device", "n_steps")
 """Keywords of `ReskillPPO` that no level has for itself."""
@@ -76,7 +76,8 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         skill_kwargs: Keywords of `ReskillPPO` for the upper level in place of these; by default
             `target_kl=0.3`.
         residual_kwargs: Likewise for the lower level; by default `target_kl=0.9`.
-        policy_kwargs: Keywords of the actor-critics of both levels.
+        policy_kwargs: Keywords of the actor-critics of both levels; those of a level's own
+            `policy_kwargs` come before them.
         kwargs: `verbose`, `seed`, `device`, `tensorboard_log`, `stats_window_size`.
 
     Attributes:
@@ -114,6 +115,9 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         **kwargs: Any,
     ) -> None:
         check_range("weight_to_learn", weight_to_learn, 0, 1)
+        check_range("weight_steepness", weight_steepness, 0.0)
+        check_range("weight_midpoint", weight_midpoint, -math.inf)
+        check_count("n_epochs", n_epochs)
         levels = {"skill_kwargs": skill_kwargs, "residual_kwargs": residual_kwargs}
         for name, given in levels.items():
             if given is not None and not isinstance(given, Mapping):
@@ -124,16 +128,11 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.weight_steepness = weight_steepness
         self.weight_to_learn = weight_to_learn
         self.residual_steps = 0
-        common = {
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "n_epochs": n_epochs,
-            "gamma": gamma,
-            "gae_lambda": gae_lambda,
-            "clip_range": clip_range,
-        }
-        self.skill_kwargs = {**common, "target_kl": 0.3, **(skill_kwargs or {})}
-        self.residual_kwargs = {**common, "target_kl": 0.9, **(residual_kwargs or {})}
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.clip_range = clip_range
+        self.skill_kwargs = skill_kwargs or {}
+        self.residual_kwargs = residual_kwargs or {}
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]
@@ -162,21 +161,31 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.n_steps = steps - steps % model.max_steps
         seen: Any = self.observation_space
         chosen: Any = self.action_space
-        common: dict[str, Any] = {
-            "num_envs": self.n_envs,
-            "rollout_steps": self.n_steps * self.n_envs,
-            "policy_kwargs": self.policy_kwargs,
-            "device": self.device,
-        }
         skills, residuals = level_spaces(seen, chosen, layout)
-        self.skill_level = make_level(skills, SkillRolloutBuffer, **common | self.skill_kwargs)
-        self.residual_level = make_level(
-            residuals, RewardToGoBuffer, **common | self.residual_kwargs
-        )
+        keywords = self._level_keywords(0.3, self.skill_kwargs)
+        self.skill_level = make_level(skills, SkillRolloutBuffer, **keywords)
+        keywords = self._level_keywords(0.9, self.residual_kwargs)
+        self.residual_level = make_level(residuals, RewardToGoBuffer, **keywords)
         self.rollout_buffer = self.residual_level.rollout_buffer
         networks = self.skill_level.policy, self.residual_level.policy
         self.policy = ReSkillPolicy(seen, chosen, *networks, model, layout).to(self.device)
         self._update_weight()
+
+    def _level_keywords(self, target_kl: float, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Keywords of a level: those of both levels, and its own in place of them."""
+        names = "learning_rate", "batch_size", "n_epochs", "gamma", "gae_lambda", "clip_range"
+        return {
+            **{name: getattr(self, name) for name in names},
+            "target_kl": target_kl,
+            "num_envs": self.n_envs,
+            "rollout_steps": self.n_steps * self.n_envs,
+            "device": self.device,
+            **own,
+            "policy_kwargs": {**self.policy_kwargs, **own.get("policy_kwargs", {})},
+        }
+
+    def _check_skills(self) -> None:
+        self._find_skills()
 
     def _find_skills(self) -> tuple[Any, ResidualLayout]:
         """The skill model, which is known by its digest, and the environment's layout."""
@@ -191,7 +200,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         if layout is None:
             sizes = model.observation_space.shape[0], model.action_space.shape[0]
             layout = ResidualLayout.of(model, *sizes)
-        self._check_reference(name, *[model] if isinstance(model, nn.Module) else [])
+        self._check_reference(name, model, *[model] if isinstance(model, nn.Module) else [])
         return model, layout
 
     def _excluded_save_params(self) -> list[str]:
@@ -218,16 +227,18 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         for _ in range(n_rollout_steps):
             self._update_weight()
             decision = self.policy.decide(self._tensor(self._last_obs))
+            starts: Any = self._last_episode_starts
             new_obs, rewards, dones, infos = env.step(decision.actions)
             self.num_timesteps += env.num_envs
             self.residual_steps += env.num_envs
+            # Before the callback, which may stop here: the next roll-out begins where this ended.
+            self._last_obs, self._last_episode_starts = new_obs, dones  # type: ignore[assignment]
             callback.update_locals(locals())
             if not callback.on_step():
                 self.residual_steps = began  # what was collected is lost
                 return False
             self._update_info_buffer(infos, dones)
-            self._store(decision, rewards, self._values_of_time_limits(infos, dones))
-            self._last_obs, self._last_episode_starts = new_obs, dones  # type: ignore[assignment]
+            self._store(decision, starts, rewards, self._values_of_time_limits(infos, dones))
         ended: Any = self._last_episode_starts
         last = self.policy.values(self._tensor(self._last_obs))
         for level, values in zip(levels, last, strict=True):
@@ -250,12 +261,15 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def _store(
-        self, decision: Decision, rewards: FlatArray, last_values: tuple[FlatArray, FlatArray]
+        self,
+        decision: Decision,
+        starts: FlatArray,
+        rewards: FlatArray,
+        last_values: tuple[FlatArray, FlatArray],
     ) -> None:
         """Add one control step to both buffers; a time limit adds the value of the last state."""
         skills, residuals = self.skill_level, self.residual_level
         states = decision.inputs[:, self.policy.layout.state]
-        starts: Any = self._last_episode_starts
         skills.rollout_buffer.add(
             states,
             decision.skills,

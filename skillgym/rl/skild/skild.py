@@ -11,11 +11,12 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
-from skillgym.errors import InvalidConfig
+from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian
 from skillgym.rl.buffers import SkillReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
-from skillgym.rl.common.policies import SHALLOW
+from skillgym.rl.common.policies import SHALLOW, probed
 from skillgym.rl.common.priors import distribution_of, find_skill_model, frozen_copy
 from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.prior_sac import PriorSAC
@@ -90,6 +91,8 @@ class SkiLD(PriorSAC):
         InvalidConfig: If a keyword has a value that cannot work, such as returns over several
             skills (`n_steps`) of a discriminator that changes.
     """
+
+    saved_settings = (*PriorSAC.saved_settings, "posterior_alpha", "discriminator_updates")
 
     def __init__(
         self,
@@ -175,13 +178,23 @@ class SkiLD(PriorSAC):
             )
 
     def _setup_prior(self) -> None:
+        self.prior, self.posterior, self.discriminator = self._frozen_parts()
+
+    def _check_skills(self) -> None:
+        self._frozen_parts()
+
+    def _frozen_parts(self) -> tuple[nn.Module, nn.Module, Discriminator]:
+        """Frozen copies of the skill model's prior, posterior and discriminator."""
         model, name = find_skill_model(self.env, self.prior_reference)
         self._skill_steps: int = model.max_steps
-        prior, posterior = (distribution_of(model, part) for part in ("prior", "posterior"))
-        discriminator = distribution_of(model, "discriminator")
-        self.prior, self.posterior = self._frozen(prior), self._frozen(posterior)
-        self.discriminator = cast(Discriminator, frozen_copy(discriminator, self.device))
-        self._check_reference(name, self.prior, self.posterior, self.discriminator)
+        parts = [distribution_of(model, part) for part in ("prior", "posterior", "discriminator")]
+        prior, posterior = (self._frozen(part) for part in parts[:2])
+        discriminator = cast(Discriminator, frozen_copy(parts[2], self.device))
+        for distribution in (prior, posterior):
+            probed(distribution, self.observation_space)
+        check_discriminator(discriminator, self.observation_space)
+        self._check_reference(name, model, prior, posterior, discriminator)
+        return prior, posterior, discriminator
 
     def _initial_policy(self) -> nn.Module | None:
         return self.posterior if self.start == "posterior" else self.prior
@@ -289,6 +302,19 @@ class SkiLD(PriorSAC):
             self._divergence(policy, self._distribution(self.prior, observations)),
             self._divergence(policy, self._distribution(self.posterior, observations)),
         )
+
+
+def check_discriminator(discriminator: Discriminator, observation_space: spaces.Space[Any]) -> None:
+    """Check that a discriminator gives one logit for each state.
+
+    Raises:
+        ShapeMismatch: If it does not.
+    """
+    states = torch.zeros(2, spaces.flatdim(observation_space), device=device_of(discriminator))
+    with torch.no_grad():
+        found = discriminator(states).shape
+    if found != (2,):
+        raise ShapeMismatch("logits of the discriminator for two states", found, "(2,)")
 
 
 def _transitions(buffer: ReplayBuffer, row: int) -> ReplayBufferSamples:
