@@ -19,7 +19,7 @@ class ResidualActions(SkillWrapper):
 
     One `step` is one control step. An action holds a skill and a residual. The skill counts when
     one is to be chosen, at the start of an episode and whenever the last one is over, and is
-    ignored while it runs. What is executed is clip(decoded action + residual).
+    ignored while it runs. What is executed is clip(decoded action + weight * residual).
 
     An observation holds, one after the other,
 
@@ -40,6 +40,10 @@ class ResidualActions(SkillWrapper):
         env: Environment with the primitive actions that the skill model produces.
         skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
             With a live model the environment cannot be rebuilt from its `spec`, which is then None.
+        weight_midpoint: Control steps after which the weight of residuals is 1/2, on its
+            logistic way from 0 to 1; None for a weight of 1 from the start. `skillgym.rl.ReSkill`
+            needs None: it weighs them by its own count, which is saved with it.
+        weight_steepness: Of that curve, per control step.
 
     Attributes:
         skill_model: The skill model.
@@ -48,11 +52,20 @@ class ResidualActions(SkillWrapper):
     """
 
     def __init__(
-        self, env: gym.Env[Any, Any], skill_model: str | PathLike[str] | SkillModel
+        self,
+        env: gym.Env[Any, Any],
+        skill_model: str | PathLike[str] | SkillModel,
+        weight_midpoint: float | None = None,
+        weight_steepness: float = 1e-3 / 15,
     ) -> None:
-        super().__init__(env, skill_model)
+        super().__init__(
+            env, skill_model, weight_midpoint=weight_midpoint, weight_steepness=weight_steepness
+        )
+        self.weight_midpoint = weight_midpoint
         spaces = env.observation_space, env.action_space
-        self._control = ResidualControl(self.skill_model, *spaces, num_envs=1)
+        self._control = ResidualControl(
+            self.skill_model, *spaces, 1, weight_midpoint, weight_steepness
+        )
         self.residual_layout = self._control.layout
         self.observation_space = self._control.observation_space
         self.action_space = self._control.action_space

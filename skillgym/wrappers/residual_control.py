@@ -5,6 +5,7 @@ Shapes: `N` environments, `O` observation, `A` action, `Z` latent, `S` skill.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from skillgym.errors import UnsupportedSpace
 from skillgym.types import BoolArray, FloatArray, SkillModel
 from skillgym.wrappers.common import checked_skills
 from skillgym.wrappers.running_skills import RunningSkills, begin_skills
+from skillgym_envs.core.checks import check_range
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,19 @@ class ResidualLayout:
         )
 
 
+def logistic(steps: int, midpoint: float, steepness: float) -> float:
+    """Weight of the residual after a number of control steps: 1 / (1 + exp(-k (n - C))).
+
+    Paper: Rana et al. 2022, arXiv:2211.02231, Sec. 4.2.
+
+    Args:
+        steps: n.
+        midpoint: C.
+        steepness: k, per control step.
+    """
+    return 0.5 * (1.0 + math.tanh(0.5 * steepness * (steps - midpoint)))
+
+
 class ResidualControl:
     """Skills of N environments, whose actions a residual is added to.
 
@@ -79,6 +94,9 @@ class ResidualControl:
         observation_space: Observations of one environment, Box (O,).
         action_space: Actions of one environment, Box (A,).
         num_envs: N.
+        weight_midpoint: Control steps of all environments together after which residuals count
+            half; all the time as they are if None.
+        weight_steepness: Of the logistic curve, per control step.
 
     Attributes:
         layout: Where things stand in observations and actions.
@@ -88,8 +106,19 @@ class ResidualControl:
     """
 
     def __init__(
-        self, model: SkillModel, observation_space: Any, action_space: Any, num_envs: int
+        self,
+        model: SkillModel,
+        observation_space: Any,
+        action_space: Any,
+        num_envs: int,
+        weight_midpoint: float | None,
+        weight_steepness: float,
     ) -> None:
+        if weight_midpoint is not None:
+            check_range("weight_midpoint", weight_midpoint, -math.inf)
+        check_range("weight_steepness", weight_steepness, 0.0)
+        self._curve = weight_midpoint, weight_steepness
+        self._steps = 0
         for role, space in (("observation", observation_space), ("action", action_space)):
             if not isinstance(space, Box) or len(space.shape) != 1:
                 raise UnsupportedSpace(role, space)
@@ -123,9 +152,16 @@ class ResidualControl:
         expected = (len(observation), *self.action_space.shape)
         actions = checked_skills(actions, expected, running).astype(np.float32)
         self.running.begin(observation, actions[:, self.layout.skill])
-        primitive = self.running.actions(observation, running) + actions[:, self.layout.residual]
+        residuals = self._weight() * actions[:, self.layout.residual]
+        self._steps += int(running.sum())
+        primitive = self.running.actions(observation, running) + residuals
         bounded: FloatArray = np.clip(primitive, *self._bounds).astype(np.float32)
         return bounded
+
+    def _weight(self) -> float:
+        """What residuals are multiplied by in the next control step."""
+        midpoint, steepness = self._curve
+        return 1.0 if midpoint is None else logistic(self._steps, midpoint, steepness)
 
     def advance(
         self, observation: NDArray[Any], ended: BoolArray, running: BoolArray | None = None

@@ -28,6 +28,8 @@ class VectorResidualActions(VectorWrapper):
     Args:
         env: Vector environment with `autoreset_mode` NEXT_STEP or SAME_STEP.
         skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
+        weight_midpoint: As for `ResidualActions`; control steps of all environments together.
+        weight_steepness: Of that curve, per control step.
 
     Attributes:
         skill_model: The skill model.
@@ -39,7 +41,11 @@ class VectorResidualActions(VectorWrapper):
     """
 
     def __init__(
-        self, env: VectorEnv[Any, Any, Any], skill_model: str | PathLike[str] | SkillModel
+        self,
+        env: VectorEnv[Any, Any, Any],
+        skill_model: str | PathLike[str] | SkillModel,
+        weight_midpoint: float | None = None,
+        weight_steepness: float = 1e-3 / 15,
     ) -> None:
         super().__init__(env)
         self.autoreset_mode = env.metadata.get("autoreset_mode")
@@ -48,7 +54,10 @@ class VectorResidualActions(VectorWrapper):
             raise WrongAutoresetMode(type(self).__name__, self.autoreset_mode, expected)
         self.skill_model, self.skill_name = resolve_skill_model(skill_model, env)
         spaces = env.single_observation_space, env.single_action_space
-        self._control = ResidualControl(self.skill_model, *spaces, num_envs=env.num_envs)
+        self.weight_midpoint = weight_midpoint
+        self._control = ResidualControl(
+            self.skill_model, *spaces, env.num_envs, weight_midpoint, weight_steepness
+        )
         self.residual_layout = self._control.layout
         self.single_observation_space = self._control.observation_space
         self.single_action_space = self._control.action_space

@@ -36,9 +36,9 @@ from skillgym.rl.errors import ForeignPrior, NoResiduals, UnusablePrior
 from skillgym.rl.presets import PRESETS, make_agent, make_env
 from skillgym.rl.reskill import presets
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
-from skillgym.rl.reskill.levels import logistic
 from skillgym.skills.reskill import ReskillConfig, ReskillModel
 from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
+from skillgym.wrappers.residual_control import logistic
 from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from tests.skill_stubs import CountingEnv, StubSkills
@@ -574,6 +574,9 @@ def test_what_cannot_work_is_refused() -> None:
         make_agent_(env=vector_env(StubSkills(), 3), rollout_steps=2)
     with pytest.raises(InvalidConfig, match="n_steps=8, expected rollout_steps"):
         ReskillPPO("MlpPolicy", "Pendulum-v1", n_steps=8)
+    weighing = ResidualActions(TimeLimit(Target(), LIMIT), make_model(), weight_midpoint=100.0)
+    with pytest.raises(InvalidConfig, match=r"weight_midpoint=100\.0, expected None"):
+        make_agent_(env=weighing)
     for field, value in (("weight_to_learn", "abc"), ("residual_kwargs", 3), ("skill_kwargs", "a")):
         with pytest.raises(InvalidConfig, match=f"Got {field}="):
             make_agent_(**{field: value})

@@ -10,7 +10,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from skillgym.errors import UnsupportedSpace
+from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.skills.reskill import ReskillModel
 from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
 from skillgym.wrappers.errors import InvalidSkill, UnusableActions, WrongAutoresetMode
@@ -57,6 +57,28 @@ def test_the_residual_is_added_to_the_decoded_action_and_the_sum_is_clipped() ->
     assert observation[1] == pytest.approx(decoded - 0.7)
     observation, *_ = env.step(np.array([0.0, 0.0, -2.0], np.float32))
     assert observation[1] == -1.0
+
+
+def test_residuals_come_slowly_if_asked_to() -> None:
+    """The weight follows the control steps of all environments together, over episodes."""
+    curve = {"weight_midpoint": 6.0, "weight_steepness": 0.5}
+    single = ResidualActions(CountingEnv(5), StubSkills(max_steps=4), **curve)
+    single.reset(seed=0)
+    world = WorldVectorEnv(ToyWorld(), N, autoreset_mode=AutoresetMode.SAME_STEP)
+    vector = VectorResidualActions(world, StubSkills(max_steps=4), **curve)
+    vector.reset(seed=0)
+    for t in range(10):
+        weight = 1.0 / (1.0 + np.exp(-0.5 * (t - 6.0)))
+        observation, _, terminated, *_ = single.step(np.array([0.0, 0.0, -0.5], np.float32))
+        decoded = 0.01 * (t % 5 % 4) + 0.001 * (t % 5 - t % 5 // 4 * 4)
+        assert observation[1] == pytest.approx(decoded - 0.5 * weight, abs=1e-6)
+        if terminated:
+            single.reset()
+        assert vector._control._weight() == pytest.approx(1 / (1 + np.exp(-0.5 * (N * t - 6.0))))
+        vector.step(np.zeros((N, 3), np.float32))
+    for name in ("weight_midpoint", "weight_steepness"):
+        with pytest.raises(InvalidConfig, match=f"{name}=nan"):
+            ResidualActions(CountingEnv(), StubSkills(), **{name: np.nan})
 
 
 def test_spaces_and_layout() -> None:

@@ -5,7 +5,6 @@ Shapes: `O` observation, `A` action, `Z` latent, `S` skill.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -75,16 +74,3 @@ class LevelLogger:
     def record(self, key: str, value: Any, exclude: Any = None) -> None:
         """Record `train/KEY` as `train/LEVEL_KEY`."""
         self._logger.record(key.replace("train/", f"train/{self._level}_"), value, exclude)
-
-
-def logistic(steps: int, midpoint: float, steepness: float) -> float:
-    """Weight of the residual after a number of control steps: 1 / (1 + exp(-k (n - C))).
-
-    Paper: Rana et al. 2022, arXiv:2211.02231, Sec. 4.2.
-
-    Args:
-        steps: n.
-        midpoint: C.
-        steepness: k, per control step.
-    """
-    return 0.5 * (1.0 + math.tanh(0.5 * steepness * (steps - midpoint)))

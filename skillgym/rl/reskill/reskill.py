@@ -23,10 +23,10 @@ from skillgym.rl.common.keywords import check_keywords
 from skillgym.rl.common.priors import PriorAlgorithm, find_skill_model, refuse_normalized
 from skillgym.rl.errors import NoResiduals
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
-from skillgym.rl.reskill.levels import LevelLogger, level_spaces, logistic, make_level
+from skillgym.rl.reskill.levels import LevelLogger, level_spaces, make_level
 from skillgym.rl.reskill.policies import Decision, ReSkillPolicy
 from skillgym.rl.reskill.ppo import ReskillPPO, steps_per_env
-from skillgym.wrappers.residual_control import ResidualLayout
+from skillgym.wrappers.residual_control import ResidualLayout, logistic
 from skillgym_envs.core.checks import check_count, check_range
 
 OF_BOTH_LEVELS = ("policy", "env", "rollout_steps", "rollout_buffer_class", "device", "n_steps")
@@ -88,7 +88,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
     Raises:
         InvalidConfig: If a keyword has a value that cannot work.
         UnknownKeyword: If a level does not have one of its keywords.
-        NoResiduals: If the environment is not one of `ResidualActions`.
+        NoResiduals: If the environment is not one of `ResidualActions`, without weights of its own.
         ForeignPrior: If a saved agent is loaded with other skills than it was trained with.
     """
 
@@ -194,8 +194,12 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         if self.env is not None:
             try:
                 layout = self.env.get_attr("residual_layout")[0]
+                midpoint = self.env.get_attr("weight_midpoint")[0]
             except AttributeError:
                 raise NoResiduals from None
+            if midpoint is not None:
+                expected = "None in the environment, as ReSkill weighs the residuals itself"
+                raise InvalidConfig("weight_midpoint", midpoint, expected)
         model, name = find_skill_model(self.env, self.prior_reference)
         if layout is None:
             sizes = model.observation_space.shape[0], model.action_space.shape[0]
