@@ -148,6 +148,36 @@ def test_the_replay_holds_the_executed_skill_with_its_own_states() -> None:
     assert replay.timeouts[6, 0] == 1
 
 
+def test_literally_a_transition_holds_the_skill_that_was_chosen_after_it() -> None:
+    """But the last one of an episode (7 skills), which holds its own, and the newest."""
+    executed, stored = (
+        make_agent(literal=literal, learning_starts=100).learn(20).replay_buffer
+        for literal in (False, True)
+    )
+    np.testing.assert_array_equal(stored.observations[:20], executed.observations[:20])
+    last = np.isin(np.arange(20), [6, 13, 19])
+    assert executed.dones[:20, 0].astype(bool).tolist() == np.isin(np.arange(20), [6, 13]).tolist()
+    np.testing.assert_array_equal(stored.actions[:20][last], executed.actions[:20][last])
+    after = executed.actions[1:21][~last[:20]]
+    np.testing.assert_array_equal(stored.actions[:20][~last], after)
+    assert (stored.actions[:19] != executed.actions[:19]).any()
+
+
+def test_literally_the_next_value_is_that_of_one_skill() -> None:
+    agent = make_agent(literal=True).learn(40)
+    batch = agent.replay_buffer.sample(16)
+    _, next_prior = agent._priors(batch)
+    alpha = torch.zeros(())
+    q_values = agent.critic_target(batch.next_observations).detach()
+    discounts = agent.gamma if batch.discounts is None else batch.discounts
+    targets = torch.stack([agent._target(batch, alpha, next_prior) for _ in range(400)])
+    possible = batch.rewards + (1 - batch.dones) * discounts * q_values.min(dim=0).values
+    assert (targets[..., None] - possible[:, None]).abs().min(dim=-1).values.max() < 1e-5
+    agent.literal = False
+    expected = agent._target(batch, alpha, next_prior)
+    torch.testing.assert_close(targets.mean(0), expected, rtol=0.1, atol=0.05)
+
+
 @pytest.mark.parametrize("policy", ["SkillPriorPolicy", "MlpPolicy"])
 def test_a_policy_alone_can_be_saved(policy: str, tmp_path: Path) -> None:
     agent = make_agent(policy=policy, policy_kwargs={}).learn(20)

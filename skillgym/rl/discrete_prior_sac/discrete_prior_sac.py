@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples, Schedule
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from skillgym.rl.discrete_prior_sac.policies import (
     DiscreteSkillPriorPolicy,
     check_discrete_prior,
 )
-from skillgym_envs.core.checks import check_choice, check_range
+from skillgym_envs.core.checks import check_choice, check_flag, check_range
 
 
 class DiscretePriorSAC(PriorOffPolicyAlgorithm):
@@ -43,7 +44,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
     Learning", Sec. 3.4; ICLR. Order of an update and numbers follow the authors' kitchen code.
 
     Deviation: a transition holds the skill that was executed (authors: the one chosen after it).
-        The next value is the exact expectation (authors: one sample). The warm-up is 1000 skills
+        The next value is the exact expectation (authors: one sample). `literal=True` restores both.
+        The warm-up is 1000 skills
         and part of the budget (authors: 5000, not counted). Time limits bootstrap (authors: stored
         as terminal states, as `skillgym.rl.presets` do).
 
@@ -66,6 +68,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         gamma: Discount per skill.
         train_freq: Skills between updates.
         gradient_steps: Updates then; -1 for as many as skills.
+        literal: Do as the authors' code: a transition holds the skill that was chosen after it
+            (the last one of an episode, its own), and the next value is that of one sampled skill.
         max_grad_norm: Largest norm of the actor's and of the critics' gradient; None for any.
         kwargs: Any other keyword of SB3's off-policy algorithms.
 
@@ -106,18 +110,21 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         train_freq: int | tuple[int, str] = 1,
         gradient_steps: int = -1,
         max_grad_norm: float | None = 10.0,
+        literal: bool = False,
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
         check_choice("kl_direction", kl_direction, DIRECTIONS)
         check_range("target_divergence", target_divergence, 0.0)
         check_range("min_alpha", min_alpha, 0.0)
+        check_flag("literal", literal)
         self.prior_source = prior
         self.kl_direction: Direction = kl_direction
         self.target_divergence = target_divergence
         self.alpha = alpha
         self.min_alpha = min_alpha
         self.max_grad_norm = max_grad_norm
+        self.literal = literal
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]
@@ -168,6 +175,13 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         optimizers = [self.actor.optimizer, self.critic.optimizer]
         return [*optimizers, *filter(None, [self.temperature.optimizer])]
 
+    def _store_transition(self, replay_buffer: ReplayBuffer, *transition: Any) -> None:
+        super()._store_transition(replay_buffer, *transition)
+        if self.literal:
+            actions, row = replay_buffer.actions, replay_buffer.pos - 1
+            goes_on = replay_buffer.dones[row - 1] == 0.0
+            actions[row - 1, goes_on] = actions[row, goes_on]
+
     def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
         """One update on a batch: temperature, then actor and critics from the same old networks."""
         prior, next_prior = self._priors(batch)
@@ -199,11 +213,16 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         """Regression target of the critics, (B, 1)."""
         observations = batch.next_observations
         policy = self.actor.distribution(observations)
+        q_values = self.critic_target(observations)
+        if self.literal:
+            next_values = values_of(q_values, policy.sample()[:, None])
+        else:
+            next_values = expected_value(policy, q_values)[:, None]
         return losses.td_target(
             batch.rewards,
             batch.dones,
             self.gamma if batch.discounts is None else batch.discounts,
-            expected_value(policy, self.critic_target(observations))[:, None],
+            next_values,
             alpha * divergence(policy, next_prior, self.kl_direction),
         )
 
