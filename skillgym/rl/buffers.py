@@ -252,11 +252,11 @@ class RelabellingReplayBuffer(ReplayBuffer):
     """Computes the rewards of every batch anew.
 
     Attributes:
-        relabel: Maps observations (B, O) and the environment's rewards (B, 1) to rewards (B, 1);
-            None leaves them as they are. Not stored with the buffer.
+        relabel: Maps a batch to rewards (B, 1); None leaves those of the environment. Not stored
+            with the buffer.
     """
 
-    relabel: Callable[[Tensor, Tensor], Tensor] | None = None
+    relabel: Callable[[ReplayBufferSamples], Tensor] | None = None
 
     def _get_samples(
         self, batch_inds: np.ndarray, env: VecNormalize | None = None
@@ -264,7 +264,7 @@ class RelabellingReplayBuffer(ReplayBuffer):
         batch = super()._get_samples(batch_inds, env)
         if self.relabel is None:
             return batch
-        return batch._replace(rewards=self.relabel(batch.observations, batch.rewards))
+        return batch._replace(rewards=self.relabel(batch))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the function, which belongs to an agent."""

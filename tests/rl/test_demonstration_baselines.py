@@ -94,6 +94,22 @@ def test_gail_with_rewards_mixes_them() -> None:
     torch.testing.assert_close(mixed, 0.9 * torch.as_tensor(agent.replay_buffer.rewards[rows, 0]))
 
 
+def test_gail_values_ends_as_states_that_last() -> None:
+    """Else an agent that is rewarded at every step gains by never arriving."""
+    agent = make_gail(absorbing_ends=True, max_log_odds=0.2, gamma=0.9).learn(30)
+    buffer, rows = agent.replay_buffer, np.arange(4)
+    buffer.dones[rows], buffer.timeouts[rows] = [[1.0], [0.0], [1.0], [0.0]], 0.0
+    batch = buffer._get_samples(rows)
+    with torch.no_grad():
+        here, there = (
+            agent.discriminator(states).clamp(-0.2, 0.2)
+            for states in (batch.observations, batch.next_observations)
+        )
+    ends = torch.tensor([1.0, 0.0, 1.0, 0.0])
+    expected = here + ends * 0.9 * there / (1.0 - 0.9)
+    torch.testing.assert_close(batch.rewards[:, 0], expected)
+
+
 def test_gail_goes_on_where_it_stopped(tmp_path: Path) -> None:
     agent = make_gail(gradient_penalty=1.0).learn(30)
     agent.save(tmp_path / "agent")
@@ -120,7 +136,7 @@ def test_a_relabelling_buffer_is_stored_without_its_function() -> None:
     buffer = RelabellingReplayBuffer(10, space, space)
     one = np.ones((1, 2), np.float32)
     buffer.add(one, one, one, np.ones(1), np.zeros(1), [{}])
-    buffer.relabel = lambda observations, rewards: rewards + observations[:, :1]
+    buffer.relabel = lambda batch: batch.rewards + batch.observations[:, :1]
     assert buffer.sample(3).rewards.flatten().tolist() == [2.0] * 3
     assert pickle.loads(pickle.dumps(buffer)).sample(3).rewards.flatten().tolist() == [1.0] * 3
 

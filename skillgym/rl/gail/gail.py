@@ -8,15 +8,18 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import SAC
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor
 
+from skillgym.checks import check_positive
 from skillgym.errors import NormalizedObservations
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.common.priors import refuse_normalized
-from skillgym.rl.skild.losses import mixed_reward
+from skillgym.rl.skild.losses import mixed_reward, with_absorbing_ends
 from skillgym.skills.skild.discriminator import Discriminator
+from skillgym.skills.skild.losses import MAX_LOG_ODDS
+from skillgym_envs.core.checks import check_flag
 
 
 class GAIL(SAC):
@@ -37,6 +40,9 @@ class GAIL(SAC):
         demonstrations: States (N, O), or the id or path of a dataset.
         env_reward_weight: Weight of the environment's reward.
         discriminator_reward_weight: Weight of the discriminator's reward.
+        max_log_odds: Bound of the discriminator's reward [nat], as for `SkiLD`.
+        absorbing_ends: Whether an episode that ends goes on in its last state for ever, as far as
+            the discriminator's reward is concerned, as for `SkiLD`.
         discriminator_updates: Updates of the discriminator for each update of the agent; below 1 it
             is a probability. Deviation: one; the authors make five for each update of PPO, which
             are rarer.
@@ -59,13 +65,19 @@ class GAIL(SAC):
         demonstrations: StateSource | None = None,
         env_reward_weight: float = 0.0,
         discriminator_reward_weight: float = 1.0,
+        max_log_odds: float = MAX_LOG_ODDS,
+        absorbing_ends: bool = False,
         discriminator_updates: float = 1.0,
         gradient_penalty: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        check_positive("max_log_odds", max_log_odds)
+        check_flag("absorbing_ends", absorbing_ends)
         self.demonstrations = demonstrations
         self.env_reward_weight = env_reward_weight
         self.discriminator_reward_weight = discriminator_reward_weight
+        self.max_log_odds = max_log_odds
+        self.absorbing_ends = absorbing_ends
         self.discriminator_updates = discriminator_updates
         self.gradient_penalty = gradient_penalty
         keywords = {"replay_buffer_class": RelabellingReplayBuffer, "gradient_steps": -1}
@@ -122,6 +134,14 @@ class GAIL(SAC):
             self.logger.record(f"train/{name}", value.item())
 
     @torch.no_grad()
-    def _relabel(self, observations: Tensor, rewards: Tensor) -> Tensor:
+    def _relabel(self, batch: ReplayBufferSamples) -> Tensor:
+        rewards = self._mixed(batch.rewards, batch.observations)
+        if not self.absorbing_ends:
+            return rewards
+        for_ever = self._mixed(torch.zeros_like(rewards), batch.next_observations)
+        return with_absorbing_ends(rewards, batch.dones, for_ever, self.gamma, self.gamma)
+
+    def _mixed(self, rewards: Tensor, observations: Tensor) -> Tensor:
+        logits = self.discriminator(observations.float())
         weights = self.env_reward_weight, self.discriminator_reward_weight
-        return mixed_reward(rewards, self.discriminator(observations.float()), *weights)
+        return mixed_reward(rewards, logits, *weights, self.max_log_odds)

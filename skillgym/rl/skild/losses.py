@@ -33,6 +33,27 @@ def mixed_reward(
     return env_reward_weight * rewards + reward[:, None]
 
 
+def with_absorbing_ends(
+    rewards: Tensor,
+    dones: Tensor,
+    rewards_of_ends: Tensor,
+    discounts: Tensor | float,
+    step_discount: float,
+) -> Tensor:
+    """Rewards (B, 1) where an episode that ends goes on in its last state for ever.
+
+    Paper: Kostrikov et al. 2019, "Discriminator-Actor-Critic", Sec. 4.2; arXiv:1809.02925.
+
+    Args:
+        rewards: Rewards, (B, 1).
+        dones: 1 for ends (0 for time limits), (B, 1).
+        rewards_of_ends: What every further step in the next state earns, (B, 1).
+        discounts: Discount of the next value.
+        step_discount: Discount of such a step.
+    """
+    return rewards + dones * discounts * rewards_of_ends / (1.0 - step_discount)
+
+
 def guided_penalty(
     demonstration: Tensor,
     prior_divergence: Tensor,

@@ -27,8 +27,16 @@ NORMALISED = {"critic_layer_norm": True}
 """Deviation: the authors' critics are plain. In the maze such critics and the weights of the
 divergences drive each other up (values of -7500 after 200 000 control steps)."""
 
-IMITATION = {"env_reward_weight": 0.0, "discriminator_reward_weight": 1.0}
 MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
+
+WITHOUT_REWARD = {"env_reward_weight": 0.0, "absorbing_ends": True}
+"""Of agents that imitate.
+
+Deviation: an end lasts for ever, and a time limit is none. The authors' ends are worth nothing but
+the environment's reward, which their imitation keeps; their time limits are ends. The
+discriminator's reward keeps its weight of 0.1 (authors: 1), as critics of values around 500 learn
+badly.
+"""
 
 LOG_ODDS = 5.0
 """Deviation: the authors' bound is 46 nats. States of scripted data are told apart so
@@ -187,16 +195,9 @@ def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
 
 
 def imitation(task: DemonstrationTask, common: Mapping[str, Any]) -> dict[str, AgentPreset]:
-    """SkiLD without the environment's reward.
-
-    Deviation: an end lasts for ever, and a time limit is none. The authors' ends are worth nothing
-    but the environment's reward, which their imitation keeps; their time limits are ends. The
-    discriminator's reward keeps its weight of 0.1 (authors: 1), as critics of values around 500
-    learn badly.
-    """
-    rewards = {**MIXED, "env_reward_weight": 0.0, "absorbing_ends": True}
+    """SkiLD without the environment's reward."""
     policy = {"policy": "SkillPriorPolicy", "policy_kwargs": NORMALISED}
-    imitated = {**policy, **task.skild, **rewards, **task.imitation}
+    imitated = {**policy, **task.skild, **MIXED, **WITHOUT_REWARD, **task.imitation}
     tuned = {
         "discriminator_updates": task.discriminator_updates,
         "demonstrations": task.demonstrations,
@@ -244,14 +245,21 @@ def flat_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
             title=f"{task.name}: SAC with the reward of an adversarial discriminator",
             skill_model=None,
             algorithm=GAIL,
-            agent={**scratch, **IMITATION, **demonstrations},
+            agent={
+                **scratch,
+                **MIXED,
+                **WITHOUT_REWARD,
+                **demonstrations,
+                "max_log_odds": LOG_ODDS,
+                "replay_buffer_kwargs": {},
+            },
             **common,
         ),
         "gail-rl": AgentPreset(
             title=f"{task.name}: the same mixed with the environment's reward",
             skill_model=None,
             algorithm=GAIL,
-            agent={**scratch, **MIXED, **demonstrations},
+            agent={**scratch, **MIXED, **demonstrations, "max_log_odds": LOG_ODDS},
             **common,
         ),
     }

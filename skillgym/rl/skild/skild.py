@@ -277,7 +277,9 @@ class SkiLD(PriorSAC):
             return rewards
         for_ever = self._mixed(torch.zeros_like(rewards), self._logits(batch.next_observations))
         discount = self.gamma if batch.discounts is None else batch.discounts
-        return rewards + batch.dones * discount * for_ever / (1.0 - self._skill_discount())
+        return losses.with_absorbing_ends(
+            rewards, batch.dones, for_ever, discount, self._skill_discount()
+        )
 
     def _skill_discount(self) -> float:
         """Discount of a skill that runs to its end."""
