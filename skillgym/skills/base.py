@@ -127,12 +127,29 @@ class SkillModule(nn.Module, ABC):
             ShapeMismatch: If the data do not fit the model's spaces.
         """
         batch: tuple[NDArray[Any], ...] = data.sample(rng, batch_size, self.max_steps)
-        spaces = {"observations": self.observation_space, "actions": self.action_space}
-        for (name, space), array in zip(spaces.items(), batch, strict=False):
+        self.check_sizes(*batch[:2])
+        return batch
+
+    def check_sizes(
+        self, observations: NDArray[Any], actions: NDArray[Any], what: str = "data"
+    ) -> None:
+        """Check that windows (B, T, O) and (B, T, A) are of the model's spaces.
+
+        Args:
+            observations: Their observations.
+            actions: Their actions.
+            what: What they are from, for the error.
+
+        Raises:
+            ShapeMismatch: If they are not.
+        """
+        given = ("observations", observations), ("actions", actions)
+        for (name, array), space in zip(
+            given, (self.observation_space, self.action_space), strict=True
+        ):
             if array.shape[2:] != space.shape:
                 expected = f"(batch, time, {space.shape[0]}) as in the model's space"
-                raise ShapeMismatch(f"data with {name}", array.shape, expected)
-        return batch
+                raise ShapeMismatch(f"{what} with {name}", array.shape, expected)
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
