@@ -51,6 +51,9 @@ def main(
         metrics = {f"eval/{name}": value for name, value in measured.metrics().items()}
         print(json.dumps(metrics, indent=2))
         return
-    print(f"{acting.name}: {measured.num_subtasks.mean():.2f} subtasks over {episodes} episodes")
+    print(
+        f"{acting.name}: {measured.num_subtasks.mean():.2f} subtasks, "
+        f"return {measured.returns.mean():.2f}, over {episodes} episodes"
+    )
     for name, rate in measured.rates().items():
         print(f"  {name:<16} {100 * rate:5.1f} %")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,24 @@ def test_the_prior_of_a_skill_model_is_measured(
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["eval/episode_length"] == 280
     assert 0 <= metrics["eval/subtasks"] <= 4
+
+
+def test_subtasks_and_return_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = ("--env", "max_episode_steps=10")
+    assert cli.main(["evaluate", "spirl-fetch-block", "--episodes", "1", *short]) == 0
+    score = r"\d\.\d\d subtasks, return -?\d+\.\d\d,"  # the score of all Fetch tasks is the return
+    assert re.search(rf"{score} over 1 episodes\n", capsys.readouterr().out)
+    command = ["train", "ppo-clean-up", "--steps", "20", "--final-episodes", "2", *short]
+    command += ["--eval-every", "10", "--eval-episodes", "1", "--agent", "n_steps=10"]
+    assert cli.main([*command, "batch_size=10", "--folder", "run"]) == 0
+    out, error = capsys.readouterr()
+    assert re.search(
+        rf"{score} over 2 episodes; {score} by the most likely actions; run in run", out
+    )
+    assert re.search(r"step +10: \d\.\d\d subtasks, return -?\d", out + error)
 
 
 @pytest.mark.parametrize(
