@@ -112,8 +112,8 @@ def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -
         raise
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise CorruptFile(path, f"{type(error).__name__}: {error}") from error
-    model = found.create(spaces[0], spaces[1], config)
     tensors = read_tensors(directory / "model.safetensors")
+    model = found.restored(spaces[0], spaces[1], config, tensors)
     check_tensors(directory, tensors, model.state_dict())
     model.load_state_dict(tensors)
     model.verify()

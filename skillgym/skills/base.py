@@ -6,6 +6,7 @@ Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -92,6 +93,24 @@ class SkillModule(nn.Module, ABC):
             raise UnusableConfig(cls.__name__, config, cls.config_class.__name__)
         with seeded(seed):
             return cls(observation_space, action_space, config)  # type: ignore[call-arg]
+
+    @classmethod
+    def restored(
+        cls,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        config: Any,
+        tensors: Mapping[str, Tensor],
+    ) -> Self:
+        """A model that the tensors of a checkpoint are loaded into; by default that of `create`.
+
+        Args:
+            observation_space: One-dimensional Box of size O.
+            action_space: One-dimensional Box of size A.
+            config: A `config_class`.
+            tensors: The checkpoint's tensors, for sizes that the configuration does not tell.
+        """
+        return cls.create(observation_space, action_space, config)
 
     def prepare(self, data: WindowDataset, seed: int) -> None:
         """Take from the whole training data what is not learned by gradient; nothing by default.
