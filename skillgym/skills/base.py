@@ -67,6 +67,7 @@ class SkillModule(nn.Module, ABC):
         self.skill_space = skill_space
         self.max_steps = max_steps
         self.world: str | None = None  # name of the world it was trained in, if known
+        self.world_options: dict[str, Any] | None = None  # that world's keywords, if known
 
     @classmethod
     def create(
@@ -146,7 +147,7 @@ class SkillModule(nn.Module, ABC):
             ShapeMismatch: If the data do not fit the model's spaces.
         """
         batch: tuple[NDArray[Any], ...] = data.sample(rng, batch_size, self.max_steps)
-        self.check_sizes(*batch[:2])
+        self.check_sizes(batch[0], batch[1])
         return batch
 
     def check_sizes(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from skillgym.cli import main as cli
+from skillgym.hub import load_skill, save_skill
 
 
 def test_the_prior_of_a_skill_model_is_measured(
@@ -19,6 +20,52 @@ def test_the_prior_of_a_skill_model_is_measured(
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["eval/episode_length"] == 280
     assert 0 <= metrics["eval/subtasks"] <= 4
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "options"),
+    [
+        ("skild-kitchen-kbts", [], {"tasks": "kbts", "ordered": True}),
+        ("skild-kitchen-kbts", ["tasks=mixed"], {"tasks": "mixed", "ordered": True}),
+        ("spirl-maze-image", [], {"variant": "spirl", "observation": "image"}),
+        ("spirl-kitchen", [], {}),
+    ],
+)
+def test_a_bundled_model_is_measured_in_the_task_that_it_is_for(
+    what: str, given: list[str], options: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", what, "--episodes", "1", "--env", "max_episode_steps=10", *given]
+    assert cli.main([*command, "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["world_options"] == {**options, "max_episode_steps": 10}
+    if options.get("tasks") == "kbts":
+        assert "eval/rate/slide cabinet" in measured and "eval/rate/microwave" not in measured
+    assert cli.main(command) == 0
+    keywords = [f"{name}={value}" for name, value in measured["world_options"].items()]
+    where = f"{what} in {measured['world']} ({', '.join(keywords)}): "
+    assert capsys.readouterr().out.startswith(where)
+
+
+def test_a_model_of_a_run_is_measured_in_the_task_that_it_was_trained_for(
+    kitchen_skills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_skill(kitchen_skills)
+    where = {
+        "older-seed0": None,  # and nothing is known of such a name
+        "skild-kitchen-misaligned-seed3": None,  # of before keywords were recorded
+        "mine": {"tasks": "kbts"},
+    }
+    found = []
+    for name, options in where.items():
+        save_skill(model, tmp_path / name, world="kitchen", world_options=options)
+        command = ["evaluate", str(tmp_path / name), "--episodes", "1"]
+        assert cli.main([*command, "--env", "max_episode_steps=10"]) == 0
+        found.append(re.search(r" in skillgym/Kitchen-v0 \((.*)\): ", capsys.readouterr().out)[1])
+    assert found == [
+        "max_episode_steps=10",
+        "tasks=misaligned, ordered=True, max_episode_steps=10",
+        "tasks=kbts, max_episode_steps=10",
+    ]
 
 
 def test_subtasks_and_return_are_printed(

@@ -47,7 +47,11 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_demonstrations_become_a_model_and_the_model_an_agent(
-    dataset: str, kitchen_skills: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: str,
+    kitchen_skills: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = [
@@ -57,11 +61,17 @@ def test_demonstrations_become_a_model_and_the_model_an_agent(
         *("--trainer.validation-share", "0.3", "--trainer.log-every", "2"),
     ]
     assert cli.main(command) == 0
-    model = load_skill(find_model("skild-kitchen-kbts"))
-    assert isinstance(model, SkildModel) and model.world == "kitchen"
     run = tmp_path / "runs" / "skild-kitchen-kbts-seed0"
+    model = load_skill(run)
+    assert isinstance(model, SkildModel) and model.world == "kitchen"
     config = json.loads((run / "config.json").read_text())
     assert config["dataset"] == f"{dataset}, against {dataset}"
+    assert config["world_options"] == model.world_options == {"tasks": "kbts", "ordered": True}
+    capsys.readouterr()
+    assert cli.main([*command, "--env", "tasks=mixed", "ordered=true"]) == 1
+    assert "world_options.tasks 'mixed' for a run that was" in capsys.readouterr().err
+    assert cli.main(["watch", str(run), "--width", "32", "--height", "32"]) == 0
+    assert " in skillgym/Kitchen-v0 (tasks=kbts, ordered=True)\n" in capsys.readouterr().out
     small = ("learning_starts=8", "batch_size=8", 'policy_kwargs={"critic_arch":[8]}')
     command = [
         *("train", "skild-kitchen-kbts", "--steps", "300", "--eval-every", "1000"),
