@@ -222,7 +222,7 @@ def test_a_checkpoint_keeps_noise_and_latents(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"prior": "vae"}, "one of flow, gaussian, unit"),
+        ({"prior": "vae"}, "known: 'flow', 'gaussian', 'unit'"),
         ({"latent_size": 3}, "an even number for a flow"),
         ({"flow_layers": 3}, "an even number"),
         ({"noise_bound": 0.0}, "a positive number"),
