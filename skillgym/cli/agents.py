@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from skillgym.cli.errors import NoRun, NothingToRun
-from skillgym.cli.options import world_id
+from skillgym.cli.options import parse_options, world_id
+from skillgym.cli.pretrain_presets import PRESETS
 from skillgym.errors import MissingFile, UnknownSkill
 from skillgym.evaluation.experiment import policy_of
 from skillgym.evaluation.prior import prior_policy
@@ -17,6 +20,7 @@ from skillgym.hub import list_skills, load_skill
 from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import load_agent, make_env, skill_vec_env
 from skillgym.runs.folder import checkpoint_path
+from skillgym.skills.base import SkillModule
 
 
 @dataclass(frozen=True)
@@ -27,24 +31,41 @@ class Acting:
         name: What acts.
         policy: Its policy.
         env: The environments.
+        world: Id of their world.
+        options: Keywords of the world; others have their defaults.
     """
 
     name: str
     policy: Policy
     env: GymnasiumVecEnv
+    world: str
+    options: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """What acts where, for example `spirl-kitchen in skillgym/Kitchen-v0 (tasks=kbts)`."""
+        keywords = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.name} in {self.world}" + (f" ({keywords})" if keywords else "")
 
 
 def open_agent(
-    what: str, num_envs: int, seed: int, options: dict[str, Any], deterministic: bool = False
+    what: str,
+    num_envs: int,
+    seed: int,
+    options: Mapping[str, Any],
+    deterministic: bool = False,
+    **others: Any,
 ) -> Acting:
     """Find a run folder's agent, or else a skill model whose prior acts.
+
+    The world has the keywords of the agent's run, or those that the skill model was trained for.
 
     Args:
         what: Run folder of `skillgym train`, or name or folder of a skill model.
         num_envs: Number of environments.
         seed: Seed of a prior's samples.
-        options: Keywords of the world, which go before those of the run, if it is one.
+        options: Keywords of the world, which go before those of the run or of the model.
         deterministic: Take the most likely actions, also of a method that is evaluated by samples.
+        others: Keywords of the environments that change no task, for example `render_mode`.
 
     Raises:
         NothingToRun: If there is neither a run nor a skill model.
@@ -60,20 +81,34 @@ def open_agent(
                 raise
             raise NothingToRun(what, list_skills()) from error
         world = world_id(model.world, model.observation_space.shape[0])
-        env = skill_vec_env(world, model, num_envs, **options)
-        return Acting(what, prior_policy(model, seed, deterministic), env)
+        options = {**trained_options(what, model, world), **options}
+        env = skill_vec_env(world, model, num_envs, **options, **others)
+        return Acting(what, prior_policy(model, seed, deterministic), env, world, options)
     checkpoint = checkpoint_path(folder)
     if not checkpoint.exists():
         raise NoRun(folder, "a checkpoint")
-    env = make_env(
-        config["method"],
-        config["world"],
-        num_envs,
-        skill_model=config["skill_model"],
-        **{**config["options"], **options},
-    )
-    agent = load_agent(config["method"], checkpoint / "agent.zip", env)
-    return Acting(config["method"], policy_of(agent, config["method"], deterministic), env)
+    method, world = config["method"], config["world"]
+    options = {**config["options"], **options}
+    env = make_env(method, world, num_envs, skill_model=config["skill_model"], **options, **others)
+    agent = load_agent(method, checkpoint / "agent.zip", env)
+    return Acting(method, policy_of(agent, method, deterministic), env, world, options)
+
+
+def trained_options(what: str, model: SkillModule, world: str) -> dict[str, Any]:
+    """Keywords of the world that a skill model was trained for.
+
+    Bundled models, and runs of earlier versions, do not tell them: they are those of the preset
+    that their name is of.
+
+    Args:
+        what: Name or folder of the model.
+        model: The model.
+        world: Id of its world.
+    """
+    if model.world_options is not None:
+        return model.world_options
+    preset = PRESETS.get(re.sub(r"-seed\d+$", "", Path(what).absolute().name))
+    return {} if preset is None or preset.world != world else parse_options(preset.env)
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,7 @@ from skillgym.cli.errors import CellsFailed, NoCells, UnknownName
 from skillgym_envs.core.checks import check_count, check_integer, check_range
 
 if TYPE_CHECKING:
-    from skillgym.evaluation.tables import Cell
+    from skillgym.evaluation.tables import Cell, Pretrained
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ def main(
     """Run cells (a method on a task with a seed); write their tables, curves and plots.
 
     Complete cells are skipped and stopped ones go on, so a table can be made in several sittings.
+    A skill model that is not there is trained first, in a run folder beside those of the cells.
     `skillgym report` draws all results.
 
     Args:
@@ -67,21 +70,30 @@ def main(
     if not cells:
         raise NoCells(only, seeds, names)
     if dry_run:
-        print("\n".join(" ".join(["skillgym", *cell.command()]) for cell in cells))
+        cells, models = with_models(cells, folder)
+        commands = [
+            *(
+                [*model.command(), "--folder", str(folder / model.name)]
+                for model in models.values()
+            ),
+            *(cell.command() for cell in cells),
+        ]
+        print("\n".join(dict.fromkeys(shlex.join(["skillgym", *command]) for command in commands)))
         return
-    failed: list[Cell] = []
+    failed: list[Cell | Pretrained] = []
     try:
         if minutes != 0:
             with locked(results, wait=True):
                 for name in names:  # a cell that goes on to a larger budget deletes its result
                     merge_results(name, seeds, folder, results)
-            failed = run_cells(with_models(cells, folder), folder, workers, minutes)
+            cells, models = with_models(cells, folder)
+            failed = run_cells(cells, folder, workers, minutes, models)
     finally:
         with locked(results, wait=True):
             for name in names:
                 write_results(name, seeds, folder, results)
     if failed:
-        raise CellsFailed([folder / cell.name / "log.txt" for cell in failed])
+        raise CellsFailed([folder / job.name / "log.txt" for job in failed])
 
 
 def check_tables(tables: Sequence[str], suite: str) -> Sequence[str]:
@@ -99,24 +111,33 @@ def check_tables(tables: Sequence[str], suite: str) -> Sequence[str]:
     return tables or SUITES[suite]
 
 
-def with_models(cells: Sequence[Cell], folder: Path) -> list[Cell]:
-    """The cells that are complete or whose skill model is; tells what others wait for."""
-    from skillgym.cli.options import is_pretrained
+def with_models(cells: Sequence[Cell], folder: Path) -> tuple[list[Cell], dict[Cell, Pretrained]]:
+    """The cells, each told where its skill model is, and the models that are to be trained first.
+
+    A model that is not bundled is one of an earlier `skillgym bench` in the same folder, else one
+    that `skillgym pretrain` has made, else a new one in this folder.
+
+    Args:
+        cells: The cells.
+        folder: Parent of the run folders.
+    """
+    from skillgym.cli.options import is_pretrained, is_trained
     from skillgym.evaluation.benchmark import is_complete
+    from skillgym.evaluation.tables import Cell, Pretrained
     from skillgym.rl.presets import find_preset
 
-    ready, waiting = [], dict[str, int]()
+    found, missing = [], dict[Cell, Pretrained]()
     for cell in cells:
         name = find_preset(cell.preset).skill_model
-        if name is None or is_complete(cell, folder) or is_pretrained(name):
-            ready.append(cell)
-        else:
-            waiting[name] = waiting.get(name, 0) + 1
-    if waiting:
-        number = sum(waiting.values())
-        print(f"{number} cells wait for skill models; `skillgym pretrain NAME` makes them:")
-        print("\n".join(f"  {name} ({count} cells)" for name, count in waiting.items()))
-    return ready
+        if name is not None and not is_complete(cell, folder):
+            model = Pretrained(name)
+            run = folder / model.name
+            if (run / "checkpoints").exists() or not is_pretrained(name):
+                cell = replace(cell, skill_model=str(run))
+                if not is_trained(run):
+                    missing[cell] = model
+        found.append(cell)
+    return found, missing
 
 
 def merge_results(

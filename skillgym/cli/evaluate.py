@@ -29,7 +29,8 @@ def main(
         num_envs: Environments at the same time.
         seed: Seed of the environments and of the prior's samples.
         deterministic: Take the most likely actions, also of a method that is measured by samples.
-        env: Keywords of the world in place of the run's, for example tasks=misaligned.
+        env: Keywords of the world in place of those of the run, or of those that the skill model
+            was trained for, one by one; for example tasks=misaligned.
         json_output: Print JSON.
     """
     check_count("episodes", episodes)
@@ -48,9 +49,13 @@ def main(
     finally:
         acting.env.close()
     if json_output:
+        where = {"world": acting.world, "world_options": acting.options}
         metrics = {f"eval/{name}": value for name, value in measured.metrics().items()}
-        print(json.dumps(metrics, indent=2))
+        print(json.dumps({**where, **metrics}, indent=2, default=str))
         return
-    print(f"{acting.name}: {measured.num_subtasks.mean():.2f} subtasks over {episodes} episodes")
+    print(
+        f"{acting}: {measured.num_subtasks.mean():.2f} subtasks, "
+        f"return {measured.returns.mean():.2f}, over {episodes} episodes"
+    )
     for name, rate in measured.rates().items():
         print(f"  {name:<16} {100 * rate:5.1f} %")

@@ -136,9 +136,15 @@ def is_pretrained(name: str) -> bool:
     """
     from skillgym.hub import list_skills
 
-    if name in list_skills():
-        return True
-    folder = default_folder(name)
+    return name in list_skills() or is_trained(default_folder(name))
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether `skillgym pretrain` has come to the end of the run in a folder.
+
+    Args:
+        folder: The run folder; need not exist.
+    """
     config, metrics = folder / "config.json", checkpoint_path(folder) / "metrics.json"
     if not config.exists() or not metrics.exists():
         return False

@@ -59,7 +59,8 @@ def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> Tr
     from skillgym import pretraining
 
     data, dataset = load_data(preset)
-    env = gym.make(preset.world, **parse_options(preset.env))
+    options = parse_options(preset.env)
+    env = gym.make(preset.world, **options)
     model = make_model(preset, env)
     env.close()
     return pretraining.pretrain(
@@ -70,6 +71,7 @@ def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> Tr
         resume=preset.resume,
         evaluate=prior_evaluation(preset) if preset.evaluation_episodes else None,
         world=model.world,
+        world_options=options,
         dataset=dataset,
         progress_bar=progress_bar,
     )

@@ -94,16 +94,23 @@ def main(
     folder = folder or Path("runs") / name
     experiment = Experiment(config, folder, on_evaluation=tell)
     result = experiment.run(seconds=None if minutes is None else 60.0 * minutes)
+    sampled, most_likely = (
+        f"{result[f'subtasks{end}']:.2f} subtasks, return {result[f'return{end}']:.2f},"
+        for end in ("", "_deterministic")
+    )
     print(
-        f"{result['subtasks']:.2f} subtasks over {result['episodes']} episodes, "
-        f"{result['subtasks_deterministic']:.2f} by the most likely actions; run in {folder}"
+        f"{sampled} over {result['episodes']} episodes; {most_likely} by the most likely actions; "
+        f"run in {folder}"
     )
 
 
 def tell(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:
     """Print an evaluation above the progress bar."""
     rates = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in episodes.rates().items())
-    monitor.say(f"step {step:>8,}: {episodes.num_subtasks.mean():.2f} subtasks   {rates}")
+    monitor.say(
+        f"step {step:>8,}: {episodes.num_subtasks.mean():.2f} subtasks, "
+        f"return {episodes.returns.mean():.2f}   {rates}"
+    )
 
 
 def default_skill_model(method: str) -> str | None:

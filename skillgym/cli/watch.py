@@ -33,14 +33,15 @@ def main(
         width: Width of the video in pixels.
         height: Height of the video in pixels.
         deterministic: Take the most likely actions, also of a method that is measured by samples.
-        env: Keywords of the world in place of the run's, for example tasks=misaligned.
+        env: Keywords of the world in place of those of the run, or of those that the skill model
+            was trained for, one by one; for example tasks=misaligned.
     """
     check_count("episodes", episodes)
     check_integer("seed", seed, 0)
     if output is not None and output.suffix not in (".mp4", ".gif"):
         raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
     frames = {"render_mode": "rgb_array", "width": width, "height": height}
-    options = {**frames, **parse_options(env, (*ENV_RESERVED, *frames))}
+    options = parse_options(env, (*ENV_RESERVED, *frames))
     import torch
 
     from skillgym.cli.agents import open_agent, read_config
@@ -50,7 +51,8 @@ def main(
     folder = Path(what) / "videos" if is_run else Path("runs/watch")
     path = output or folder / f"{Path(what).absolute().name}-seed{seed}.mp4"
     torch.manual_seed(seed)
-    acting = open_agent(what, 1, seed, options, deterministic)
+    acting = open_agent(what, 1, seed, options, deterministic, **frames)
+    print(acting)
     try:
         outcomes = record_episodes(
             acting.policy, acting.env, path, seed, episodes=episodes, progress_bar=True

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from skillgym.evaluation.tables import Cell, Task
+from skillgym.evaluation.tables import Cell, Pretrained, Task
 from skillgym.files import read_csv, read_json, write_csv
 from skillgym.runs.folder import is_past, result_path
 from skillgym.runs.log import STEP_KEY
@@ -27,8 +27,12 @@ _Key = tuple[str, str, int, int]
 
 
 def run_cells(
-    cells: Sequence[Cell], folder: Path, workers: int, minutes: float | None = None
-) -> list[Cell]:
+    cells: Sequence[Cell],
+    folder: Path,
+    workers: int,
+    minutes: float | None = None,
+    models: Mapping[Cell, Pretrained] | None = None,
+) -> list[Cell | Pretrained]:
     """Run the cells that are not complete; stopped ones, and those of smaller budgets, go on.
 
     One that was stopped later than its budget, on its way to a larger one, has nothing to do.
@@ -38,38 +42,50 @@ def run_cells(
         folder: Parent of the run folders.
         workers: Cells at the same time, with one thread each.
         minutes: Time after which running cells write a checkpoint and stop; no limit if None.
+        models: Skill models that are trained before the cells that wait for them.
 
     Returns:
-        Cells whose process failed; their `log.txt` tells why.
+        Cells and skill models whose process failed; their `log.txt` tells why. Cells that wait for
+        such a model are not run.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the running cells have written their checkpoints.
     """
     deadline = None if minutes is None else time.monotonic() + 60.0 * minutes
-    pending = [
+    waiting = [
         cell
         for cell in cells
         if not is_complete(cell, folder) and not is_past(folder / cell.name, cell.steps)
     ]
-    running: dict[Cell, subprocess.Popen[bytes]] = {}
-    failed: list[Cell] = []
-    complete = len(cells) - len(pending)
+    models = models or {}
+    # A model comes before the first cell that waits for it.
+    jobs = (job for cell in waiting for job in (models.get(cell), cell) if job is not None)
+    pending: list[Cell | Pretrained] = list(dict.fromkeys(jobs))
+    running: dict[Cell | Pretrained, subprocess.Popen[bytes]] = {}
+    failed: list[Cell | Pretrained] = []
+    complete = len(cells) - len(waiting)
     with progress_bar(total=len(cells), initial=complete, unit="cell") as bar:
         try:
             while pending or running:
                 late = deadline is not None and time.monotonic() > deadline
                 if late:
                     break
-                while pending and len(running) < workers:
-                    cell = pending.pop(0)
-                    running[cell] = start_training(cell.command(), folder / cell.name)
-                for cell in [
-                    cell for cell, process in running.items() if process.poll() is not None
-                ]:
-                    ok = running.pop(cell).returncode == 0
-                    bar.update(ok)
-                    failed += [] if ok else [cell]
-                bar.set_postfix_str(", ".join(cell.name for cell in running), refresh=False)
+                unmade = {*pending, *running, *failed}
+                ready = [
+                    job
+                    for job in pending
+                    if isinstance(job, Pretrained) or models.get(job) not in unmade
+                ]
+                for job in ready[: workers - len(running)]:
+                    pending.remove(job)
+                    running[job] = start_training(job.command(), folder / job.name)
+                if not running:  # what is left waits for models that failed
+                    break
+                for job in [job for job, process in running.items() if process.poll() is not None]:
+                    ok = running.pop(job).returncode == 0
+                    bar.update(ok and isinstance(job, Cell))
+                    failed += [] if ok else [job]
+                bar.set_postfix_str(", ".join(job.name for job in running), refresh=False)
                 bar.update(0)
                 time.sleep(0.2)
         finally:

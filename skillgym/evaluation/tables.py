@@ -16,6 +16,9 @@ WITHOUT_SKILLS = (
 )
 """Off-policy methods of primitive actions."""
 
+UNTRAINED = {"bc": "bc-rl"}
+"""Methods that are another one before its first update: a budget of one control step has none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -56,12 +59,14 @@ class Cell:
         method: One of its methods.
         seed: Seed.
         steps: Training budget [control steps].
+        skill_model: Folder of a skill model in place of the preset's own.
     """
 
     task: Task
     method: str
     seed: int
     steps: int
+    skill_model: str | None = None
 
     @property
     def name(self) -> str:
@@ -71,7 +76,7 @@ class Cell:
     @property
     def preset(self) -> str:
         """Preset of `skillgym.rl.presets`."""
-        return self.method + self.task.suffix
+        return UNTRAINED.get(self.method, self.method) + self.task.suffix
 
     def command(self) -> list[str]:
         """Arguments of `skillgym` that run this cell, without the run folder."""
@@ -81,11 +86,32 @@ class Cell:
         return [
             *("train", self.preset, "--world", self.task.world),
             *(("--env", *self.task.options) if self.task.options else ()),
+            *(("--skill-model", self.skill_model) if self.skill_model else ()),
             *(("--agent", *agent) if agent else ()),
             *(("--num-envs", str(num_envs)) if num_envs > 1 else ()),
             *("--seed", str(self.seed), "--steps", str(self.steps)),
             *("--final-episodes", str(self.task.final_episodes)),
         ]
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """The skill model that a cell waits for, trained like the cells.
+
+    Attributes:
+        model: Its preset in `skillgym pretrain`.
+    """
+
+    model: str
+
+    @property
+    def name(self) -> str:
+        """Name of the run folder."""
+        return f"{self.model}-seed0"
+
+    def command(self) -> list[str]:
+        """Arguments of `skillgym` that train it, without the run folder."""
+        return ["pretrain", self.model]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +131,16 @@ class Table:
 
         Args:
             seeds: Seeds of each method and task.
-            steps: Training budget [control steps]; that of each task if None.
+            steps: Training budget [control steps]; that of each task if None. What is not trained
+                has its own.
         """
         return [
-            Cell(task=task, method=method, seed=seed, steps=steps or task.steps)
+            Cell(
+                task=task,
+                method=method,
+                seed=seed,
+                steps=1 if method in UNTRAINED else steps or task.steps,
+            )
             for seed in seeds
             for task in self.tasks
             for method in task.methods
@@ -116,7 +148,7 @@ class Table:
 
 
 GUIDED = ("skild", "spirl", "skill-bc-rl", "bc-rl", "demo-replay", "gail", "gail-rl")
-IMITATION = ("skild-imitation", "skild-imitation-tuned")
+IMITATION = ("skild-imitation", "skild-imitation-tuned", "bc")
 MAZE, OFFICE, TABLETOP = "skillgym/Maze-v0", "skillgym/Office-v0", "skillgym/Tabletop-v0"
 
 KITCHEN_TABLE = Table(

@@ -42,6 +42,7 @@ def model_card(model: SkillModule, config: Mapping[str, Any], metrics: Mapping[s
     summary = (type(model).__doc__ or "").strip().splitlines()
     facts = {
         "world": config["world"] or "unknown",
+        "keywords of the world": config["world_options"] or "none known",
         "dataset": config["dataset"] or "unknown",
         "observation": model.observation_space,
         "action": model.action_space,

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -30,6 +31,7 @@ def save_skill(
     directory: str | Path,
     *,
     world: str | None = None,
+    world_options: Mapping[str, Any] | None = None,
     dataset: str | None = None,
     metrics: Mapping[str, float] | None = None,
 ) -> Path:
@@ -39,6 +41,7 @@ def save_skill(
         model: What to save.
         directory: Where.
         world: Name of the world that the model was trained for (default: the model's own).
+        world_options: Keywords of that world (default: the model's own).
         dataset: Id of the dataset that it was trained on.
         metrics: Numbers for `metrics.json` and the model card; those that are not finite are left
             out.
@@ -55,7 +58,14 @@ def save_skill(
         raise NotSavable(model)
     target = Path(directory)
     with atomic_directory(target) as temporary:
-        write_checkpoint(model, temporary, world=world, dataset=dataset, metrics=metrics)
+        write_checkpoint(
+            model,
+            temporary,
+            world=world,
+            world_options=world_options,
+            dataset=dataset,
+            metrics=metrics,
+        )
     return target
 
 
@@ -64,6 +74,7 @@ def write_checkpoint(
     directory: Path,
     *,
     world: str | None = None,
+    world_options: Mapping[str, Any] | None = None,
     dataset: str | None = None,
     metrics: Mapping[str, float] | None = None,
 ) -> None:
@@ -81,6 +92,7 @@ def write_checkpoint(
         },
         "skill_horizon": model.max_steps,
         "world": world or model.world,
+        "world_options": model.world_options if world_options is None else dict(world_options),
         "dataset": dataset,
         "versions": {"python": platform.python_version(), **package_versions(*PACKAGES)},
     }
@@ -112,12 +124,16 @@ def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -
         raise
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise CorruptFile(path, f"{type(error).__name__}: {error}") from error
-    model = found.create(spaces[0], spaces[1], config)
     tensors = read_tensors(directory / "model.safetensors")
+    model = found.restored(spaces[0], spaces[1], config, tensors)
     check_tensors(directory, tensors, model.state_dict())
     model.load_state_dict(tensors)
     model.verify()
     model.world = content.get("world")
+    options = content.get("world_options")  # not in checkpoints of earlier versions
+    if not isinstance(options, dict | None):
+        raise CorruptFile(path, f"world_options is {options!r}")
+    model.world_options = options
     return model.to(device).eval()
 
 

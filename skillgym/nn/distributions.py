@@ -183,6 +183,8 @@ class Categorical:
     def kl(self, other: Categorical) -> Tensor:
         """KL(self || other), (...), in nats.
 
+        An index without probability adds nothing; infinite where `other` has none and this one has.
+
         Raises:
             ShapeMismatch: If the two differ in K.
         """
@@ -190,11 +192,22 @@ class Categorical:
             raise ShapeMismatch(
                 "a Categorical", self.log_probs.shape, f"a last axis of {other.log_probs.shape[-1]}"
             )
-        return self.expectation(self.log_probs - other.log_probs)
+        divergence = self.expectation(self.log_probs - other.log_probs)
+        if not _is_finite(divergence):
+            ratios = self._possible(self.log_probs) - self._possible(other.log_probs)
+            divergence = self.expectation(ratios)
+        return divergence
 
     def entropy(self) -> Tensor:
-        """Entropy (...), in nats."""
-        return -self.expectation(self.log_probs)
+        """Entropy (...), in nats; an index without probability adds nothing."""
+        negated = self.expectation(self.log_probs)
+        if not _is_finite(negated):
+            negated = self.expectation(self._possible(self.log_probs))
+        return -negated
+
+    def _possible(self, values: Tensor) -> Tensor:
+        """Values (..., K) with 0 for the indices without probability, as 0 log 0 = 0."""
+        return values.masked_fill(self.probs == 0, 0.0)
 
     def mode(self) -> Tensor:
         """The most likely index (...)."""
@@ -238,6 +251,11 @@ def standardised(base: Distribution, center: Tensor, half_range: Tensor) -> Dist
     if not isinstance(base, Gaussian):
         return Standardised(base, center, half_range)
     return Gaussian((base.mean - center) / half_range, base.log_std - half_range.log())
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether all of some values are finite, whose sum does not overflow: one pass over them."""
+    return math.isfinite(values.detach().sum())
 
 
 def normal_like(tensor: Tensor, generator: torch.Generator | None = None) -> Tensor:

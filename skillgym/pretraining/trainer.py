@@ -183,6 +183,7 @@ class OfflineTrainer:
                 for group in self._optimizer.param_groups
             ],
             "world": self.model.world,
+            "world_options": self.model.world_options,
             "dataset": self._dataset,
         }
         return as_read(settings)
@@ -314,7 +315,10 @@ class OfflineTrainer:
         Raises:
             ResumeMismatch: If it was not. More steps are allowed at a constant rate.
         """
-        given, stored = _flat(self._settings()), _flat(settings)
+        ours = self._settings()
+        if "world_options" not in settings:  # of an earlier version
+            ours.pop("world_options")
+        given, stored = _flat(ours), _flat(settings)
         for name in sorted(given.keys() | stored.keys()):
             extended = name == "trainer.steps" and self.config.schedule == "constant"
             if given.get(name) != stored.get(name) and not extended:
@@ -338,6 +342,7 @@ def pretrain(
     resume: bool = False,
     evaluate: Evaluate | None = None,
     world: str | None = None,
+    world_options: Mapping[str, Any] | None = None,
     dataset: str | None = None,
     progress_bar: bool = False,
 ) -> TrainingResult:
@@ -353,6 +358,7 @@ def pretrain(
             refused.
         evaluate: Early evaluation.
         world: Name of the world, for the checkpoints; that of the model if None.
+        world_options: Keywords of the world, for the checkpoints; those of the model if None.
         dataset: Id of the dataset, for the checkpoints.
         progress_bar: Show a progress bar with the losses.
 
@@ -365,6 +371,8 @@ def pretrain(
     if not isinstance(model, SkillModule):
         raise NotTrainable(model)
     model.world = world or model.world
+    if world_options is not None:
+        model.world_options = dict(world_options)
     trainer = OfflineTrainer(
         model, data, Path(folder), config or TrainerConfig(), evaluate, dataset, progress_bar
     )

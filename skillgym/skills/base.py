@@ -6,6 +6,7 @@ Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -66,6 +67,7 @@ class SkillModule(nn.Module, ABC):
         self.skill_space = skill_space
         self.max_steps = max_steps
         self.world: str | None = None  # name of the world it was trained in, if known
+        self.world_options: dict[str, Any] | None = None  # that world's keywords, if known
 
     @classmethod
     def create(
@@ -92,6 +94,24 @@ class SkillModule(nn.Module, ABC):
             raise UnusableConfig(cls.__name__, config, cls.config_class.__name__)
         with seeded(seed):
             return cls(observation_space, action_space, config)  # type: ignore[call-arg]
+
+    @classmethod
+    def restored(
+        cls,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        config: Any,
+        tensors: Mapping[str, Tensor],
+    ) -> Self:
+        """A model that the tensors of a checkpoint are loaded into; by default that of `create`.
+
+        Args:
+            observation_space: One-dimensional Box of size O.
+            action_space: One-dimensional Box of size A.
+            config: A `config_class`.
+            tensors: The checkpoint's tensors, for sizes that the configuration does not tell.
+        """
+        return cls.create(observation_space, action_space, config)
 
     def prepare(self, data: WindowDataset, seed: int) -> None:
         """Take from the whole training data what is not learned by gradient; nothing by default.
@@ -127,12 +147,29 @@ class SkillModule(nn.Module, ABC):
             ShapeMismatch: If the data do not fit the model's spaces.
         """
         batch: tuple[NDArray[Any], ...] = data.sample(rng, batch_size, self.max_steps)
-        spaces = {"observations": self.observation_space, "actions": self.action_space}
-        for (name, space), array in zip(spaces.items(), batch, strict=False):
+        self.check_sizes(batch[0], batch[1])
+        return batch
+
+    def check_sizes(
+        self, observations: NDArray[Any], actions: NDArray[Any], what: str = "data"
+    ) -> None:
+        """Check that windows (B, T, O) and (B, T, A) are of the model's spaces.
+
+        Args:
+            observations: Their observations.
+            actions: Their actions.
+            what: What they are from, for the error.
+
+        Raises:
+            ShapeMismatch: If they are not.
+        """
+        given = ("observations", observations), ("actions", actions)
+        for (name, array), space in zip(
+            given, (self.observation_space, self.action_space), strict=True
+        ):
             if array.shape[2:] != space.shape:
                 expected = f"(batch, time, {space.shape[0]}) as in the model's space"
-                raise ShapeMismatch(f"data with {name}", array.shape, expected)
-        return batch
+                raise ShapeMismatch(f"{what} with {name}", array.shape, expected)
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:

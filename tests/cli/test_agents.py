@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from skillgym.cli import main as cli
+from skillgym.hub import load_skill, save_skill
 
 
 def test_the_prior_of_a_skill_model_is_measured(
@@ -18,6 +20,70 @@ def test_the_prior_of_a_skill_model_is_measured(
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["eval/episode_length"] == 280
     assert 0 <= metrics["eval/subtasks"] <= 4
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "options"),
+    [
+        ("skild-kitchen-kbts", [], {"tasks": "kbts", "ordered": True}),
+        ("skild-kitchen-kbts", ["tasks=mixed"], {"tasks": "mixed", "ordered": True}),
+        ("spirl-maze-image", [], {"variant": "spirl", "observation": "image"}),
+        ("spirl-kitchen", [], {}),
+    ],
+)
+def test_a_bundled_model_is_measured_in_the_task_that_it_is_for(
+    what: str, given: list[str], options: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", what, "--episodes", "1", "--env", "max_episode_steps=10", *given]
+    assert cli.main([*command, "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["world_options"] == {**options, "max_episode_steps": 10}
+    if options.get("tasks") == "kbts":
+        assert "eval/rate/slide cabinet" in measured and "eval/rate/microwave" not in measured
+    assert cli.main(command) == 0
+    keywords = [f"{name}={value}" for name, value in measured["world_options"].items()]
+    where = f"{what} in {measured['world']} ({', '.join(keywords)}): "
+    assert capsys.readouterr().out.startswith(where)
+
+
+def test_a_model_of_a_run_is_measured_in_the_task_that_it_was_trained_for(
+    kitchen_skills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_skill(kitchen_skills)
+    where = {
+        "older-seed0": None,  # and nothing is known of such a name
+        "skild-kitchen-misaligned-seed3": None,  # of before keywords were recorded
+        "mine": {"tasks": "kbts"},
+    }
+    found = []
+    for name, options in where.items():
+        save_skill(model, tmp_path / name, world="kitchen", world_options=options)
+        command = ["evaluate", str(tmp_path / name), "--episodes", "1"]
+        assert cli.main([*command, "--env", "max_episode_steps=10"]) == 0
+        found.append(re.search(r" in skillgym/Kitchen-v0 \((.*)\): ", capsys.readouterr().out)[1])
+    assert found == [
+        "max_episode_steps=10",
+        "tasks=misaligned, ordered=True, max_episode_steps=10",
+        "tasks=kbts, max_episode_steps=10",
+    ]
+
+
+def test_subtasks_and_return_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = ("--env", "max_episode_steps=10")
+    assert cli.main(["evaluate", "spirl-fetch-block", "--episodes", "1", *short]) == 0
+    score = r"\d\.\d\d subtasks, return -?\d+\.\d\d,"  # the score of all Fetch tasks is the return
+    assert re.search(rf"{score} over 1 episodes\n", capsys.readouterr().out)
+    command = ["train", "ppo-clean-up", "--steps", "20", "--final-episodes", "2", *short]
+    command += ["--eval-every", "10", "--eval-episodes", "1", "--agent", "n_steps=10"]
+    assert cli.main([*command, "batch_size=10", "--folder", "run"]) == 0
+    out, error = capsys.readouterr()
+    assert re.search(
+        rf"{score} over 2 episodes; {score} by the most likely actions; run in run", out
+    )
+    assert re.search(r"step +10: \d\.\d\d subtasks, return -?\d", out + error)
 
 
 @pytest.mark.parametrize(

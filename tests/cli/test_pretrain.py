@@ -10,6 +10,7 @@ import gymnasium as gym
 import minari
 import numpy as np
 import pytest
+import torch
 from minari.data_collector import EpisodeBuffer
 
 from skillgym.cli import main as cli
@@ -46,7 +47,11 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_demonstrations_become_a_model_and_the_model_an_agent(
-    dataset: str, kitchen_skills: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: str,
+    kitchen_skills: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = [
@@ -56,11 +61,17 @@ def test_demonstrations_become_a_model_and_the_model_an_agent(
         *("--trainer.validation-share", "0.3", "--trainer.log-every", "2"),
     ]
     assert cli.main(command) == 0
-    model = load_skill(find_model("skild-kitchen-kbts"))
-    assert isinstance(model, SkildModel) and model.world == "kitchen"
     run = tmp_path / "runs" / "skild-kitchen-kbts-seed0"
+    model = load_skill(run)
+    assert isinstance(model, SkildModel) and model.world == "kitchen"
     config = json.loads((run / "config.json").read_text())
     assert config["dataset"] == f"{dataset}, against {dataset}"
+    assert config["world_options"] == model.world_options == {"tasks": "kbts", "ordered": True}
+    capsys.readouterr()
+    assert cli.main([*command, "--env", "tasks=mixed", "ordered=true"]) == 1
+    assert "world_options.tasks 'mixed' for a run that was" in capsys.readouterr().err
+    assert cli.main(["watch", str(run), "--width", "32", "--height", "32"]) == 0
+    assert " in skillgym/Kitchen-v0 (tasks=kbts, ordered=True)\n" in capsys.readouterr().out
     small = ("learning_starts=8", "batch_size=8", 'policy_kwargs={"critic_arch":[8]}')
     command = [
         *("train", "skild-kitchen-kbts", "--steps", "300", "--eval-every", "1000"),
@@ -75,6 +86,34 @@ def test_demonstrations_become_a_model_and_the_model_an_agent(
     with (run / "metrics.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     assert 0.0 <= float(last["train/demonstration_weight"]) <= 1.0
+
+
+def arm(observations: torch.Tensor) -> torch.Tensor:
+    return observations[..., :7]
+
+
+def test_goals_of_an_own_function_are_needed_by_pretraining_only(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [
+        *("pretrain", "ptgm-kitchen", "--dataset", dataset, "--evaluation-episodes", "0"),
+        *("--model.features", f"{__name__}:arm", "--model.goal", "None", "--model.num-codes", "5"),
+        *("--model.codebook", "kmeans", "--model.codebook-stride", "1"),
+        *("--trainer.steps", "2", "--trainer.batch-size", "4", "--trainer.validation-share", "0.3"),
+    ]
+    assert cli.main(command) == 0
+    model = load_skill("runs/ptgm-kitchen-seed0")
+    assert model.codes.shape == (5, 7)
+    monkeypatch.delattr(f"{__name__}.arm")
+    assert cli.main(["evaluate", "runs/ptgm-kitchen-seed0", "--episodes", "1"]) == 0
+    small = ("learning_starts=2", "batch_size=2", 'policy_kwargs={"critic_arch":[8]}')
+    command = [
+        *("train", "ptgm", "--skill-model", "runs/ptgm-kitchen-seed0", "--steps", "40"),
+        *("--final-episodes", "1", "--eval-episodes", "1", "--agent", *small, "--folder", "agent"),
+    ]
+    assert cli.main(command) == 0
+    assert cli.main(["evaluate", "agent", "--episodes", "1"]) == 0
 
 
 @pytest.mark.parametrize("name", ["spirl-maze-image", "spirl-maze-image-open"])

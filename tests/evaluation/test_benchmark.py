@@ -12,16 +12,22 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import gymnasium as gym
+import numpy as np
 import pytest
 from stable_baselines3 import PPO
 
 from skillgym.cli import bench
 from skillgym.cli import main as cli
 from skillgym.evaluation import benchmark
+from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.summary import named_by_budget
-from skillgym.evaluation.tables import SUITES, TABLES, Cell, Table, Task
+from skillgym.evaluation.tables import SUITES, TABLES, Cell, Pretrained, Table, Task
+from skillgym.hub import load_skill, save_skill
+from skillgym.rl import PriorSAC
 from skillgym.rl.presets import find_preset
 from skillgym.runs.lock import locked
+from skillgym.skills.spirl import FlatPrior, FlatPriorConfig
 
 MIXED = TABLES["kitchen"].tasks[0]
 CELLS = [Cell(task=MIXED, method="spirl-cl", seed=seed, steps=500_000) for seed in range(3)]
@@ -61,7 +67,7 @@ def test_cells_are_presets_that_exist_in_their_world(name: str) -> None:
         preset = find_preset(cell.preset)
         assert preset.world == cell.task.world
         flat = preset.skill_model is None or preset.skill_model.startswith(("bc", "flat"))
-        off_policy = flat and preset.algorithm is not PPO
+        off_policy = flat and preset.algorithm is not PPO and cell.method != "bc"
         assert ("--agent" in cell.command()) == off_policy, cell.name
         several = cell.task.num_envs > 1 and not off_policy
         assert ("--num-envs" in cell.command()) == several, cell.name
@@ -269,30 +275,117 @@ def test_a_terminated_bench_lets_its_trainings_write_a_checkpoint(tmp_path: Path
     assert (cell / "checkpoints" / "last").exists()
 
 
-def test_cells_without_a_skill_model_wait_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_skill_model_that_is_missing_is_trained_for_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # no runs of skillgym pretrain here
     monkeypatch.setattr("skillgym.hub.list_skills", lambda: ["spirl-kitchen"])
     cells = TABLES["kitchen"].cells((0, 1))
-    ready = bench.with_models(cells, tmp_path)
-    assert {cell.method for cell in ready} == {"spirl-cl", "sac"}
-    out = capsys.readouterr().out
-    assert "12 cells wait" in out and "ptgm-kitchen (4 cells)" in out
+    found, missing = bench.with_models(cells, Path("bench"))
+    assert [cell.name for cell in found] == [cell.name for cell in cells]
+    assert {cell.method for cell in found if cell not in missing} == {"spirl-cl", "sac"}
+    (of_ptgm,) = {model for cell, model in missing.items() if cell.method == "ptgm-ppo"}
+    assert of_ptgm.command() == ["pretrain", "ptgm-kitchen"]
+    cell = next(cell for cell in found if cell.method == "ptgm")
+    assert " --skill-model bench/ptgm-kitchen-seed0 " in " ".join(cell.command())
 
 
-@pytest.mark.parametrize(("step", "waiting"), [(100, 2), (200, 0)])
-def test_cells_wait_for_the_end_of_a_pretraining(
-    step: int, waiting: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("parent", ["runs", "bench"])
+@pytest.mark.parametrize(("step", "missing"), [(100, 2), (200, 0)])
+def test_a_skill_model_is_missing_until_its_training_has_ended(
+    step: int, missing: int, parent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("skillgym.hub.list_skills", lambda: ["spirl-kitchen"])
-    checkpoint = tmp_path / "runs" / "ptgm-kitchen-seed0" / "checkpoints" / "last"
+    checkpoint = tmp_path / parent / "ptgm-kitchen-seed0" / "checkpoints" / "last"
     checkpoint.mkdir(parents=True)
     (checkpoint / "metrics.json").write_text(json.dumps({"step": float(step)}))
     (checkpoint.parents[1] / "config.json").write_text(json.dumps({"trainer": {"steps": 200}}))
     cells = [cell for cell in TABLES["kitchen"].cells((0,)) if cell.method.startswith("ptgm")]
-    assert len(cells) - len(bench.with_models(cells, tmp_path)) == waiting
+    found, waiting = bench.with_models(cells, Path("bench"))
+    assert len(waiting) == missing
+    made_by_pretrain = parent == "runs" and not missing
+    expected = None if made_by_pretrain else str(Path("bench/ptgm-kitchen-seed0"))
+    assert {cell.skill_model for cell in found} == {expected}
+
+
+def run_jobs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failing: str = ""
+) -> tuple[list[str], list[str]]:
+    """Run cells of one model, three of which need it; names of what was started, and failed."""
+    started = []
+
+    def start(command: list[str], run: Path) -> subprocess.Popen[bytes]:
+        started.append(run.name)
+        status = int(run.name == failing)
+        code = f"import sys, time; time.sleep(0.3); sys.exit({status})"
+        return subprocess.Popen([sys.executable, "-c", code])
+
+    monkeypatch.setattr(benchmark, "start_training", start)
+    task = Task(name="kbts", methods=("bc-rl", "sac"), steps=10)
+    cells = Table(title="", tasks=(task,)).cells((0, 1, 2))
+    models = {cell: Pretrained("bc") for cell in cells if cell.method == "bc-rl"}
+    failed = benchmark.run_cells(cells, folder, workers=2, models=models)
+    return started, [job.name for job in failed]
+
+
+def test_cells_wait_for_their_model_and_others_run_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, failed = run_jobs(tmp_path, monkeypatch)
+    assert started[:2] == ["bc-seed0", "kbts-sac-seed0"] and failed == []
+    assert len(started) == len(set(started)) == 7
+
+
+def test_cells_whose_model_fails_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, failed = run_jobs(tmp_path, monkeypatch, failing="bc-seed0")
+    assert failed == ["bc-seed0"]
+    assert started == ["bc-seed0", *(f"kbts-sac-seed{seed}" for seed in range(3))]
+
+
+def test_a_cell_that_cannot_run_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "no-datasets"))
+    arguments = ["bench", "--only", "kitchen-kbts-bc-rl", "--seeds", "0"]
+    assert cli.main([*arguments, "--minutes", "0"]) == 0
+    assert not Path("runs").exists()  # that only gathers
+    assert cli.main([*arguments, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "skillgym pretrain bc-kitchen-kbts --folder runs/bench/bc-kitchen-kbts-seed0\n" in out
+    assert cli.main(arguments) == 1
+    error = capsys.readouterr().err
+    sentence = error[error.index("skillgym: ") :]
+    assert "runs/bench/bc-kitchen-kbts-seed0/log.txt" in sentence and sentence.count("\n") == 1
+    assert "`skillgym collect kitchen-demos-kbts` gives" in sentence
+    assert not Path("runs/bench/kitchen-kbts-bc-rl-seed0").exists()
+
+
+def test_plain_behaviour_cloning_is_a_cell_in_which_nothing_more_is_learned(tmp_path: Path) -> None:
+    name = "kitchen-kbts-bc-seed0"
+    cell = next(c for c in TABLES["skild"].cells((0,), steps=9000) if c.name == name)
+    env = gym.make("skillgym/Kitchen-v0")
+    config = FlatPriorConfig(hidden_size=16, num_layers=2)
+    model = FlatPrior.create(env.observation_space, env.action_space, config)
+    env.close()
+    folder = save_skill(model, tmp_path / "model", world="kitchen")
+    task = replace(cell.task, final_episodes=2, options=("max_episode_steps=20",))
+    command = replace(cell, task=task, skill_model=str(folder)).command()
+    assert cli.main([*command, "--folder", str(tmp_path / name)]) == 0
+    (row,) = benchmark.rows([cell], tmp_path)
+    assert (row["method"], row["budget"], row["steps"], row["episodes"]) == ("bc", 1, 1, 2)
+    config_json = json.loads((tmp_path / name / "config.json").read_text())
+    assert config_json["options"] == {"tasks": "kbts", "ordered": True, "max_episode_steps": 20}
+    agent = PriorSAC.load(tmp_path / name / "checkpoints" / "last" / "agent.zip")
+    assert agent._n_updates == 0
+    prior = prior_policy(load_skill(folder), 0, deterministic=True)
+    observations = np.random.default_rng(0).normal(size=(5, 60)).astype(np.float32)
+    acted = agent.predict(observations, deterministic=True)[0]
+    np.testing.assert_allclose(acted, prior(observations), atol=1e-5)
+    assert benchmark.is_complete(cell, tmp_path)
 
 
 def test_a_spent_time_budget_leaves_cells_for_the_next_sitting(tmp_path: Path) -> None:

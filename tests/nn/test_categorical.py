@@ -50,6 +50,32 @@ def test_a_very_unlikely_index_gives_finite_divergences_and_gradients() -> None:
     assert logits.grad is not None and logits.grad.isfinite().all()
 
 
+def excluding(*logits: float, requires_grad: bool = False) -> tuple[Categorical, torch.Tensor]:
+    tensor = torch.tensor([logits], requires_grad=requires_grad)
+    return Categorical.from_logits(tensor), tensor
+
+
+def test_an_index_without_probability_adds_nothing() -> None:
+    none = -torch.inf
+    p, logits = excluding(0.3, -0.4, none, requires_grad=True)
+    for other in ((0.1, 0.7, -0.2), (0.1, 0.7, none)):
+        q, q_logits = excluding(*other, requires_grad=True)
+        p_torch, q_torch = (TorchCategorical(logits=x.detach()) for x in (logits, q_logits))
+        torch.testing.assert_close(p.entropy(), p_torch.entropy())
+        torch.testing.assert_close(p.kl(q), kl_divergence(p_torch, q_torch))
+        (p.kl(q) + p.entropy()).sum().backward(retain_graph=True)
+        assert q_logits.grad is not None and q_logits.grad.isfinite().all()
+    assert logits.grad is not None and logits.grad.isfinite().all() and logits.grad.any()
+
+
+def test_a_divergence_from_what_excludes_an_index_is_infinite() -> None:
+    p, q = excluding(0.0, 0.0)[0], excluding(0.0, -torch.inf)[0]
+    assert p.kl(q).item() == torch.inf
+    both = Categorical(torch.cat([p.log_probs, q.log_probs]))
+    torch.testing.assert_close(both.kl(p), torch.tensor([0.0, 2.0]).log().nan_to_num(neginf=0))
+    assert Categorical(torch.tensor([[torch.nan, 0.0]])).kl(p).isnan().all()  # is not hidden
+
+
 def test_networks() -> None:
     assert count_parameters(CategoricalMLP(60, 50, 128, 3)) == 64_178  # the authors' goal prior
     narrow = CategoricalMLP(6, 5, 8, 1, inputs=(0, 2)).eval()

@@ -372,6 +372,24 @@ def test_a_run_whose_parts_were_not_apart_is_not_resumed(tmp_path: Path) -> None
         train(tmp_path, resume=True)
 
 
+def test_keywords_of_the_world_are_settings_of_a_run_that_recorded_them(tmp_path: Path) -> None:
+    def options(value: dict[str, object]) -> SkillModule:
+        model = small_model(ClosedLoopSpirl)
+        model.world_options = value
+        return model
+
+    train(tmp_path, model=options({"tasks": "kbts"}))
+    assert load_skill(tmp_path).world_options == {"tasks": "kbts"}
+    for other in ({"tasks": "mixed"}, {}):
+        with pytest.raises(ResumeMismatch, match=r"world_options\.tasks .* started with 'kbts'"):
+            train(tmp_path, resume=True, model=options(other))
+    state = tmp_path / "checkpoints/last/training.json"
+    content = json.loads(state.read_text())
+    del content["settings"]["world_options"]  # as an earlier version wrote it
+    state.write_text(json.dumps(content))
+    train(tmp_path, resume=True, model=options({"tasks": "mixed"}))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -61,6 +61,18 @@ def make_ppo(**keywords: Any) -> PriorPPO:
     return PriorPPO(env=keywords.pop("env", None) or make_env(), **keywords)
 
 
+class Masked(nn.Module):
+    """A prior that knows that the last skill is impossible."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(3, 4)
+        self.register_buffer("mask", torch.tensor([0.0, 0.0, 0.0, -torch.inf]))
+
+    def forward(self, observations: torch.Tensor) -> Categorical:
+        return Categorical.from_logits(self.net(observations) + self.mask)
+
+
 def weights(module: nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in module.parameters()])
 
@@ -91,6 +103,39 @@ def test_directions_of_the_divergence() -> None:
     backward = 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(0.5 / 0.1)
     assert divergence(policy, prior, "prior-policy").item() == pytest.approx(forward, abs=1e-6)
     assert divergence(policy, prior, "policy-prior").item() == pytest.approx(backward, abs=1e-6)
+
+
+@pytest.mark.parametrize("direction", ["prior-policy", "policy-prior"])
+def test_divergences_are_bounded_with_gradients_that_lead_back(direction: Any) -> None:
+    logits = torch.tensor([[0.5, 0.2, -0.3], [0.1, 0.0, 0.0], [0.0, -400.0, 0.0]])
+    logits.requires_grad_()
+    masked = torch.tensor([[0.1, -0.4, -torch.inf], [0.3, 0.2, 0.1], [-400.0, 0.0, -torch.inf]])
+    policy, prior = Categorical.from_logits(logits), Categorical.from_logits(masked)
+    gap = divergence(policy, prior, direction)
+    assert gap.isfinite().all() and gap.max() <= 100
+    torch.testing.assert_close(gap[1:2], divergence(  # rows do not depend on each other
+        Categorical(policy.log_probs[1:2]), Categorical(prior.log_probs[1:2]), direction
+    ))  # fmt: skip
+    gap.sum().backward()
+    assert logits.grad is not None and logits.grad.isfinite().all()
+    assert logits.grad[0, 2] > 0  # a descent step leaves the skill that the prior excludes
+
+
+@pytest.mark.parametrize("direction", ["prior-policy", "policy-prior"])
+@pytest.mark.parametrize("policy", ["MlpPolicy", "SkillPriorPolicy"])
+@pytest.mark.parametrize("algorithm", [DiscretePriorSAC, PriorPPO])
+def test_agents_train_with_a_prior_that_excludes_skills(
+    algorithm: Any, policy: str, direction: Any
+) -> None:
+    keywords = {"prior": Masked(), "kl_direction": direction, "policy": policy}
+    if algorithm is PriorPPO:
+        agent = make_ppo(**keywords).learn(60)
+        gap = agent.logger.name_to_value["rollout/prior_divergence"]
+    else:
+        agent = make_agent(**keywords, policy_kwargs={}).learn(40)
+        gap = agent.logger.name_to_value["train/prior_divergence"]
+    assert 0 <= gap <= 100
+    assert weights(agent.policy).isfinite().all()
 
 
 @pytest.mark.parametrize("direction", ["prior-policy", "policy-prior"])

@@ -16,13 +16,22 @@ from gymnasium.vector import AutoresetMode
 import skillgym
 from skillgym.cli.pretrain import PRESETS, make_model
 from skillgym.data import WindowDataset
-from skillgym.errors import InvalidConfig, NotEnoughData, SkillOutOfRange
+from skillgym.errors import (
+    CheckpointMismatch,
+    InvalidConfig,
+    NotEnoughData,
+    ShapeMismatch,
+    SkillOutOfRange,
+)
 from skillgym.evaluation.prior import prior_policy
 from skillgym.hub import load_skill, save_skill
+from skillgym.hub.checkpoint import tensors_to_bytes
 from skillgym.nn.distributions import Categorical, Gaussian
 from skillgym.nn.mlp import count_parameters
 from skillgym.pretraining import TrainerConfig, pretrain
+from skillgym.rl import DiscretePriorSAC
 from skillgym.skills.ptgm import KITCHEN_GOAL, Ptgm, PtgmConfig, read_published, register_features
+from skillgym.skills.ptgm import features as feature_functions
 from skillgym.skills.ptgm.codebook import (
     build_codebook,
     moments,
@@ -32,6 +41,7 @@ from skillgym.skills.ptgm.codebook import (
 )
 from skillgym.skills.ptgm.errors import NoCodebook, UnreadablePublished
 from skillgym.skills.ptgm.losses import nearest_codes, policy_nll, prior_nll
+from skillgym.wrappers import SkillActions
 from skillgym_envs.kitchen import KitchenWorld
 from tests.skills.models import random_batch, random_walks, small_ptgm, spaces
 
@@ -208,6 +218,76 @@ def test_any_function_of_an_observation_can_be_the_goal(tmp_path: Path) -> None:
         small_ptgm(features="videos")
     with pytest.raises(InvalidConfig, match="below 6"):
         small_ptgm(goal=(6,))
+
+
+class Still(gym.Env[Any, Any]):
+    """Nothing moves."""
+
+    observation_space, action_space = spaces(6, 3)
+
+    def reset(self, **keywords: Any) -> Any:
+        super().reset(seed=keywords.get("seed"))
+        return np.zeros(6, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        return np.zeros(6, np.float32), 0.0, False, False, {}
+
+
+def halves(observations: torch.Tensor) -> torch.Tensor:
+    return observations[..., ::2]
+
+
+def test_features_of_an_importable_function_need_no_registration() -> None:
+    model = small_ptgm(features=f"{__name__}:halves")
+    torch.testing.assert_close(model.codes, model.code_observations[:, ::2])
+    for features in (
+        "tests.no_such:halves",
+        f"{__name__}:no_such",
+        f"{__name__}:WORLD",
+        ":a",
+        "a:",
+    ):
+        with pytest.raises(InvalidConfig, match=r"or module:function"):
+            small_ptgm(features=features)
+
+
+@pytest.mark.parametrize("goal", [None, (0, 2)])
+def test_a_checkpoint_loads_and_acts_where_its_features_are_unknown(
+    goal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_features("test-elsewhere-known", halves)
+    model = small_ptgm(features="test-elsewhere-known", goal=goal).eval()
+    save_skill(model, tmp_path / "model")
+    monkeypatch.delitem(feature_functions._FEATURES, "test-elsewhere-known")
+    loaded = load_skill(tmp_path / "model")
+    assert isinstance(loaded, Ptgm)
+    obs, skill = np.zeros((2, 6), np.float32), np.array([0, 4])
+    actions = [m.act(obs, m.begin(obs, skill), 0) for m in (model, loaded)]
+    np.testing.assert_array_equal(*actions)
+    codes = SkillActions(Still(), loaded)
+    agent = DiscretePriorSAC("SkillPriorPolicy", codes, learning_starts=2, batch_size=2).learn(4)
+    agent.save(tmp_path / "agent")
+    DiscretePriorSAC.load(tmp_path / "agent", env=codes)
+    with pytest.raises(InvalidConfig, match="'test-elsewhere-known', expected"):
+        loaded.label(torch.zeros(1, 6))  # training goes on where the function is known only
+
+
+def test_loading_imports_no_module_that_a_checkpoint_names(tmp_path: Path) -> None:
+    path = save_skill(small_ptgm(features=f"{__name__}:halves"), tmp_path / "model")
+    text = (path / "config.json").read_text()
+    (path / "config.json").write_text(text.replace(f"{__name__}:halves", "tests.no_such:run"))
+    load_skill(path)
+    (path / "model.safetensors").write_bytes(tensors_to_bytes({"other": torch.zeros(1)}))
+    with pytest.raises(CheckpointMismatch, match="'codes' is missing"):
+        load_skill(path)
+
+
+def test_features_of_another_size_than_the_codes_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    register_features("test-size", halves)
+    model = small_ptgm(features="test-size")
+    register_features("test-size", lambda observations: observations)
+    with pytest.raises(ShapeMismatch, match=r"goals of shape .*, expected \(\.\.\., 3\)"):
+        model.label(torch.zeros(1, 6))
 
 
 class Elsewhere(torch.nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from skillgym.data import Demonstrations, WindowDataset
-from skillgym.errors import ForeignEmbedding, InvalidConfig, UnusableEmbedding
+from skillgym.errors import ForeignEmbedding, InvalidConfig, ShapeMismatch, UnusableEmbedding
 from skillgym.hub import load_skill, save_skill
 from skillgym.nn.mlp import count_parameters
 from skillgym.pretraining import TrainerConfig, pretrain
@@ -257,6 +258,27 @@ def test_draw(model: SkildModel) -> None:
     ]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert first[0].min() > 50 and first[2].min() > 50 and first[3].max() < 50
+
+
+@pytest.mark.parametrize(
+    ("foreign", "what"), [("demonstrations", "data"), ("task_agnostic", "task-agnostic data")]
+)
+@pytest.mark.parametrize(
+    ("sizes", "name"),
+    [
+        ((OBSERVATION_SIZE + 1, ACTION_SIZE), "observations"),
+        ((OBSERVATION_SIZE, ACTION_SIZE + 1), "actions"),
+    ],
+)
+def test_data_of_another_world_are_refused_before_there_is_a_run(
+    foreign: str, what: str, sizes: tuple[int, int], name: str, model: SkildModel, tmp_path: Path
+) -> None:
+    data = Demonstrations(random_walks(6), random_walks(6))
+    episodes = [(np.zeros((21, sizes[0])), np.zeros((20, sizes[1])))] * 6
+    data = replace(data, **{foreign: WindowDataset.from_episodes(episodes)})
+    with pytest.raises(ShapeMismatch, match=f"Got {what} with {name} of shape"):
+        pretrain(model, data, tmp_path / "run", TrainerConfig(steps=1, validation_share=0.3))
+    assert not (tmp_path / "run").exists()
 
 
 def test_both_parts_of_the_data_are_split() -> None:

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+MAX_DIVERGENCE = 100.0
+"""Bound of every divergence of a policy from a prior [nat] (the authors' code)."""
+
 
 def temperature_loss(
     log_alpha: Tensor, divergence: Tensor, target_divergence: float, weights: Tensor | float = 1.0

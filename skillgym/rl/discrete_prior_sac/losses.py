@@ -15,13 +15,17 @@ from typing import Literal, TypeAlias
 from torch import Tensor
 
 from skillgym.nn.distributions import Categorical
+from skillgym.rl.common.losses import MAX_DIVERGENCE
 
 Direction: TypeAlias = Literal["prior-policy", "policy-prior"]
 DIRECTIONS: tuple[Direction, ...] = ("prior-policy", "policy-prior")
 
 
 def divergence(policy: Categorical, prior: Categorical, direction: Direction) -> Tensor:
-    """KL divergence of every state, (B,), in nats, exact.
+    """KL divergence of every state, (B,), in nats: exact where it is finite, at most 100.
+
+    Where it is infinite, because the second distribution excludes a skill that the first one has,
+    the log-probability of that skill counts as -100, so that gradients still lead away from there.
 
     Deviation: the authors add 1e-8 to the second argument, which bounds the divergence by 18.4.
 
@@ -33,7 +37,14 @@ def divergence(policy: Categorical, prior: Categorical, direction: Direction) ->
             KL(policy || prior), large where the policy takes a skill that the prior excludes (the
             Minecraft code; SPiRL).
     """
-    return prior.kl(policy) if direction == "prior-policy" else policy.kl(prior)
+    first, second = (prior, policy) if direction == "prior-policy" else (policy, prior)
+    exact = first.kl(second)
+    if not (exact > MAX_DIVERGENCE).any():
+        return exact
+    if (infinite := exact.isinf()).any():  # its own gradient is no number there
+        floored = second.log_probs.clamp(min=-MAX_DIVERGENCE)
+        exact = first.kl(Categorical(floored.where(infinite[..., None], second.log_probs)))
+    return exact.clamp(max=MAX_DIVERGENCE)
 
 
 def expected_value(policy: Categorical, q_values: Tensor) -> Tensor:

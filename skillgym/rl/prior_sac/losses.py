@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from skillgym.nn.distributions import Distribution, Gaussian
-
-MAX_DIVERGENCE = 100.0
+from skillgym.rl.common.losses import MAX_DIVERGENCE
 
 
 def sampled_divergence(policy: Gaussian, prior: Distribution, noise: Tensor) -> Tensor:

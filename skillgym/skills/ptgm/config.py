@@ -22,7 +22,8 @@ class PtgmConfig:
     Attributes:
         skill_horizon: H, control steps of one code; also the farthest goal in the data.
         num_codes: K, size of the codebook.
-        features: What goals are made of: `"observation"`, or a name of `register_features`.
+        features: What goals are made of: `"observation"`, a name of `register_features`, or
+            `"module:function"`, which is imported. Only training needs the function.
         goal: Entries of the features that make up the goal; all if None.
         inputs: Entries of the observation that prior and low-level policy see; all if None.
             Leaving out a constant half that tells the task makes a model that serves other tasks.

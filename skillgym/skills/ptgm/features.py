@@ -1,12 +1,17 @@
 """What a goal is made of: named functions of an observation.
 
-Names, because a checkpoint holds no code: it tells which function its goals were made with.
+Names, because a checkpoint holds no code: it tells which function its goals were made with. Only
+training calls it. What acts has its goals from the codebook, so that a checkpoint loads, and runs,
+without the function, and loading one imports no module that it names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from itertools import chain
+from operator import attrgetter
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -15,15 +20,20 @@ from skillgym.errors import InvalidConfig
 Features = Callable[[Tensor], Tensor]
 """Maps observations (..., O) to features (..., F)."""
 
-_FEATURES: dict[str, Features] = {"observation": lambda observations: observations}
+DEFAULT = "observation"
+"""Name of the features that are the observation itself."""
+
+_FEATURES: dict[str, Features] = {DEFAULT: lambda observations: observations}
 
 
 def register_features(name: str, features: Features) -> None:
     """Make a function of observations available as `PtgmConfig(features=name)`.
 
+    A function that can be imported needs no registration: `features="package.module:function"`.
+
     It is called without gradient, in training only: an agent that acts gets its goals from the
     codebook. A module (an embedding of videos, say) should be in evaluation mode, and is given
-    observations on its own device. Register it before loading a model that was trained with it.
+    observations on its own device.
 
     Args:
         name: Its name.
@@ -35,14 +45,33 @@ def register_features(name: str, features: Features) -> None:
 def features_of(name: str, observations: Tensor) -> Tensor:
     """Features (..., F) of observations (..., O), on their device.
 
+    Args:
+        name: Name of a registered function, or `module:function`.
+        observations: The observations.
+
     Raises:
-        InvalidConfig: If no function is registered under the name.
+        InvalidConfig: If no function has this name.
     """
-    if name not in _FEATURES:
-        known = ", ".join(map(repr, _FEATURES))
-        raise InvalidConfig("features", name, f"one of {known}, or a name of register_features")
-    features, given = _FEATURES[name], observations
+    features = _FEATURES[name] if name in _FEATURES else _imported(name)
+    given = observations
     if isinstance(features, nn.Module):
         tensors = chain(features.parameters(), features.buffers())
         given = observations.to(next(tensors, observations).device)
     return features(given).to(observations.device)
+
+
+def _imported(name: str) -> Features:
+    """The function `module:function`."""
+    module, colon, function = name.partition(":")
+    known = ", ".join(map(repr, _FEATURES))
+    expected = f"one of {known}, or a name of register_features, or module:function"
+    if not (module and colon and function):
+        raise InvalidConfig("features", name, expected)
+    try:
+        features: Any = attrgetter(function)(import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise InvalidConfig("features", name, f"{expected} ({error})") from error
+    if not callable(features):
+        raise InvalidConfig("features", name, f"{expected} (this is no function)")
+    found: Features = features
+    return found

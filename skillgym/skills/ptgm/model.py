@@ -5,7 +5,8 @@ Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `K` codes, `F
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import gymnasium as gym
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skillgym.data.windows import WindowDataset
-from skillgym.errors import InvalidConfig
+from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.nn.devices import seeded
 from skillgym.nn.distributions import LOG_STD_MAX, LOG_STD_MIN, Categorical, Gaussian
 from skillgym.nn.mlp import FoldedMLP
 from skillgym.nn.noise import hashed_normal
@@ -24,7 +26,7 @@ from skillgym.skills.base import Batch, Scalars, SkillModule
 from skillgym.skills.ptgm.codebook import build_codebook, moments
 from skillgym.skills.ptgm.config import PtgmConfig
 from skillgym.skills.ptgm.errors import NoCodebook
-from skillgym.skills.ptgm.features import features_of
+from skillgym.skills.ptgm.features import DEFAULT, features_of
 from skillgym.skills.ptgm.losses import nearest_codes, policy_nll, prior_nll
 from skillgym.types import FloatArray, SkillState
 
@@ -50,6 +52,7 @@ class Ptgm(SkillModule):
         action_space: One-dimensional Box of size A.
         config: Sizes and options; the default has the authors' sizes and the whole observation as
             goal.
+        goal_size: F; if None, the configured features are asked for it.
 
     Attributes:
         codes: Goals of the codebook, (K, F).
@@ -71,6 +74,7 @@ class Ptgm(SkillModule):
         observation_space: gym.Space[Any],
         action_space: gym.Space[Any],
         config: PtgmConfig | None = None,
+        goal_size: int | None = None,
     ) -> None:
         config = config or PtgmConfig()
         skill_space = Discrete(config.num_codes)
@@ -78,7 +82,8 @@ class Ptgm(SkillModule):
         self.config: PtgmConfig = config
         size, action_size = self.observation_space.shape[0], self.action_space.shape[0]
         check_indices("inputs", config.inputs, size)
-        goal_size = self._goal_size(size)
+        if goal_size is None:
+            goal_size = self._select(torch.zeros(1, size)).shape[-1]
         self.register_buffer("codes", torch.zeros(config.num_codes, goal_size))
         self.register_buffer("code_observations", torch.full((config.num_codes, size), torch.nan))
         self.register_buffer("goal_mean", torch.zeros(goal_size))
@@ -92,15 +97,43 @@ class Ptgm(SkillModule):
         )
         self._controller: FoldedMLP | None = None
 
-    def _goal_size(self, observation_size: int) -> int:
-        features = features_of(self.config.features, torch.zeros(1, observation_size))
-        check_indices("goal", self.config.goal, features.shape[-1])
-        return features.shape[-1] if self.config.goal is None else len(self.config.goal)
+    @classmethod
+    def restored(
+        cls,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        config: Any,
+        tensors: Mapping[str, Tensor],
+    ) -> Self:
+        """A model for the tensors of a checkpoint, without a call of its features.
+
+        The features may be known to the process that trained it only, and acting needs none.
+        """
+        if config.features == DEFAULT:
+            return super().restored(observation_space, action_space, config, tensors)
+        codes = tensors.get("codes", torch.zeros(1, 1))
+        goal_size = codes.shape[-1] if config.goal is None else len(config.goal)
+        with seeded(0):
+            return cls(observation_space, action_space, config, goal_size)
+
+    def goals(self, observations: Tensor) -> Tensor:
+        """Goals (..., F) that observations (..., O) stand for.
+
+        Raises:
+            InvalidConfig: If the features are not known to this process, or are fewer than `goal`
+                needs.
+            ShapeMismatch: If they are not as many as those that the codes were made of.
+        """
+        goals = self._select(observations)
+        if goals.shape[-1] != (expected := self.codes.shape[-1]):
+            raise ShapeMismatch("goals", goals.shape, f"(..., {expected}) as of the codes")
+        return goals
 
     @torch.no_grad()
-    def goals(self, observations: Tensor) -> Tensor:
-        """Goals (..., F) that observations (..., O) stand for."""
+    def _select(self, observations: Tensor) -> Tensor:
+        """The configured entries of the features."""
         features = features_of(self.config.features, observations)
+        check_indices("goal", self.config.goal, features.shape[-1])
         return features if self.config.goal is None else features[..., list(self.config.goal)]
 
     @torch.no_grad()

@@ -153,10 +153,15 @@ class SkildModel(ClosedLoopSpirl):
     def draw(
         self, data: Demonstrations, rng: np.random.Generator, batch_size: int
     ) -> tuple[NDArray[Any], ...]:
-        """Windows and states of demonstrations, and task-agnostic states."""
-        windows = data.demonstrations.sample(rng, batch_size, self.max_steps)
+        """Windows and states of demonstrations, and task-agnostic states.
+
+        Raises:
+            ShapeMismatch: If the data of either kind do not fit the model's spaces.
+        """
+        windows = super().draw(data.demonstrations, rng, batch_size)
         demonstrated, _ = data.demonstrations.sample(rng, batch_size, 1)
-        others, _ = data.task_agnostic.sample(rng, batch_size, 1)
+        others, actions = data.task_agnostic.sample(rng, batch_size, 1)
+        self.check_sizes(others, actions, "task-agnostic data")
         return *windows, demonstrated[:, 0], others[:, 0]
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
