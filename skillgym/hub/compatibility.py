@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Dict, Tuple
+from gymnasium.spaces import Box, Dict, Tuple, flatdim
 from gymnasium.wrappers import NormalizeObservation
 from gymnasium.wrappers.vector import NormalizeObservation as VectorNormalizeObservation
 
@@ -32,7 +32,9 @@ def check_world(model: Any, env: Any) -> None:
         if expected is None:
             continue
         if isinstance(expected, Box) and isinstance(given, Dict | Tuple):
-            raise UnsupportedSpace(role, given, f"{expected} as in the skill model")
+            fits = flatdim(given) == flatdim(expected)
+            advice = "" if fits else "give the world the keywords that the model was trained for"
+            raise UnsupportedSpace(role, given, f"{expected} as in the skill model", advice)
         if given.shape != expected.shape:
             raise ForeignWorld(f"{role} shape", given.shape, expected.shape)
         if role == "action" and not _same_bounds(given, expected):

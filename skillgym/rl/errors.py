@@ -53,6 +53,17 @@ class ForeignPrior(SkillgymError, ValueError):
         )
 
 
+class ForeignAgent(SkillgymError, ValueError):
+    """A saved agent has other tensors than one of this class."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"Got a saved agent with other tensors than {with_article(kind)} has, expected one "
+            "that this class saved with the same keywords, and no earlier version of it; load it "
+            "with the class that saved it, or train a new one."
+        )
+
+
 class NoResiduals(SkillgymError, ValueError):
     """An environment takes no residuals."""
 

@@ -71,6 +71,9 @@ def test_dictionaries_are_to_be_flattened(model: SkillModule) -> None:
     observation, action = spaces(OBSERVATION_SIZE, ACTION_SIZE)
     with pytest.raises(UnsupportedSpace, match=r"Dict.*expected Box.*FlattenObservation"):
         check_world(model, Env(gym.spaces.Dict({"state": observation}), action))  # type: ignore[arg-type]
+    both = gym.spaces.Dict({"state": observation, "goal": observation})  # flattening would not do
+    with pytest.raises(UnsupportedSpace, match=r"keywords that the model was trained for\.$"):
+        check_world(model, Env(both, action))  # type: ignore[arg-type]
 
 
 def test_models_that_tell_nothing_are_not_compared() -> None:

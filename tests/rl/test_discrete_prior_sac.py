@@ -24,7 +24,7 @@ from skillgym.nn.priors import CategoricalMLP, UniformPrior
 from skillgym.rl import DiscretePriorSAC, PriorPPO, SkillReplayBuffer
 from skillgym.rl.common.losses import actor_loss
 from skillgym.rl.discrete_prior_sac.losses import divergence, expected_value, values_of
-from skillgym.rl.errors import ForeignPrior, NoPrior, UnusablePrior
+from skillgym.rl.errors import ForeignAgent, ForeignPrior, NoPrior, UnusablePrior
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubCodes, StubSkills
 
@@ -221,6 +221,19 @@ def test_literally_the_next_value_is_that_of_one_skill() -> None:
     agent.literal = False
     expected = agent._target(batch, alpha, next_prior)
     torch.testing.assert_close(targets.mean(0), expected, rtol=0.1, atol=0.05)
+
+
+def test_an_agent_with_other_tensors_is_one_sentence(tmp_path: Path) -> None:
+    """As one of an earlier version; SB3 itself would say `KeyError: 'policy.optimizer'`."""
+
+    class Earlier(DiscretePriorSAC):
+        def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+            modules, tensors = super()._get_torch_save_params()
+            return modules[1:], tensors
+
+    Earlier("SkillPriorPolicy", make_env(), **SMALL).save(tmp_path / "agent")
+    with pytest.raises(ForeignAgent, match="other tensors than a DiscretePriorSAC has"):
+        DiscretePriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
 
 
 @pytest.mark.parametrize("policy", ["SkillPriorPolicy", "MlpPolicy"])

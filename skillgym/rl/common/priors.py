@@ -20,7 +20,7 @@ from skillgym.errors import (
     with_article,
 )
 from skillgym.nn.mlp import sha256
-from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior
+from skillgym.rl.errors import ForeignAgent, ForeignPrior, NoDemonstrations, NoPrior
 
 SOURCES = {"auto": "prior", "posterior": "posterior"}
 """Words for a distribution of the skill model, and the attribute that holds it."""
@@ -49,6 +49,7 @@ class PriorAlgorithm(BaseAlgorithm):
 
         Raises:
             InvalidConfig: If a keyword is given that cannot change any more.
+            ForeignAgent: If it has other tensors, such as one of an earlier version.
             ForeignPrior: If the skills are not those that the agent was trained with.
         """
         for name in cls.saved_settings:
@@ -61,7 +62,10 @@ class PriorAlgorithm(BaseAlgorithm):
         with warnings.catch_warnings():
             # SB3 has made the buffer for returns over several steps itself.
             warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
-            return super().load(*arguments, **keywords)
+            try:
+                return super().load(*arguments, **keywords)
+            except KeyError as error:  # what SB3 makes of any tensors but the expected ones
+                raise ForeignAgent(cls.__name__) from error
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Change the environments (see SB3's `BaseAlgorithm.set_env`); the skills stay the same.
