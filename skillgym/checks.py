@@ -8,18 +8,18 @@ from typing import Any
 from skillgym.errors import InvalidConfig
 
 
-def check_positive(name: str, given: float, below: float = float("inf")) -> None:
-    """Check that a setting is a number above 0 and below a limit.
+def check_positive(name: str, given: float, below: float | None = None) -> None:
+    """Check that a setting is a number above 0, and below a limit if there is one.
 
     Raises:
         InvalidConfig: If it is not.
     """
     try:
-        if 0 < given < below:
+        if given > 0 and (below is None or given < below):
             return
     except (TypeError, ValueError):  # the latter for arrays
         pass
-    limit = f" below {below:g}" if below < float("inf") else ""
+    limit = "" if below is None else f" below {below:g}"
     raise InvalidConfig(name, given, f"a positive number{limit}")
 
 

@@ -61,6 +61,7 @@ def test_a_value_of_another_kind_is_refused(
 
 def test_positive_numbers() -> None:
     check_positive("rate", np.float32(0.5))
+    assert TrainerConfig(max_grad_norm=float("inf")).max_grad_norm > 1e9  # no clipping
     with pytest.raises(InvalidConfig, match="rate=0, expected a positive number;"):
         check_positive("rate", 0)
     with pytest.raises(InvalidConfig, match="share=1, expected a positive number below 1;"):

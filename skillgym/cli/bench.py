@@ -71,14 +71,10 @@ def main(
         raise NoCells(only, seeds, names)
     if dry_run:
         cells, models = with_models(cells, folder)
-        commands = [
-            *(
-                [*model.command(), "--folder", str(folder / model.name)]
-                for model in models.values()
-            ),
-            *(cell.command() for cell in cells),
-        ]
-        print("\n".join(dict.fromkeys(shlex.join(["skillgym", *command]) for command in commands)))
+        pretrained = dict.fromkeys(models.values())
+        commands = [[*one.command(), "--folder", str(folder / one.name)] for one in pretrained]
+        commands += [cell.command() for cell in cells]
+        print("\n".join(shlex.join(["skillgym", *command]) for command in commands))
         return
     failed: list[Cell | Pretrained] = []
     try:
@@ -93,7 +89,14 @@ def main(
             for name in names:
                 write_results(name, seeds, folder, results)
     if failed:
-        raise CellsFailed([folder / job.name / "log.txt" for job in failed])
+        logs = [folder / job.name / "log.txt" for job in failed]
+        raise CellsFailed(logs, last_word(logs[0]))
+
+
+def last_word(log: Path) -> str:
+    """The sentence that a log of `skillgym` ends with."""
+    lines = log.read_text(encoding="utf8", errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("skillgym: ").rstrip(".") if lines else "no word"
 
 
 def check_tables(tables: Sequence[str], suite: str) -> Sequence[str]:

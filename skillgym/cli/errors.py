@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from skillgym.errors import SkillgymError, nearest
@@ -87,9 +87,7 @@ class NoSkillModel(SkillgymError, FileNotFoundError):
 class CellsFailed(SkillgymError, RuntimeError):
     """Cells of a benchmark, or skill models that they wait for, ended with an error."""
 
-    def __init__(self, logs: Sequence[Path]) -> None:
-        lines = logs[0].read_text(encoding="utf8", errors="replace").strip().splitlines()
-        reason = lines[-1].removeprefix("skillgym: ").rstrip(".") if lines else "no word"
+    def __init__(self, logs: Iterable[Path], reason: str) -> None:
         super().__init__(
             f"Got an error in some cells; read {', '.join(map(str, logs))} and repeat the command; "
             f"the first ends with: {reason}."

@@ -55,12 +55,12 @@ class TrainerConfig:
         Raises:
             InvalidConfig: If one cannot work.
         """
-        for field in ("steps", "log_every", "validate_every", "checkpoint_every"):
+        positive = ("steps", "validation_batches", "log_every", "validate_every")
+        for field in (*positive, "checkpoint_every"):
             check_integer(field, getattr(self, field), 1)
         for field in ("evaluate_every", "seed"):
             check_integer(field, getattr(self, field), 0)
         check_integer("batch_size", self.batch_size, 2)
-        check_integer("validation_batches", self.validation_batches, 1)
         for field in ("learning_rate", "max_grad_norm"):
             check_positive(field, getattr(self, field))
         check_positive("validation_share", self.validation_share, below=1.0)

@@ -27,6 +27,7 @@ from skillgym.errors import InvalidConfig, SkillgymError, UnsupportedSpace
 from skillgym.rl.agent_preset import (
     FROM_PRIOR,
     NEAR_PRIOR,
+    NORMALISED,
     TIME_LIMITS_END,
     AgentPreset,
     from_scratch,
@@ -43,9 +44,7 @@ from skillgym.rl.skild import presets as skild
 from skillgym.rl.vec_env import GymnasiumVecEnv
 from skillgym.wrappers import VectorResidualActions, VectorSkillActions
 
-_NORMALISED = {"critic_layer_norm": True}
-
-_SKILLS: dict[str, Any] = {**FROM_PRIOR, **NEAR_PRIOR, "policy_kwargs": _NORMALISED}
+_SKILLS: dict[str, Any] = {**FROM_PRIOR, **NEAR_PRIOR, "policy_kwargs": NORMALISED}
 
 _FLAT: dict[str, Any] = {"learning_starts": 5_000, "buffer_size": 100_000}
 _FLAT_FROM_PRIOR: dict[str, Any] = {
@@ -57,7 +56,7 @@ _FLAT_FROM_PRIOR: dict[str, Any] = {
 # Deviation: the authors learn alpha, for divergences of 1 (SPiRL) and 10 nats (SkiMo), and have
 # one-step returns. Of a hundred episodes by the prior alone one or two reach the goal; as long as
 # none has, a learned alpha falls, until the critics' errors lead the policy away.
-_MAZE_CRITICS: dict[str, Any] = {"critic_arch": SHALLOW, **_NORMALISED}
+_MAZE_CRITICS: dict[str, Any] = {"critic_arch": SHALLOW, **NORMALISED}
 _RETURN = {"n_steps": 10}
 
 # The authors have room for a million skills in the open-loop maze, and batches of 256. Deviation:

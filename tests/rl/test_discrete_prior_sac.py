@@ -223,6 +223,12 @@ def test_literally_the_next_value_is_that_of_one_skill() -> None:
     torch.testing.assert_close(targets.mean(0), expected, rtol=0.1, atol=0.05)
 
 
+def test_the_entropy_bonus_of_ppo_may_change_on_loading(tmp_path: Path) -> None:
+    """No tensor depends on it."""
+    make_ppo().save(tmp_path / "agent")
+    assert PriorPPO.load(tmp_path / "agent", env=make_env(), ent_coef=0.02).ent_coef == 0.02
+
+
 def test_an_agent_with_other_tensors_is_one_sentence(tmp_path: Path) -> None:
     """As one of an earlier version; SB3 itself would say `KeyError: 'policy.optimizer'`."""
 

@@ -327,8 +327,11 @@ def test_other_environments_have_the_same_skills() -> None:
     other = make_model()
     with torch.no_grad():
         other.posterior.net.head.bias += 1.0
+    other.max_steps = 99
+    before = agent._skill_steps
     with pytest.raises(ForeignPrior, match="sha256"):
         agent.set_env(make_env(other))
+    assert agent._skill_steps == before
 
 
 @pytest.mark.parametrize("name", ["alpha", "posterior_alpha", "discriminator_updates"])

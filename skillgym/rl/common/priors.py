@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, ClassVar, Literal, Self
 
@@ -36,7 +38,7 @@ class PriorAlgorithm(BaseAlgorithm):
         prior_reference: Name and digest of what the agent was trained with; saved with the agent.
     """
 
-    saved_settings: ClassVar[tuple[str, ...]] = ("prior", "alpha", "ent_coef")
+    saved_settings: ClassVar[tuple[str, ...]] = ("prior",)
     """Keywords that `load` cannot change: tensors that are saved depend on them."""
     prior: nn.Module | None
     prior_policy: ClassVar[type[BasePolicy]]
@@ -74,13 +76,9 @@ class PriorAlgorithm(BaseAlgorithm):
             NormalizedObservations: If observations are normalised.
             ForeignPrior: If the skills are not those that the agent was trained with.
         """
-        before = self.env, self._vec_normalize_env
-        super().set_env(env, force_reset)
-        try:
+        with kept_if_refused(self):
+            super().set_env(env, force_reset)
             self._check_skills()
-        except SkillgymError:
-            self.env, self._vec_normalize_env = before
-            raise
 
     def _check_skills(self) -> None:
         """Check that the environments have the skills that the agent was trained with."""
@@ -149,6 +147,17 @@ class PriorAlgorithm(BaseAlgorithm):
             trained = self.prior_reference.get(key, digest)  # agents of earlier versions lack one
             if digest != trained:
                 raise ForeignPrior(name, digest, trained)
+
+
+@contextmanager
+def kept_if_refused(agent: BaseAlgorithm) -> Iterator[None]:
+    """Give an agent its environments back if others are refused."""
+    before = agent.env, agent._vec_normalize_env
+    try:
+        yield
+    except SkillgymError:
+        agent.env, agent._vec_normalize_env = before
+        raise
 
 
 def refuse_normalized(agent: BaseAlgorithm) -> None:

@@ -45,9 +45,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
 
     Deviation: a transition holds the skill that was executed (authors: the one chosen after it).
         The next value is the exact expectation (authors: one sample). `literal=True` restores both.
-        The warm-up is 1000 skills
-        and part of the budget (authors: 5000, not counted). Time limits bootstrap (authors: stored
-        as terminal states, as `skillgym.rl.presets` do).
+        The warm-up is 1000 skills and part of the budget (authors: 5000, not counted). Time limits
+        bootstrap (authors: stored as terminal states, as `skillgym.rl.presets` do).
 
     Args:
         policy: `"SkillPriorPolicy"` (the actor is a copy of the prior), or `"MlpPolicy"`.
@@ -68,9 +67,9 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         gamma: Discount per skill.
         train_freq: Skills between updates.
         gradient_steps: Updates then; -1 for as many as skills.
+        max_grad_norm: Largest norm of the actor's and of the critics' gradient; None for any.
         literal: Do as the authors' code: a transition holds the skill that was chosen after it
             (the last one of an episode, its own), and the next value is that of one sampled skill.
-        max_grad_norm: Largest norm of the actor's and of the critics' gradient; None for any.
         kwargs: Any other keyword of SB3's off-policy algorithms.
 
     Raises:
@@ -85,6 +84,7 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         "SkillPriorPolicy": DiscreteSkillPriorPolicy,
     }
     prior_policy = DiscreteSkillPriorPolicy
+    saved_settings = (*PriorOffPolicyAlgorithm.saved_settings, "alpha")
     policy: DiscreteSACPolicy
     actor: CategoricalActor
     critic: DiscreteCritic

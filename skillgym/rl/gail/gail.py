@@ -12,10 +12,9 @@ from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor
 
 from skillgym.checks import check_positive
-from skillgym.errors import NormalizedObservations
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
-from skillgym.rl.common.priors import refuse_normalized
+from skillgym.rl.common.priors import kept_if_refused, refuse_normalized
 from skillgym.rl.skild.losses import mixed_reward, with_absorbing_ends
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
@@ -105,13 +104,9 @@ class GAIL(SAC):
         Raises:
             NormalizedObservations: If observations are normalised.
         """
-        before = self.env, self._vec_normalize_env
-        super().set_env(env, force_reset)
-        try:
+        with kept_if_refused(self):
+            super().set_env(env, force_reset)
             refuse_normalized(self)
-        except NormalizedObservations:
-            self.env, self._vec_normalize_env = before
-            raise
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "discriminator", "tuning"]

@@ -70,6 +70,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         "SkillPriorPolicy": SkillPriorPolicy,
     }
     prior_policy = SkillPriorPolicy
+    saved_settings = (*PriorOffPolicyAlgorithm.saved_settings, "alpha", "ent_coef")
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 
 from stable_baselines3 import PPO, SAC, HerReplayBuffer
 
-from skillgym.rl.agent_preset import FROM_PRIOR, NEAR_PRIOR, AgentPreset
+from skillgym.rl.agent_preset import FROM_PRIOR, NEAR_PRIOR, NORMALISED, AgentPreset
 from skillgym.rl.reskill.ppo import ReskillPPO
 from skillgym.rl.reskill.reskill import ReSkill
 
@@ -137,7 +137,7 @@ def skill_presets(task: FetchTask) -> dict[str, AgentPreset]:
         agent={
             **FROM_PRIOR,
             "target_divergence": NEAR_PRIOR["target_divergence"],
-            "policy_kwargs": {"critic_layer_norm": True},
+            "policy_kwargs": NORMALISED,
         },
     )
     return found

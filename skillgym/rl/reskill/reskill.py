@@ -204,7 +204,8 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         if layout is None:
             sizes = model.observation_space.shape[0], model.action_space.shape[0]
             layout = ResidualLayout.of(model, *sizes)
-        self._check_reference(name, model, *[model] if isinstance(model, nn.Module) else [])
+        # The model is the only network: its digest is enough.
+        self._check_reference(name, None, *[model] if isinstance(model, nn.Module) else [])
         return model, layout
 
     def _excluded_save_params(self) -> list[str]:

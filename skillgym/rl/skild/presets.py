@@ -14,6 +14,7 @@ from typing import Any
 from skillgym.rl.agent_preset import (
     FROM_PRIOR,
     NEAR_PRIOR,
+    NORMALISED,
     TIME_LIMITS_END,
     AgentPreset,
     from_scratch,
@@ -22,10 +23,6 @@ from skillgym.rl.buffers import DemonstrationReplayBuffer
 from skillgym.rl.common.policies import DEEP, SHALLOW
 from skillgym.rl.gail import GAIL
 from skillgym.rl.skild.skild import SkiLD
-
-NORMALISED = {"critic_layer_norm": True}
-"""Deviation: the authors' critics are plain. In the maze such critics and the weights of the
-divergences drive each other up (values of -7500 after 200 000 control steps)."""
 
 MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
 

@@ -11,6 +11,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
+from skillgym.checks import check_positive
 from skillgym.errors import InvalidConfig, ShapeMismatch
 from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian
@@ -120,8 +121,7 @@ class SkiLD(PriorSAC):
         given = {"start": start, "target_weights": target_weights, "kl": kl}
         for field, value in given.items():
             check_choice(field, value, CHOICES[field])
-        if not max_log_odds > 0:
-            raise InvalidConfig("max_log_odds", max_log_odds, "a positive number")
+        check_positive("max_log_odds", max_log_odds)
         if "prior" in kwargs:
             expected = "none, as prior and posterior are those of the skill model"
             raise InvalidConfig("prior", kwargs["prior"], expected)
@@ -186,7 +186,6 @@ class SkiLD(PriorSAC):
     def _frozen_parts(self) -> tuple[nn.Module, nn.Module, Discriminator]:
         """Frozen copies of the skill model's prior, posterior and discriminator."""
         model, name = find_skill_model(self.env, self.prior_reference)
-        self._skill_steps: int = model.max_steps
         parts = [distribution_of(model, part) for part in ("prior", "posterior", "discriminator")]
         prior, posterior = (self._frozen(part) for part in parts[:2])
         discriminator = cast(Discriminator, frozen_copy(parts[2], self.device))
@@ -194,6 +193,7 @@ class SkiLD(PriorSAC):
             probed(distribution, self.observation_space)
         check_discriminator(discriminator, self.observation_space)
         self._check_reference(name, model, prior, posterior, discriminator)
+        self._skill_steps: int = model.max_steps
         return prior, posterior, discriminator
 
     def _initial_policy(self) -> nn.Module | None:
