@@ -106,6 +106,10 @@ class GoalObservation(gym.Wrapper[Any, Any, Any, Any]):
         env: The environment.
     """
 
+    # A wrapper: if `env.unwrapped` had `compute_reward`, SB3's checker would ask the outermost
+    # wrapper for it, which Gymnasium makes. A wrapper that shows it there (`additional_wrappers`)
+    # would cost the id its vector entry point.
+
     def __init__(self, env: WorldEnv) -> None:
         super().__init__(env)
         self._goals = _Goals(env.world)  # type: ignore[arg-type]
