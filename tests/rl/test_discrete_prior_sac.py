@@ -23,7 +23,7 @@ from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import CategoricalMLP, UniformPrior
 from skillgym.rl import DiscretePriorSAC, PriorPPO, SkillReplayBuffer
 from skillgym.rl.common.losses import actor_loss
-from skillgym.rl.discrete_prior_sac.losses import divergence, expected_value, values_of
+from skillgym.rl.discrete_prior_sac.losses import FLOOR, divergence, expected_value, values_of
 from skillgym.rl.errors import ForeignAgent, ForeignPrior, NoPrior, UnusablePrior
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubCodes, StubSkills
@@ -119,6 +119,21 @@ def test_divergences_are_bounded_with_gradients_that_lead_back(direction: Any) -
     gap.sum().backward()
     assert logits.grad is not None and logits.grad.isfinite().all()
     assert logits.grad[0, 2] > 0  # a descent step leaves the skill that the prior excludes
+
+
+def test_literally_probabilities_have_a_floor() -> None:
+    """KL(prior || policy + 1e-8), which is at most -log(1e-8)."""
+    policy = Categorical.from_logits(torch.tensor([[0.0, 0.3], [0.0, -400.0], [0.0, -torch.inf]]))
+    prior = Categorical(torch.tensor([[0.5, 0.5], [0.0, 1.0], [0.1, 0.9]]).log())
+    q, p = prior.probs, policy.probs
+    expected = (q * ((q + 1e-30).log() - (p + 1e-8).log())).sum(-1)
+    gap = divergence(policy, prior, "prior-policy", FLOOR)
+    torch.testing.assert_close(gap, expected)
+    assert gap[1].item() == pytest.approx(18.42, abs=0.01)
+    agent = make_agent(literal=True)
+    torch.testing.assert_close(agent._divergence(policy, prior), expected)
+    agent.literal = False
+    assert agent._divergence(policy, prior)[1].item() == 100.0
 
 
 @pytest.mark.parametrize("direction", ["prior-policy", "policy-prior"])

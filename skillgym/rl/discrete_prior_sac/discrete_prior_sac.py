@@ -18,6 +18,7 @@ from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.discrete_prior_sac.losses import (
     DIRECTIONS,
+    FLOOR,
     Direction,
     divergence,
     expected_value,
@@ -44,7 +45,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
     Learning", Sec. 3.4; ICLR. Order of an update and numbers follow the authors' kitchen code.
 
     Deviation: a transition holds the skill that was executed (authors: the one chosen after it).
-        The next value is the exact expectation (authors: one sample). `literal=True` restores both.
+        The next value is the exact expectation (authors: one sample). The divergence is that of
+        the distributions (authors: 1e-8 is added to probabilities). `literal=True` restores all.
         The warm-up is 1000 skills and part of the budget (authors: 5000, not counted). Time limits
         bootstrap (authors: stored as terminal states, as `skillgym.rl.presets` do).
 
@@ -69,7 +71,8 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         gradient_steps: Updates then; -1 for as many as skills.
         max_grad_norm: Largest norm of the actor's and of the critics' gradient; None for any.
         literal: Do as the authors' code: a transition holds the skill that was chosen after it
-            (the last one of an episode, its own), and the next value is that of one sampled skill.
+            (the last one of an episode, its own), the next value is that of one sampled skill, and
+            1e-8 is added to the probabilities that a divergence divides by.
         kwargs: Any other keyword of SB3's off-policy algorithms.
 
     Raises:
@@ -186,7 +189,7 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         """One update on a batch: temperature, then actor and critics from the same old networks."""
         prior, next_prior = self._priors(batch)
         policy = self.actor.distribution(batch.observations)
-        gap = divergence(policy, prior, self.kl_direction)
+        gap = self._divergence(policy, prior)
         alpha_loss = self.temperature.update(gap)
         alpha = self.temperature.value
 
@@ -223,8 +226,11 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
             batch.dones,
             self.gamma if batch.discounts is None else batch.discounts,
             next_values,
-            alpha * divergence(policy, next_prior, self.kl_direction),
+            alpha * self._divergence(policy, next_prior),
         )
+
+    def _divergence(self, policy: Categorical, prior: Categorical) -> Tensor:
+        return divergence(policy, prior, self.kl_direction, FLOOR if self.literal else 0.0)
 
     @torch.no_grad()
     def _priors(self, batch: ReplayBufferSamples) -> tuple[Categorical, Categorical]:

@@ -21,13 +21,20 @@ Direction: TypeAlias = Literal["prior-policy", "policy-prior"]
 DIRECTIONS: tuple[Direction, ...] = ("prior-policy", "policy-prior")
 
 
-def divergence(policy: Categorical, prior: Categorical, direction: Direction) -> Tensor:
+FLOOR = 1e-8
+"""What the authors' kitchen code adds to the probabilities of the second distribution."""
+
+
+def divergence(
+    policy: Categorical, prior: Categorical, direction: Direction, floor: float = 0.0
+) -> Tensor:
     """KL divergence of every state, (B,), in nats: exact where it is finite, at most 100.
 
     Where it is infinite, because the second distribution excludes a skill that the first one has,
     the log-probability of that skill counts as -100, so that gradients still lead away from there.
 
-    Deviation: the authors add 1e-8 to the second argument, which bounds the divergence by 18.4.
+    Deviation: the authors' code adds 1e-8 (`FLOOR`) to the probabilities of the second
+        distribution, which bounds the divergence by 18.4.
 
     Args:
         policy: Distributions over (B, K), with gradient.
@@ -36,8 +43,11 @@ def divergence(policy: Categorical, prior: Categorical, direction: Direction) ->
             of the prior (the paper's objective and the kitchen code). `"policy-prior"`:
             KL(policy || prior), large where the policy takes a skill that the prior excludes (the
             Minecraft code; SPiRL).
+        floor: Added to the probabilities of the second distribution.
     """
     first, second = (prior, policy) if direction == "prior-policy" else (policy, prior)
+    if floor > 0.0:
+        return first.kl(Categorical(second.probs.add(floor).log()))
     exact = first.kl(second)
     if not (exact > MAX_DIVERGENCE).any():
         return exact
