@@ -56,6 +56,14 @@ def test_the_specification_rebuilds_the_same_stack(skill_model: str) -> None:
     np.testing.assert_array_equal(env.step(skill)[0], again.step(skill)[0])
 
 
+def test_the_skill_model_may_be_a_path(skill_model: str) -> None:
+    """A specification is JSON, which has no paths."""
+    env = gym.make("SkillKitchen-v0", skill_model=Path(skill_model))
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))  # type: ignore[union-attr]
+    assert again.spec == env.spec
+    assert again.get_wrapper_attr("skill_name") == skill_model
+
+
 def test_a_wrapper_around_a_registered_world_is_rebuilt_from_its_specification(
     skill_model: str,
 ) -> None:
