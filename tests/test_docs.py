@@ -50,6 +50,12 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_pages_are_plain_markdown(page: Path) -> None:
+    """Directives of Sphinx are blocks of code elsewhere, and their links are dead."""
+    assert "```{" not in page.read_text("utf8")
+
+
 @pytest.mark.parametrize(
     ("page", "env_id", "keyword", "value"),
     [
