@@ -17,8 +17,11 @@ class InvalidSkill(SkillgymError, ValueError):
         )
 
 
-class UnusableSkillModel(SkillgymError, TypeError):
-    """Something that is no skill model was given as one."""
+class UnusableSkillModel(SkillgymError, ValueError):
+    """Something that is no skill model was given as one.
+
+    No `TypeError`: Gymnasium makes a new error of those.
+    """
 
     def __init__(self, given: object, missing: Sequence[str]) -> None:
         super().__init__(
