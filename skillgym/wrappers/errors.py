@@ -61,7 +61,9 @@ class WrongAutoresetMode(SkillgymError, ValueError):
     def __init__(self, user: str, given: object, expected: str) -> None:
         super().__init__(
             f"Got a vector environment with autoreset mode {given} for {user}, expected "
-            f"{expected}; create it with autoreset_mode=AutoresetMode.{expected}."
+            f"{expected}; create it with autoreset_mode=AutoresetMode.{expected}; for ids that are "
+            "none of skillgym's, gymnasium.make_vec wants it as "
+            f'vector_kwargs={{"autoreset_mode": AutoresetMode.{expected}}}.'
         )
 
 
