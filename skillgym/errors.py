@@ -26,7 +26,10 @@ class UnsupportedSpace(SkillgymError, ValueError):
     def __init__(
         self, role: str, given: object, expected: str = "a one-dimensional Box", advice: str = ""
     ) -> None:
-        advice = advice or "flatten the environment first (gymnasium.wrappers.FlattenObservation)"
+        if not advice:
+            advice = "choose an environment or a skill model that has one"
+            if role == "observation":
+                advice = "flatten the environment first (gymnasium.wrappers.FlattenObservation)"
         super().__init__(f"Got the {role} space {given}, expected {expected}; {advice}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import skillgym
 from skillgym.cli.describe import describe
 from skillgym.cli.main import COMMANDS
+from skillgym.hub.registry import bundled_directory
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -48,6 +50,12 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_pages_are_plain_markdown(page: Path) -> None:
+    """Directives of Sphinx are blocks of code elsewhere, and their links are dead."""
+    assert "```{" not in page.read_text("utf8")
+
+
 @pytest.mark.parametrize(
     ("page", "env_id", "keyword", "value"),
     [
@@ -55,6 +63,8 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         ("maze", "skillgym/Maze-v0", "observation", "image"),
         ("office", "skillgym/Office-v0", "goal", True),
         ("tabletop", "skillgym/Tabletop-v0", "observation", "full"),
+        ("fetch", "skillgym/FetchPlace-v0", "goals", False),
+        ("fetch", "skillgym/FetchComplexHook-v0", "goals", False),
     ],
 )
 def test_observation_table_is_that_of_the_code(page, env_id, keyword, value) -> None:
@@ -64,6 +74,15 @@ def test_observation_table_is_that_of_the_code(page, env_id, keyword, value) -> 
     assert table in (ROOT / f"docs/worlds/{page}.md").read_text("utf8"), (
         f"run `skillgym describe {env_id} --env {keyword}={value} --format markdown`"
     )
+
+
+def test_reference_numbers_of_datasets_are_those_of_the_bundled_models() -> None:
+    page = (ROOT / "docs/datasets.md").read_text("utf8")
+    for directory in sorted(bundled_directory().iterdir()):
+        dataset = json.loads((directory / "config.json").read_text())["dataset"]
+        metrics = json.loads((directory / "metrics.json").read_text())
+        numbers = f"{metrics['eval/return']:.2f} | {metrics['eval/subtasks']:.2f}"
+        assert f"| `{dataset}` | `{directory.name}` | {numbers} |" in page
 
 
 def test_version_is_told_once() -> None:

@@ -28,6 +28,7 @@ PUBLIC = {
         "GAIL",
         "DemonstrationReplayBuffer",
     ],
+    "skillgym.evaluation": ["Episodes", "prior_policy", "rollout", "iqm", "stratified_bootstrap"],
     "skillgym.skills.skild": ["SkildModel", "SkildConfig", "Discriminator"],
     "skillgym.data": ["Demonstrations", "Transitions", "load_windows", "load_transitions"],
     "skillgym.skills.reskill": ["ReskillModel", "ReskillConfig"],

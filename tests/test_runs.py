@@ -43,6 +43,15 @@ def test_every_sitting_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     assert origin(one) == {"machine": "this", "commit": "c", "python": "3.11"}
 
 
+def test_the_machine_names_its_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"H{index}")
+    assert record.environment_record()["machine"].endswith(", H0, H1")
+
+
 @pytest.mark.parametrize("name", ["config.json", "environment.json", "command.txt"])
 def test_a_run_that_cannot_be_described_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name / "in the way").mkdir(parents=True)

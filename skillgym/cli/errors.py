@@ -74,6 +74,17 @@ class NothingToRun(SkillgymError, FileNotFoundError):
         )
 
 
+class ForeignSkills(SkillgymError, ValueError):
+    """A skill model is to act by itself, but its world is none of skillgym's."""
+
+    def __init__(self, path: str, world: str | None, known: Iterable[str]) -> None:
+        super().__init__(
+            f"Got {path}, a skill model with world={world}, expected one of "
+            f"{', '.join(map(repr, known))}; save it with its world, or measure it in Python with "
+            "skillgym.evaluation.rollout (docs/own_skill_models.md)."
+        )
+
+
 class NoSkillModel(SkillgymError, FileNotFoundError):
     """A skill model that does not come with the package has not been trained."""
 

@@ -22,7 +22,7 @@ from skillgym.errors import SkillgymError
 
 COMMANDS = {
     "worlds": "list worlds, skill environments, skill models, datasets and presets",
-    "describe": "tell every observation and action dimension of a world, with its unit and source",
+    "describe": "tell every observation dimension of a world, with its unit and source",
     "collect": "make a dataset with a scripted expert",
     "convert": "make a dataset from recordings of the original projects",
     "pretrain": "train a skill model (or a policy) from a dataset",

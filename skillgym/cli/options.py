@@ -155,14 +155,14 @@ FETCH_WORLDS = {25: "skillgym/FetchPlace-v0", 43: "skillgym/FetchHook-v0"}
 """The Fetch worlds that data come from, by the size of their observations."""
 
 
-def world_id(world: str | None, observation_size: int = 0) -> str:
-    """Id of the world of a skill model.
+def world_id(world: str | None, observation_size: int = 0) -> str | None:
+    """Id of the world of a skill model; None if it is none of skillgym's.
 
     Args:
-        world: The world's name, for example maze; the kitchen if None or unknown.
+        world: The world's name, for example maze.
         observation_size: Tells the Fetch worlds apart.
     """
     if world == "fetch" and observation_size in FETCH_WORLDS:
         return FETCH_WORLDS[observation_size]
     ids = {name.lower(): name for name in registered_ids()}
-    return ids.get(f"skillgym/{world}-v0", "skillgym/Kitchen-v0")
+    return ids.get(f"skillgym/{world}-v0")

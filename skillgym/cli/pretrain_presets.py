@@ -25,7 +25,7 @@ class Pretraining:
         world: World that the data is from.
         env: Keywords of the world, for example tasks=kbts.
         folder: Run folder; runs/NAME-seedK by default.
-        resume: Go on with the run in the folder, if there is one.
+        resume: Whether to go on with a run in the folder; `--no-resume` refuses such a folder.
         evaluation_episodes: Episodes of the roll-outs of the prior, or of SkiLD's posterior; 0 for
             none.
         trainer: Settings of the trainer.

@@ -20,6 +20,7 @@ from skillgym.hub.card import model_card
 from skillgym.hub.configs import config_from_json, space_from_json, space_to_json
 from skillgym.hub.migrations import FORMAT, migrate
 from skillgym.hub.model_types import model_class
+from skillgym.nn.devices import usable_device
 from skillgym.skills.base import SkillModule
 from skillgym_envs.core.versions import package_versions
 
@@ -111,7 +112,9 @@ def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -
         MissingFile, CorruptFile, UnknownFormat, UnknownType, UnknownField, InvalidConfig,
         CheckpointMismatch, ForeignEmbedding: If the directory is not a complete checkpoint of one
             model that this version can read.
+        InvalidConfig: Also if this machine does not have the device.
     """
+    device = usable_device(device)
     directory = Path(directory)
     recover(directory)
     path = directory / "config.json"

@@ -12,7 +12,7 @@ from torch import nn
 from skillgym.errors import InvalidConfig
 
 
-def usable_device(name: str) -> torch.device:
+def usable_device(name: str | torch.device) -> torch.device:
     """The torch device of this name.
 
     Raises:
@@ -22,7 +22,7 @@ def usable_device(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # the latter: torch without CUDA
         expected = f"a device of this machine, such as cpu ({str(error).splitlines()[0]})"
-        raise InvalidConfig("device", name, expected) from None
+        raise InvalidConfig("device", str(name), expected) from None
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -59,8 +59,14 @@ def environment_record() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version(), **package_versions(*PACKAGES)},
         "git_commit": git_commit(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-        f"{processor()}",
+        "machine": ", ".join(
+            [
+                f"{platform.system()} {platform.machine()}",
+                f"{os.cpu_count()} cores",
+                processor(),
+                *gpus(),
+            ]
+        ),
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
     }
 
@@ -94,6 +100,14 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def gpus() -> list[str]:
+    """Names of the GPUs that torch can use, if the process has imported it."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None or not cuda.is_available():
+        return []
+    return [cuda.get_device_name(index) for index in range(cuda.device_count())]
 
 
 def git_commit(root: Path = Path(__file__).parents[2]) -> str | None:

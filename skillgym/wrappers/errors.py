@@ -17,8 +17,11 @@ class InvalidSkill(SkillgymError, ValueError):
         )
 
 
-class UnusableSkillModel(SkillgymError, TypeError):
-    """Something that is no skill model was given as one."""
+class UnusableSkillModel(SkillgymError, ValueError):
+    """Something that is no skill model was given as one.
+
+    No `TypeError`: Gymnasium makes a new error of those.
+    """
 
     def __init__(self, given: object, missing: Sequence[str]) -> None:
         super().__init__(
@@ -58,7 +61,9 @@ class WrongAutoresetMode(SkillgymError, ValueError):
     def __init__(self, user: str, given: object, expected: str) -> None:
         super().__init__(
             f"Got a vector environment with autoreset mode {given} for {user}, expected "
-            f"{expected}; create it with autoreset_mode=AutoresetMode.{expected}."
+            f"{expected}; create it with autoreset_mode=AutoresetMode.{expected}; for ids that are "
+            "none of skillgym's, gymnasium.make_vec wants it as "
+            f'vector_kwargs={{"autoreset_mode": AutoresetMode.{expected}}}.'
         )
 
 

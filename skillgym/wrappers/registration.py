@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -38,7 +39,11 @@ class RegisteredSkillActions(SkillActions):
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]
         """Specification of the id, with its keywords."""
-        return self.unwrapped.spec
+        spec = self.unwrapped.spec
+        if spec is not None and self.skill_name is not None:
+            # In place of a path, which JSON does not have.
+            spec = replace(spec, kwargs={**spec.kwargs, "skill_model": self.skill_name})
+        return spec
 
 
 def register_skill_envs() -> None:

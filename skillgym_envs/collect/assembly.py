@@ -191,6 +191,7 @@ def _metadata(
         "versions": package_versions(*PACKAGES),
         "observation_layout": layout,
         "success": success_table(episodes),
+        "mean_return": float(np.mean([episode.rewards.sum() for episode in episodes])),
         "expert_seconds": round(sum(episode.facts["seconds"] for episode in episodes), 1),
         "wall_seconds": round(wall_seconds, 1),  # of the last run, if there were several
     }

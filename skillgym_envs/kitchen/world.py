@@ -238,6 +238,7 @@ def kitchen_model(visuals: bool = False) -> mujoco.MjModel:
 
 def _layout(model: mujoco.MjModel, goal: bool, velocities: bool, noise: float) -> ObservationLayout:
     positions, speeds = _joint_rows(model)
+    kettle = model.body(int(model.joint("kettle").bodyid[0])).name
     blocks = [
         _block("robot_qpos", positions[:9], "joint", "qpos", noise, _QPOS_NOISE[:9]),
         _block("fixture_qpos", positions[9:23], "joint", "qpos", noise, _QPOS_NOISE[9:23]),
@@ -247,12 +248,17 @@ def _layout(model: mujoco.MjModel, goal: bool, velocities: bool, noise: float) -
         blocks += [
             _block("robot_qvel", speeds[:9], "joint", "qvel", noise, _QVEL_NOISE[:9]),
             _block("fixture_qvel", speeds[9:23], "joint", "qvel", noise, _QVEL_NOISE[9:23]),
-            _block("kettle_twist", speeds[23:], "world", "qvel", noise, _QVEL_NOISE[23:]),
+            _block("kettle_velocity", speeds[23:26], "world", "qvel", noise, _QVEL_NOISE[23:26]),
+            # MuJoCo gives the angular velocities of free bodies in their own frames.
+            _block("kettle_turn", speeds[26:], kettle, "qvel", noise, _QVEL_NOISE[26:]),
         ]
     if goal:
-        labels, units = zip(*positions, strict=True)
-        goals = (f"goal of {label}" for label in labels)
-        blocks.append(ObservationBlock.exact("goal", goals, units, "joint", "constant"))
+        none = (0.0,) * len(positions)
+        goals = [(f"goal of {label}", unit) for label, unit in positions]
+        blocks += [
+            _block("goal", goals[:23], "joint", "constant", noise, none[:23]),
+            _block("kettle_goal", goals[23:], "world", "constant", noise, none[23:]),
+        ]
     return ObservationLayout(tuple(blocks))
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from skillgym.cli import main as cli
 from skillgym.hub import load_skill, save_skill
+from skillgym.skills.spirl import ClosedLoopSpirl
+from tests.skills.models import small_model
 
 
 def test_the_prior_of_a_skill_model_is_measured(
@@ -66,6 +68,18 @@ def test_a_model_of_a_run_is_measured_in_the_task_that_it_was_trained_for(
         "tasks=misaligned, ordered=True, max_episode_steps=10",
         "tasks=kbts, max_episode_steps=10",
     ]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "watch"])
+@pytest.mark.parametrize("world", [None, "pusher"])
+def test_a_model_of_an_environment_of_the_users_own_is_not_put_into_the_kitchen(
+    world: str | None, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save_skill(small_model(ClosedLoopSpirl), tmp_path / "mine", world=world)
+    assert cli.main([command, str(path)]) == 1
+    error = capsys.readouterr().err
+    assert re.match(rf"skillgym: Got {path}, .* world={world}, expected .*'kitchen'", error)
+    assert error.count("\n") == 1 and "skillgym.evaluation.rollout" in error
 
 
 def test_subtasks_and_return_are_printed(

@@ -102,6 +102,12 @@ def test_metadata_tells_how_it_was_made(small: Path) -> None:
     assert sum(episode["attempts"] for episode in episodes) == attempts
 
 
+def test_metadata_have_the_return_of_an_episode(small: Path) -> None:
+    """The number that agents are compared with."""
+    returns = [episode.rewards.sum() for episode in minari.MinariDataset(small / "data")]
+    assert metadata(small)["mean_return"] == pytest.approx(np.mean(returns))
+
+
 def test_number_of_workers_does_not_change_the_dataset(small: Path, tmp_path: Path) -> None:
     assert content(collect(SMALL, tmp_path, workers=3)) == content(small)
 

@@ -175,6 +175,31 @@ def test_observation_variants_and_layout(goal, velocities, size):
     assert (rows[22]["unit"], rows[19]["unit"], rows[26]["unit"]) == ("rad", "m", "1")
 
 
+def test_frames_of_the_kettle():
+    """MuJoCo turns free bodies in their own frame and moves them in that of the world."""
+    env = make(velocities=True)
+    env.reset(seed=0)
+    model, data = env.unwrapped.world.model, env.unwrapped.data
+    body = int(model.joint("kettle").bodyid[0])
+    quarter = np.sqrt(0.5)
+    data.qpos[26:30] = quarter, 0.0, 0.0, quarter  # about z
+    data.qvel[23:29] = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
+    mujoco.mj_forward(model, data)
+    measured = {}
+    for local, frame in enumerate(("world", model.body(body).name)):
+        spatial = np.zeros(6)
+        kind = int(mujoco.mjtObj.mjOBJ_XBODY)
+        mujoco.mj_objectVelocity(model, data, kind, body, spatial, local)
+        measured[frame] = np.roll(spatial, 3)  # MuJoCo has rotations first
+    rows = {row["label"]: row for row in env.unwrapped.layout.rows()}
+    for index, axis in enumerate(("vx", "vy", "vz", "wx", "wy", "wz")):
+        frame = rows[f"kettle {axis}"]["frame"]
+        np.testing.assert_allclose(measured[frame][index], data.qvel[23 + index], err_msg=axis)
+    for label, row in rows.items():
+        if label.startswith("goal of "):
+            assert row["frame"] == rows[label.removeprefix("goal of ")]["frame"], label
+
+
 def observations_with(*done: str) -> np.ndarray:
     """An observation (1, 60) in which some elements are at their goals."""
     observation = make(noise=0.0).reset(seed=0)[0].astype(np.float64)[None]

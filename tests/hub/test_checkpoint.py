@@ -156,6 +156,12 @@ def test_unknown_name_is_answered_with_the_nearest(monkeypatch: pytest.MonkeyPat
         load_skill("spirl-kichen")
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:77"])
+def test_a_device_that_is_not_there_is_one_sentence(saved: Path, device: str) -> None:
+    with pytest.raises(InvalidConfig, match=f"Got device='{device}', expected a device of this"):
+        load_skill(saved, device)
+
+
 def test_missing_files(saved: Path) -> None:
     (saved / "model.safetensors").unlink()
     with pytest.raises(MissingFile, match=r"without model\.safetensors"):

@@ -76,6 +76,12 @@ def test_dictionaries_are_to_be_flattened(model: SkillModule) -> None:
         check_world(model, Env(both, action))  # type: ignore[arg-type]
 
 
+def test_flattening_is_no_advice_for_discrete_actions() -> None:
+    observation, _ = spaces(OBSERVATION_SIZE, ACTION_SIZE)
+    with pytest.raises(UnsupportedSpace, match=r"action space Discrete\(2\).*that has one\.$"):
+        ClosedLoopSpirl.create(observation, gym.spaces.Discrete(2))
+
+
 def test_models_that_tell_nothing_are_not_compared() -> None:
     observation, action = spaces(OBSERVATION_SIZE, ACTION_SIZE)
     check_world(SimpleNamespace(), Env(observation, action, "kitchen"))

@@ -20,6 +20,7 @@ from skillgym.errors import ForeignWorld
 from skillgym.hub import save_skill
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions
+from skillgym.wrappers.errors import UnusableSkillModel
 from skillgym_envs.core.errors import InvalidConfig, SkillgymError, UnknownKeyword
 from skillgym_envs.kitchen import KitchenWorld
 
@@ -54,6 +55,22 @@ def test_the_specification_rebuilds_the_same_stack(skill_model: str) -> None:
     skill = np.full(10, 0.5, np.float32)
     env.reset(seed=3), again.reset(seed=3)
     np.testing.assert_array_equal(env.step(skill)[0], again.step(skill)[0])
+
+
+def test_the_skill_model_may_be_a_path(skill_model: str) -> None:
+    """A specification is JSON, which has no paths."""
+    env = gym.make("SkillKitchen-v0", skill_model=Path(skill_model))
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))  # type: ignore[union-attr]
+    assert again.spec == env.spec
+    assert again.get_wrapper_attr("skill_name") == skill_model
+
+
+@pytest.mark.parametrize("wrong", [None, 42, SMALL])
+def test_what_is_no_skill_model_is_one_sentence(wrong: object) -> None:
+    """Also through `gymnasium.make`, which makes new errors of TypeErrors."""
+    for make in (gym.make, gym.make_vec):
+        with pytest.raises(UnusableSkillModel, match=f"Got an? {type(wrong).__name__} as skill"):
+            make("SkillKitchen-v0", skill_model=wrong)
 
 
 def test_a_wrapper_around_a_registered_world_is_rebuilt_from_its_specification(

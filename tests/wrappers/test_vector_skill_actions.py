@@ -209,6 +209,15 @@ def test_refuses_environments_that_reset_themselves() -> None:
         VectorSkillActions(inner, StubSkills(), autoreset_mode=DISABLED)
 
 
+def test_the_advice_about_resets_works_for_environments_of_others() -> None:
+    """Gymnasium would give the keyword itself to each environment, which does not know it."""
+    advice = r'vector_kwargs=\{"autoreset_mode": AutoresetMode\.DISABLED\}'
+    with pytest.raises(WrongAutoresetMode, match=advice):
+        VectorSkillActions(gym.make_vec("Pendulum-v1", 2), StubSkills(action_size=1))
+    inner = gym.make_vec("Pendulum-v1", 2, vector_kwargs={"autoreset_mode": DISABLED})
+    VectorSkillActions(inner, StubSkills(action_size=1))
+
+
 def test_skills_must_be_finite_unless_they_are_ignored() -> None:
     """In NEXT_STEP the skill of an environment that is to be reset does not count."""
     makers = [lambda: CountingEnv(end=3), lambda: CountingEnv()]
