@@ -393,11 +393,11 @@ def test_the_prior_must_be_that_of_the_training_and_over_the_skills(
         type(agent).load(tmp_path / "agent", env=make_env(model=other))
     with pytest.raises(NoPrior, match="no name"):
         type(agent).load(tmp_path / "agent")
-    with pytest.raises(UnusablePrior, match="over 3 skills instead of 4"):
+    with pytest.raises(UnusablePrior, match=r"over skills \(3,\) instead of \(4,\)"):
         make(prior=CategoricalMLP(3, 3, 8, 1))
     with pytest.raises(UnusablePrior, match=r"gives a Gaussian, expected .* Categorical"):
         make(prior=StubSkills().prior)
-    with pytest.raises(UnusablePrior, match="fails for observations of size 3"):
+    with pytest.raises(UnusablePrior, match=r"fails for observations of shape \(3,\)"):
         make(prior=CategoricalMLP(5, 4, 8, 1))
     with pytest.raises(UnusablePrior, match="without parameters"):
         make(prior=None)

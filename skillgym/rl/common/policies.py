@@ -12,6 +12,7 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
+from skillgym.errors import UnsupportedSpace
 from skillgym.nn.devices import device_of
 from skillgym.nn.mlp import normalise_layers
 from skillgym.rl.errors import UnusablePrior
@@ -50,7 +51,7 @@ def normalise_critic(network: nn.Sequential) -> None:
 def probed(
     prior: nn.Module, observation_space: spaces.Space[Any], expected: str = "Gaussian"
 ) -> object:
-    """The distribution that a prior (in evaluation mode) gives for an observation of zeros.
+    """The distribution that a prior (in evaluation mode) gives for one observation of zeros.
 
     Args:
         prior: The prior.
@@ -58,15 +59,18 @@ def probed(
         expected: Which distribution it should be, for the error.
 
     Raises:
+        UnsupportedSpace: If observations are no arrays.
         UnusablePrior: If it fails.
     """
-    size = spaces.flatdim(observation_space)
+    shape = observation_space.shape
+    if shape is None:
+        raise UnsupportedSpace("observation", observation_space)
     device = device_of(prior)
     try:
         with torch.no_grad():
-            distribution: object = prior(torch.zeros(1, size, device=device))
+            distribution: object = prior(torch.zeros(1, *shape, device=device))
     except (RuntimeError, IndexError) as error:
         raise UnusablePrior(
-            f"that fails for observations of size {size} ({error})", expected
+            f"that fails for observations of shape {shape} ({error})", expected
         ) from error
     return distribution

@@ -284,5 +284,6 @@ def check_discrete_prior(
         raise UnusablePrior(
             f"that gives {with_article(type(distribution).__name__)}", "Categorical"
         )
-    if (found := distribution.log_probs.shape[-1]) != action_space.n:
-        raise UnusablePrior(f"over {found} skills instead of {action_space.n}", "Categorical")
+    if (found := tuple(distribution.log_probs.shape[1:])) != (action_space.n,):
+        given = f"over skills {found} instead of {(int(action_space.n),)}"
+        raise UnusablePrior(given, "Categorical")

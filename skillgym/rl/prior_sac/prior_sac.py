@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from stable_baselines3 import SAC
@@ -17,7 +17,7 @@ from skillgym.rl.common import losses
 from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.common.temperature import start_of
 from skillgym.rl.prior_sac.losses import analytic_divergence, sampled_divergence
-from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
+from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_latents, check_prior
 from skillgym_envs.core.checks import check_count, check_range
 
 KLS = ("sampled", "analytic", None)
@@ -60,7 +60,9 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     Raises:
         InvalidConfig: If a keyword has a value that cannot work.
         NoPrior: If the environment has no skill model.
-        UnusablePrior: If `SkillPriorPolicy` cannot start from the prior.
+        UnusablePrior: If the prior is not over the skills, or `SkillPriorPolicy` cannot start from
+            it.
+        UnsupportedSpace: If observations are no arrays, as the prior sees.
         NormalizedObservations: If observations are normalised, which the prior would not
             understand.
     """
@@ -113,7 +115,8 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     def _frozen(self, source: nn.Module) -> nn.Module:
         """A frozen copy of a distribution over skills, as one over latents before the tanh."""
         space: Any = self.action_space
-        copy = super()._frozen(TanhPrior(source, space, self.latent_scale))
+        copy = cast(TanhPrior, super()._frozen(TanhPrior(source, space, self.latent_scale)))
+        check_latents(copy.prior, self.observation_space, space)  # the range would broadcast
         if self.kl == "analytic":
             check_prior(copy, self.observation_space, space)
         return copy

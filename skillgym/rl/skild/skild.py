@@ -17,7 +17,7 @@ from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian
 from skillgym.rl.buffers import SkillReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
-from skillgym.rl.common.policies import SHALLOW, probed
+from skillgym.rl.common.policies import SHALLOW
 from skillgym.rl.common.priors import distribution_of, find_skill_model, frozen_copy
 from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.prior_sac import PriorSAC
@@ -189,8 +189,6 @@ class SkiLD(PriorSAC):
         parts = [distribution_of(model, part) for part in ("prior", "posterior", "discriminator")]
         prior, posterior = (self._frozen(part) for part in parts[:2])
         discriminator = cast(Discriminator, frozen_copy(parts[2], self.device))
-        for distribution in (prior, posterior):
-            probed(distribution, self.observation_space)
         check_discriminator(discriminator, self.observation_space)
         self._check_reference(name, model, prior, posterior, discriminator)
         self._skill_steps: int = model.max_steps
