@@ -21,7 +21,12 @@ from torch import nn
 
 from skillgym.data import Transitions
 from skillgym.data.errors import DatasetNotFound
-from skillgym.errors import InvalidConfig, NormalizedObservations, ShapeMismatch
+from skillgym.errors import (
+    InvalidConfig,
+    NormalizedObservations,
+    ShapeMismatch,
+    UnsupportedSpace,
+)
 from skillgym.rl import GAIL, DemonstrationReplayBuffer
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
@@ -65,6 +70,9 @@ def test_gail_looks_at_its_demonstrations_before_it_trains() -> None:
     env = VecNormalize(DummyVecEnv([Bounded]))
     with pytest.raises(NormalizedObservations, match="norm_obs=False"):
         GAIL("MlpPolicy", env, demonstrations=np.zeros((50, 3), np.float32))
+    goals = gym.make("skillgym/FetchPlace-v0", goals=True)
+    with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
+        GAIL("MultiInputPolicy", goals, demonstrations=np.zeros((50, 31), np.float32))
 
 
 def test_a_saved_agent_acts_without_demonstrations(tmp_path: Path) -> None:

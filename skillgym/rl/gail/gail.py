@@ -12,6 +12,7 @@ from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor
 
 from skillgym.checks import check_positive
+from skillgym.errors import UnsupportedSpace
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.common.priors import kept_if_refused, refuse_normalized
@@ -52,6 +53,7 @@ class GAIL(SAC):
         InvalidConfig: If there are no demonstrations.
         ShapeMismatch: If they are of another world.
         NormalizedObservations: If observations are normalised; those of demonstrations are not.
+        UnsupportedSpace: If observations are not one-dimensional.
     """
 
     replay_buffer: RelabellingReplayBuffer
@@ -87,9 +89,11 @@ class GAIL(SAC):
 
     def _setup_model(self) -> None:
         refuse_normalized(self)
+        space = self.observation_space
+        if space.shape is None or len(space.shape) != 1:
+            raise UnsupportedSpace("observation", space)
         super()._setup_model()
-        size: int = self.observation_space.shape[0]  # type: ignore[index]
-        self.discriminator = Discriminator(size).to(self.device)
+        self.discriminator = Discriminator(space.shape[0]).to(self.device)
         self.tuning = DiscriminatorTraining(
             self.discriminator,
             self.demonstrations,

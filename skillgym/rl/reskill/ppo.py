@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import explained_variance
 from torch import Tensor
 
 from skillgym.errors import InvalidConfig
+from skillgym.rl.buffers import check_arrays
 from skillgym.rl.reskill.buffers import RewardToGoBuffer
 from skillgym.rl.reskill.policies import ReskillActorCritic
 
@@ -68,6 +69,7 @@ class ReskillPPO(PPO):
 
     Raises:
         InvalidConfig: If a roll-out has no step for every environment.
+        UnsupportedSpace: If observations are dictionaries.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -115,6 +117,7 @@ class ReskillPPO(PPO):
         )
 
     def _setup_model(self) -> None:
+        check_arrays(self.observation_space)
         self.n_steps = steps_per_env(self.rollout_steps, self.n_envs)
         super()._setup_model()
 
