@@ -72,6 +72,8 @@ class GymnasiumVecEnv(VecEnv):
             if dones[i]:
                 # Everything else in this info belongs to the next episode.
                 final_obs, final_info = listed[i].pop("final_obs"), listed[i].pop("final_info")
+                if "episode" in listed[i]:  # that of Gymnasium's vector RecordEpisodeStatistics
+                    final_info["episode"] = listed[i].pop("episode")
                 self.reset_infos[i] = listed[i]
                 listed[i] = {**final_info, "terminal_observation": final_obs}
             listed[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])

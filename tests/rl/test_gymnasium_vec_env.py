@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
@@ -108,6 +109,20 @@ def test_hindsight_replay_finds_the_reward_of_single_environments() -> None:
     keywords = {"learning_starts": 12, "batch_size": 8, "buffer_size": 100}
     SAC("MultiInputPolicy", env, replay_buffer_class=HerReplayBuffer, **keywords).learn(20)
     env.close()
+
+
+def test_statistics_of_gymnasiums_vector_wrapper_belong_to_the_episode_that_is_over() -> None:
+    inner = SyncVectorEnv([single] * N, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = GymnasiumVecEnv(RecordEpisodeStatistics(inner))
+    env.seed(0)
+    env.reset()
+    for _ in range(LIMIT // 10 + 1):
+        _, _, dones, infos = env.step(np.zeros((N, 2), np.float32))
+    assert dones.all()
+    assert [info["episode"]["l"] for info in infos] == [5] * N
+    assert not any("episode" in info for info in env.reset_infos)
+    agent = PriorSAC("SkillPriorPolicy", env, learning_starts=100)
+    assert len(agent.learn(6 * N).ep_info_buffer) == N
 
 
 def test_options_are_the_same_for_all() -> None:
