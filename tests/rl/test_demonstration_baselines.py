@@ -27,7 +27,7 @@ from skillgym.errors import (
     ShapeMismatch,
     UnsupportedSpace,
 )
-from skillgym.rl import GAIL, DemonstrationReplayBuffer
+from skillgym.rl import GAIL, DemonstrationReplayBuffer, SkillReplayBuffer
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
 from skillgym.rl.skild import SkiLD
@@ -73,6 +73,17 @@ def test_gail_looks_at_its_demonstrations_before_it_trains() -> None:
     goals = gym.make("skillgym/FetchPlace-v0", goals=True)
     with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
         GAIL("MultiInputPolicy", goals, demonstrations=np.zeros((50, 31), np.float32))
+
+
+def test_gail_rewards_what_its_buffer_holds() -> None:
+    """With another buffer it would learn from the rewards of the environment."""
+    with pytest.raises(InvalidConfig, match="'SkillReplayBuffer', expected a RelabellingReplay"):
+        make_gail(replay_buffer_class=SkillReplayBuffer)
+
+    class Own(RelabellingReplayBuffer):
+        pass
+
+    assert isinstance(make_gail(replay_buffer_class=Own).replay_buffer, Own)
 
 
 def test_a_saved_agent_acts_without_demonstrations(tmp_path: Path) -> None:

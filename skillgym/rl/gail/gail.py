@@ -12,7 +12,7 @@ from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor
 
 from skillgym.checks import check_positive
-from skillgym.errors import UnsupportedSpace
+from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.common.priors import kept_if_refused, refuse_normalized
@@ -50,7 +50,7 @@ class GAIL(SAC):
         kwargs: Any other keyword of SB3's SAC.
 
     Raises:
-        InvalidConfig: If there are no demonstrations.
+        InvalidConfig: If there are no demonstrations, or rewards cannot be computed anew.
         ShapeMismatch: If they are of another world.
         NormalizedObservations: If observations are normalised; those of demonstrations are not.
         UnsupportedSpace: If observations are not one-dimensional.
@@ -74,6 +74,10 @@ class GAIL(SAC):
     ) -> None:
         check_positive("max_log_odds", max_log_odds)
         check_flag("absorbing_ends", absorbing_ends)
+        buffer = kwargs.get("replay_buffer_class") or RelabellingReplayBuffer
+        if not issubclass(buffer, RelabellingReplayBuffer):
+            expected = "a RelabellingReplayBuffer, whose rewards are the discriminator's"
+            raise InvalidConfig("replay_buffer_class", buffer.__name__, expected)
         self.demonstrations = demonstrations
         self.env_reward_weight = env_reward_weight
         self.discriminator_reward_weight = discriminator_reward_weight
@@ -81,8 +85,8 @@ class GAIL(SAC):
         self.absorbing_ends = absorbing_ends
         self.discriminator_updates = discriminator_updates
         self.gradient_penalty = gradient_penalty
-        keywords = {"replay_buffer_class": RelabellingReplayBuffer, "gradient_steps": -1}
-        super().__init__(policy, env, **{**keywords, **kwargs})  # type: ignore[arg-type]
+        keywords = {"gradient_steps": -1, **kwargs, "replay_buffer_class": buffer}
+        super().__init__(policy, env, **keywords)  # type: ignore[arg-type]
         # Not of a saved agent, which may only be to act.
         if self.env is not None and hasattr(self, "tuning"):
             self.tuning.read(spaces.flatdim(self.observation_space))
