@@ -14,6 +14,7 @@ from gymnasium.spaces import Discrete
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
@@ -307,6 +308,14 @@ def test_impossible_weights_and_priors() -> None:
     for make in (make_agent, make_ppo):
         with pytest.raises(InvalidConfig, match="prior='foo'"):
             make(prior="foo")
+
+
+def test_what_sb3_has_for_other_agents_is_refused() -> None:
+    with pytest.raises(InvalidConfig, match=r"action_noise=.*, expected None for discrete"):
+        make_agent(action_noise=NormalActionNoise(np.zeros(1), np.ones(1)))
+    for make, name in ((make_agent, "critic_arch"), (make_ppo, "value_arch")):
+        with pytest.raises(InvalidConfig, match=rf"net_arch=\[8\], expected {name}"):
+            make(policy_kwargs={"net_arch": [8]})
 
 
 def test_alpha_falls_near_the_prior_and_can_be_fixed_or_bounded() -> None:

@@ -340,9 +340,25 @@ def test_wrong_settings() -> None:
         make_agent(kl="reverse")
     with pytest.raises(InvalidConfig, match="use_sde"):
         make_agent(use_sde=True)
+    with pytest.raises(InvalidConfig, match=r"target_entropy=-3\.0, expected target_divergence"):
+        make_agent(target_entropy=-3.0)
+    make_agent(target_entropy=-3.0, kl=None)  # SB3's objective has it
+    for scale in (0.0, -1.0, np.inf, np.nan, "a"):
+        with pytest.raises(InvalidConfig, match="latent_scale="):
+            make_agent(latent_scale=scale)
+    with pytest.raises(InvalidConfig, match=r"net_arch=\[8\], expected critic_arch"):
+        make_agent(policy_kwargs={"net_arch": [8]})
     with pytest.raises(NormalizedObservations, match="norm_obs=False"):
         make_agent(env=VecNormalize(DummyVecEnv([make_env])))
     make_agent(env=VecNormalize(DummyVecEnv([make_env]), norm_obs=False)).learn(20)
+
+
+def test_critics_see_the_first_entries_also_with_a_shared_extractor() -> None:
+    kwargs = {**TINY_CRITIC, "critic_inputs": 1, "share_features_extractor": True}
+    agent = make_agent(policy_kwargs=kwargs)
+    for critic in (agent.critic, agent.critic_target):
+        assert critic.qf0[0].in_features == 1 + 2
+    agent.learn(20)
 
 
 def test_same_seed_same_agent() -> None:

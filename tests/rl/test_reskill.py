@@ -40,6 +40,7 @@ from skillgym.rl.errors import ForeignPrior, NoResiduals, UnusablePrior
 from skillgym.rl.presets import PRESETS, make_agent, make_env
 from skillgym.rl.reskill import presets
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
+from skillgym.rl.reskill.policies import ReskillActorCritic
 from skillgym.skills.reskill import ReskillConfig, ReskillModel
 from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
 from skillgym.wrappers.residual_control import logistic
@@ -587,6 +588,8 @@ def test_what_cannot_work_is_refused() -> None:
     for keywords in ({"use_sde": True}, {"n_steps": 8}, {"ent_coef": 0.1}, {"lr": 1.0}):
         with pytest.raises(UnknownKeyword, match=f"{next(iter(keywords))!r} for ReSkill"):
             make_agent_(**keywords)
+    with pytest.raises(InvalidConfig, match="policy='ReskillActorCritic', expected 'MlpPolicy'"):
+        ReSkill(ReskillActorCritic, residual_env())
     goals = gym.make("skillgym/FetchPlace-v0", goals=True)
     with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
         ReskillPPO("MultiInputPolicy", goals)

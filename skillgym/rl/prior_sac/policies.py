@@ -21,7 +21,13 @@ from skillgym.errors import InvalidConfig, with_article
 from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian, Standardised
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
-from skillgym.rl.common.policies import DEEP, normalise_critic, probed, trainable_copy
+from skillgym.rl.common.policies import (
+    DEEP,
+    normalise_critic,
+    probed,
+    refuse_net_arch,
+    trainable_copy,
+)
 from skillgym.rl.errors import UnusablePrior
 
 
@@ -110,7 +116,10 @@ class SkillPriorPolicy(SACPolicy):
         critic_inputs: How many of the first numbers of an observation the critics see; all if None.
             In the authors' maze with pictures these are the four of the state.
         optimizer_kwargs: Keywords of the optimizers; fused Adam by default.
-        kwargs: Other keywords of SB3's SAC policy.
+        kwargs: Other keywords of SB3's SAC policy, except `net_arch`.
+
+    Raises:
+        InvalidConfig: If `net_arch` is given.
     """
 
     actor: SkillActor  # type: ignore[assignment]
@@ -127,6 +136,7 @@ class SkillPriorPolicy(SACPolicy):
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        refuse_net_arch(kwargs, "critic_arch")
         # A function, because a module cannot own another before its own constructor has run.
         self._initial_network = lambda: prior
         self.critic_inputs = critic_inputs
@@ -158,7 +168,7 @@ class SkillPriorPolicy(SACPolicy):
         self, features_extractor: BaseFeaturesExtractor | None = None
     ) -> ContinuousCritic:
         """New random critics."""
-        if features_extractor is None and self.critic_inputs is not None:
+        if self.critic_inputs is not None:
             features_extractor = FirstEntries(self.observation_space, self.critic_inputs)
         critic = super().make_critic(features_extractor)
         initialise_linear(critic)

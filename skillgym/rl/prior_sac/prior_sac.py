@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal, cast
 
 import torch
@@ -10,6 +11,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
+from skillgym.checks import check_positive
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import TanhPrior
@@ -97,6 +99,12 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
         if "ent_coef" in kwargs:
             raise InvalidConfig("ent_coef", kwargs["ent_coef"], "that keyword under its name alpha")
+        entropy = kwargs.get("target_entropy", "auto")
+        if entropy != "auto" and prior is not None and kl is not None:
+            expected = "target_divergence, as the divergence is in place of the entropy"
+            raise InvalidConfig("target_entropy", entropy, expected)
+        if latent_scale is not None:
+            check_positive("latent_scale", latent_scale, math.inf)
         self.prior = None
         self.prior_source = prior
         self.kl = kl

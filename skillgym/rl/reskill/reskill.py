@@ -117,6 +117,8 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
+        if isinstance(policy, type) and not issubclass(policy, ReSkillPolicy):
+            raise InvalidConfig("policy", policy.__name__, "'MlpPolicy', which has both levels")
         check_range("weight_to_learn", weight_to_learn, 0, 1)
         check_range("weight_steepness", weight_steepness, 0.0)
         check_range("weight_midpoint", weight_midpoint, -math.inf)
