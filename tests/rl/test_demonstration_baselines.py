@@ -75,6 +75,20 @@ def test_gail_looks_at_its_demonstrations_before_it_trains() -> None:
         GAIL("MultiInputPolicy", goals, demonstrations=np.zeros((50, 31), np.float32))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("discriminator_updates", -1.0),
+        ("gradient_penalty", np.nan),
+        ("env_reward_weight", "a"),
+        ("discriminator_reward_weight", np.inf),
+    ],
+)
+def test_numbers_of_gail_that_cannot_work_are_refused(field: str, value: Any) -> None:
+    with pytest.raises(InvalidConfig, match=f"Got {field}="):
+        make_gail(**{field: value})
+
+
 def test_gail_rewards_what_its_buffer_holds() -> None:
     """With another buffer it would learn from the rewards of the environment."""
     with pytest.raises(InvalidConfig, match="'SkillReplayBuffer', expected a RelabellingReplay"):

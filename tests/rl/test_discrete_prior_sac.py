@@ -310,7 +310,10 @@ def test_impossible_weights_and_priors() -> None:
             make(prior="foo")
 
 
-def test_what_sb3_has_for_other_agents_is_refused() -> None:
+def test_keywords_that_cannot_work_are_refused() -> None:
+    for norm in (0.0, -1.0, np.nan, "a"):  # the first would hold the networks still
+        with pytest.raises(InvalidConfig, match="max_grad_norm="):
+            make_agent(max_grad_norm=norm)
     with pytest.raises(InvalidConfig, match=r"action_noise=.*, expected None for discrete"):
         make_agent(action_noise=NormalActionNoise(np.zeros(1), np.ones(1)))
     for make, name in ((make_agent, "critic_arch"), (make_ppo, "value_arch")):

@@ -588,6 +588,15 @@ def test_what_cannot_work_is_refused() -> None:
     for keywords in ({"use_sde": True}, {"n_steps": 8}, {"ent_coef": 0.1}, {"lr": 1.0}):
         with pytest.raises(UnknownKeyword, match=f"{next(iter(keywords))!r} for ReSkill"):
             make_agent_(**keywords)
+    for steps in ("a", 80.5):
+        with pytest.raises(InvalidConfig, match="rollout_steps="):
+            make_agent_(rollout_steps=steps)
+    for keywords in ({"rollout_steps": 1}, {"rollout_steps": 9.5}, {"n_epochs": 0}):
+        with pytest.raises(InvalidConfig, match=f"Got {next(iter(keywords))}="):
+            ReskillPPO("MlpPolicy", "Pendulum-v1", **keywords)
+    for bounds in ((0.0, 1.0), (1.0, 0.2)):
+        with pytest.raises(InvalidConfig, match="std_bounds="):
+            make_agent_(policy_kwargs={"std_bounds": bounds})
     with pytest.raises(InvalidConfig, match="policy='ReskillActorCritic', expected 'MlpPolicy'"):
         ReSkill(ReskillActorCritic, residual_env())
     goals = gym.make("skillgym/FetchPlace-v0", goals=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from skillgym.rl.common.priors import kept_if_refused, refuse_normalized
 from skillgym.rl.skild.losses import mixed_reward, with_absorbing_ends
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
-from skillgym_envs.core.checks import check_flag
+from skillgym_envs.core.checks import check_flag, check_range
 
 
 class GAIL(SAC):
@@ -50,7 +51,8 @@ class GAIL(SAC):
         kwargs: Any other keyword of SB3's SAC.
 
     Raises:
-        InvalidConfig: If there are no demonstrations, or rewards cannot be computed anew.
+        InvalidConfig: If there are no demonstrations, rewards cannot be computed anew, or a number
+            cannot work.
         ShapeMismatch: If they are of another world.
         NormalizedObservations: If observations are normalised; those of demonstrations are not.
         UnsupportedSpace: If observations are not one-dimensional.
@@ -74,6 +76,8 @@ class GAIL(SAC):
     ) -> None:
         check_positive("max_log_odds", max_log_odds)
         check_flag("absorbing_ends", absorbing_ends)
+        check_range("env_reward_weight", env_reward_weight, -math.inf)
+        check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
         buffer = kwargs.get("replay_buffer_class") or RelabellingReplayBuffer
         if not issubclass(buffer, RelabellingReplayBuffer):
             expected = "a RelabellingReplayBuffer, whose rewards are the discriminator's"

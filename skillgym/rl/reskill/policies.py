@@ -18,6 +18,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
+from skillgym.errors import InvalidConfig
 from skillgym.types import SkillModel
 from skillgym.wrappers.residual_control import ResidualLayout
 from skillgym.wrappers.running_skills import begin_skills
@@ -41,6 +42,9 @@ class ReskillActorCritic(ActorCriticPolicy):
         ortho_init: Whether weights start orthogonal, as SB3's do.
         optimizer_kwargs: Keywords of the optimiser; torch's own defaults if None.
         kwargs: Other keywords of SB3's actor-critic policy.
+
+    Raises:
+        InvalidConfig: If the bounds are not positive, or in the wrong order.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class ReskillActorCritic(ActorCriticPolicy):
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if not 0.0 < std_bounds[0] <= std_bounds[1]:
+            raise InvalidConfig("std_bounds", std_bounds, "two positive numbers, the smaller first")
         self.critic_rate = critic_rate
         self.std_bounds = std_bounds
         self.zero_mean = zero_mean
