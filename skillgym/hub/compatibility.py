@@ -17,7 +17,7 @@ def check_world(model: Any, env: Any) -> None:
 
     Args:
         model: A skill model. What it does not tell (`observation_space`, `action_space`, `world`)
-            is not compared.
+            is not compared; but observations are always arrays.
         env: A `gymnasium.Env` or a `gymnasium.vector.VectorEnv`; of the latter a single environment
             counts.
 
@@ -30,6 +30,8 @@ def check_world(model: Any, env: Any) -> None:
         given = getattr(env, f"single_{role}_space", None) or getattr(env, f"{role}_space")
         expected = getattr(model, f"{role}_space", None)
         if expected is None:
+            if role == "observation" and isinstance(given, Dict | Tuple):
+                raise UnsupportedSpace(role, given, "an array, as skill models see")
             continue
         if isinstance(expected, Box) and isinstance(given, Dict | Tuple):
             fits = flatdim(given) == flatdim(expected)

@@ -17,10 +17,20 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
-from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym.errors import InvalidConfig, ShapeMismatch, UnsupportedSpace
 
 if TYPE_CHECKING:
     from skillgym.data import Transitions
+
+
+def check_arrays(observation_space: spaces.Space[Any]) -> None:
+    """Check that observations are arrays, no dictionaries.
+
+    Raises:
+        UnsupportedSpace: If they are not.
+    """
+    if observation_space.shape is None:
+        raise UnsupportedSpace("observation", observation_space)
 
 
 class SkillReplayBuffer(ReplayBuffer):
@@ -39,6 +49,9 @@ class SkillReplayBuffer(ReplayBuffer):
         gamma: Discount per control step, the same as that of the environment's rewards.
         kwargs: Other keywords of SB3's `ReplayBuffer`.
 
+    Raises:
+        UnsupportedSpace: If observations are dictionaries.
+
     Example:
         >>> SAC("MlpPolicy", env, replay_buffer_class=SkillReplayBuffer,
         ...     replay_buffer_kwargs={"gamma": 0.99})  # doctest: +SKIP
@@ -53,6 +66,7 @@ class SkillReplayBuffer(ReplayBuffer):
         gamma: float = 0.99,
         **kwargs: Any,
     ) -> None:
+        check_arrays(observation_space)
         super().__init__(buffer_size, observation_space, action_space, *args, **kwargs)
         self.gamma = gamma
         self.discounts = np.zeros((self.buffer_size, self.n_envs), dtype=np.float32)
@@ -121,6 +135,7 @@ class PictureReplayBuffer(NStepReplayBuffer):
         n_steps: int = 1,
         **kwargs: Any,
     ) -> None:
+        check_arrays(observation_space)
         pixels = spaces.flatdim(observation_space) - state_size
         if state_size < 0 or pixels <= 0:
             raise InvalidConfig("state_size", state_size, f"0 to {state_size + pixels - 1}")
@@ -208,6 +223,7 @@ class DemonstrationReplayBuffer(ReplayBuffer):
         share: float = 0.5,
         **kwargs: Any,
     ) -> None:
+        check_arrays(observation_space)
         super().__init__(buffer_size, observation_space, action_space, *args, **kwargs)
         if not 0.0 <= share < 1.0:
             raise InvalidConfig("share", share, "a number from 0 to 1, but not 1")

@@ -7,17 +7,21 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from skillgym.errors import InvalidConfig
 from skillgym.wrappers.errors import WrongAutoresetMode
 
 
 class GymnasiumVecEnv(VecEnv):
     """Gives any algorithm of SB3 a `gymnasium.vector.VectorEnv`, without processes or copies of it.
 
-    Episode statistics come from SB3's `VecMonitor` around it, as for every `VecEnv`.
+    Episode statistics come from SB3's `VecMonitor` around it, as for every `VecEnv`. Attributes and
+    methods are those of the vector environment and of what it wraps, for a `SyncVectorEnv` also
+    those of its environments. What is in the processes of an `AsyncVectorEnv` is not found; there,
+    use SB3's `SubprocVecEnv`.
 
     Args:
         env: Vector environment with `autoreset_mode` SAME_STEP, which is what SB3's environments
@@ -41,8 +45,14 @@ class GymnasiumVecEnv(VecEnv):
         self._actions: np.ndarray | None = None
 
     def reset(self) -> VecEnvObs:
-        """Start episodes everywhere, with the seeds and options given before."""
+        """Start episodes everywhere, with the seeds and options given before.
+
+        Raises:
+            InvalidConfig: If environments were given different options.
+        """
         seed, options = self._seeds[0], self._options[0]
+        if any(other != options for other in self._options):
+            raise InvalidConfig("options", self._options, "the same for all environments")
         observations, infos = self.env.reset(seed=seed, options=dict(options) or None)
         self.reset_infos = split_infos(infos, self.num_envs)
         self._reset_seeds()
@@ -62,6 +72,8 @@ class GymnasiumVecEnv(VecEnv):
             if dones[i]:
                 # Everything else in this info belongs to the next episode.
                 final_obs, final_info = listed[i].pop("final_obs"), listed[i].pop("final_info")
+                if "episode" in listed[i]:  # that of Gymnasium's vector RecordEpisodeStatistics
+                    final_info["episode"] = listed[i].pop("episode")
                 self.reset_infos[i] = listed[i]
                 listed[i] = {**final_info, "terminal_observation": final_obs}
             listed[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
@@ -77,20 +89,27 @@ class GymnasiumVecEnv(VecEnv):
         return [None] * self.num_envs if frames is None else list(frames)  # type: ignore[arg-type]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """An attribute of the vector environment or of what it wraps, once per environment."""
-        value = getattr(self._owner(attr_name), attr_name)
-        return [value for _ in self._get_indices(indices)]
+        """An attribute of each environment, or of the vector environment that they share."""
+        return [_attribute(owner, attr_name) for owner in self._owners(attr_name, indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set an attribute of the vector environment, which all its environments share."""
-        setattr(self._owner(attr_name), attr_name, value)
+        """Set an attribute of each environment, or of the vector environment that they share."""
+        for owner in dict.fromkeys(self._owners(attr_name, indices)):
+            if isinstance(owner, gym.Env):
+                owner.set_wrapper_attr(attr_name, value)
+            else:
+                setattr(owner, attr_name, value)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of the vector environment once; the result counts for each environment."""
-        result = getattr(self._owner(method_name), method_name)(*method_args, **method_kwargs)
-        return [result for _ in self._get_indices(indices)]
+        """Call a method of each environment, or that of the vector environment once for all."""
+        owners = self._owners(method_name, indices)
+        results = {
+            owner: _attribute(owner, method_name)(*method_args, **method_kwargs)
+            for owner in dict.fromkeys(owners)
+        }
+        return [results[owner] for owner in owners]
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: Any = None
@@ -98,13 +117,21 @@ class GymnasiumVecEnv(VecEnv):
         """False: wrappers of single environments are not visible here."""
         return [False for _ in self._get_indices(indices)]
 
-    def _owner(self, name: str) -> Any:
+    def _owners(self, name: str, indices: Any) -> list[Any]:
+        """What has an attribute, for each of these environments."""
         env: Any = self.env
         while not hasattr(env, name):
+            if isinstance(env, SyncVectorEnv) and all(e.has_wrapper_attr(name) for e in env.envs):
+                return [env.envs[index] for index in self._get_indices(indices)]
             if not hasattr(env, "env"):
                 raise AttributeError(f"{self.env} and what it wraps have no attribute {name!r}.")
             env = env.env
-        return env
+        return [env for _ in self._get_indices(indices)]
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    """An attribute of an environment and its wrappers, or of a vector environment."""
+    return owner.get_wrapper_attr(name) if isinstance(owner, gym.Env) else getattr(owner, name)
 
 
 def split_infos(infos: dict[str, Any], num_envs: int) -> list[dict[str, Any]]:

@@ -218,7 +218,7 @@ class SkillModule(nn.Module, ABC):
         if skill.shape != expected:
             raise ShapeMismatch("skills", skill.shape, f"{expected}")
         if isinstance(space, Discrete):
-            valid = (skill >= space.start) & (skill < space.start + space.n)
+            valid = (skill >= space.start) & (skill < space.start + space.n) & (skill % 1 == 0)
             if not valid.all():
                 raise SkillOutOfRange(skill[~valid][0], space)
         return np.asarray(skill, space.dtype)

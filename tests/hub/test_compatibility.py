@@ -74,6 +74,8 @@ def test_dictionaries_are_to_be_flattened(model: SkillModule) -> None:
     both = gym.spaces.Dict({"state": observation, "goal": observation})  # flattening would not do
     with pytest.raises(UnsupportedSpace, match=r"keywords that the model was trained for\.$"):
         check_world(model, Env(both, action))  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedSpace, match=r"Dict.*expected an array.*FlattenObservation"):
+        check_world(object(), Env(both, action))  # type: ignore[arg-type]
 
 
 def test_flattening_is_no_advice_for_discrete_actions() -> None:

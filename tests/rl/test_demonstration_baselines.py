@@ -21,8 +21,13 @@ from torch import nn
 
 from skillgym.data import Transitions
 from skillgym.data.errors import DatasetNotFound
-from skillgym.errors import InvalidConfig, NormalizedObservations, ShapeMismatch
-from skillgym.rl import GAIL, DemonstrationReplayBuffer
+from skillgym.errors import (
+    InvalidConfig,
+    NormalizedObservations,
+    ShapeMismatch,
+    UnsupportedSpace,
+)
+from skillgym.rl import GAIL, DemonstrationReplayBuffer, SkillReplayBuffer
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
 from skillgym.rl.skild import SkiLD
@@ -65,6 +70,34 @@ def test_gail_looks_at_its_demonstrations_before_it_trains() -> None:
     env = VecNormalize(DummyVecEnv([Bounded]))
     with pytest.raises(NormalizedObservations, match="norm_obs=False"):
         GAIL("MlpPolicy", env, demonstrations=np.zeros((50, 3), np.float32))
+    goals = gym.make("skillgym/FetchPlace-v0", goals=True)
+    with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
+        GAIL("MultiInputPolicy", goals, demonstrations=np.zeros((50, 31), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("discriminator_updates", -1.0),
+        ("gradient_penalty", np.nan),
+        ("env_reward_weight", "a"),
+        ("discriminator_reward_weight", np.inf),
+    ],
+)
+def test_numbers_of_gail_that_cannot_work_are_refused(field: str, value: Any) -> None:
+    with pytest.raises(InvalidConfig, match=f"Got {field}="):
+        make_gail(**{field: value})
+
+
+def test_gail_rewards_what_its_buffer_holds() -> None:
+    """With another buffer it would learn from the rewards of the environment."""
+    with pytest.raises(InvalidConfig, match="'SkillReplayBuffer', expected a RelabellingReplay"):
+        make_gail(replay_buffer_class=SkillReplayBuffer)
+
+    class Own(RelabellingReplayBuffer):
+        pass
+
+    assert isinstance(make_gail(replay_buffer_class=Own).replay_buffer, Own)
 
 
 def test_a_saved_agent_acts_without_demonstrations(tmp_path: Path) -> None:

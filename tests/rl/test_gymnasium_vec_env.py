@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-from skillgym.rl import GymnasiumVecEnv
+import skillgym  # noqa: F401  (registers)
+from skillgym.errors import InvalidConfig
+from skillgym.rl import GymnasiumVecEnv, PriorSAC
 from skillgym.wrappers import SkillActions, VectorSkillActions
 from skillgym.wrappers.errors import WrongAutoresetMode
 from skillgym_envs.core.env import WorldEnv
@@ -79,6 +83,55 @@ def test_attributes_methods_and_wrappers() -> None:
     assert env.env_is_wrapped(Monitor) == [False] * N
     env.close()
     assert env.env.closed
+
+
+def test_attributes_and_methods_of_single_environments() -> None:
+    """Those of a SyncVectorEnv are found, each in its own environment."""
+    env = GymnasiumVecEnv(SyncVectorEnv([single] * N, autoreset_mode=AutoresetMode.SAME_STEP))
+    models = [each.skill_model for each in env.env.envs]
+    assert env.get_attr("skill_model", [2, 0]) == [models[2], models[0]]
+    assert env.has_attr("skill_name")
+    assert not env.has_attr("something else")
+    env.set_attr("frame_callback", print, [1])
+    assert env.get_attr("frame_callback") == [None, print, None]
+    kinds = env.env_method("class_name", indices=[0, 1])
+    assert kinds == ["SkillActions"] * 2
+    agent = PriorSAC("SkillPriorPolicy", env, learning_starts=4, batch_size=4)
+    assert agent.learn(8).prior is not None
+    env.close()
+
+
+def test_hindsight_replay_finds_the_reward_of_single_environments() -> None:
+    def goals() -> gym.Env:
+        return gym.make("skillgym/FetchPlace-v0", goals=True, max_episode_steps=5)
+
+    env = GymnasiumVecEnv(SyncVectorEnv([goals] * 2, autoreset_mode=AutoresetMode.SAME_STEP))
+    keywords = {"learning_starts": 12, "batch_size": 8, "buffer_size": 100}
+    SAC("MultiInputPolicy", env, replay_buffer_class=HerReplayBuffer, **keywords).learn(20)
+    env.close()
+
+
+def test_statistics_of_gymnasiums_vector_wrapper_belong_to_the_episode_that_is_over() -> None:
+    inner = SyncVectorEnv([single] * N, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = GymnasiumVecEnv(RecordEpisodeStatistics(inner))
+    env.seed(0)
+    env.reset()
+    for _ in range(LIMIT // 10 + 1):
+        _, _, dones, infos = env.step(np.zeros((N, 2), np.float32))
+    assert dones.all()
+    assert [info["episode"]["l"] for info in infos] == [5] * N
+    assert not any("episode" in info for info in env.reset_infos)
+    agent = PriorSAC("SkillPriorPolicy", env, learning_starts=100)
+    assert len(agent.learn(6 * N).ep_info_buffer) == N
+
+
+def test_options_are_the_same_for_all() -> None:
+    env = batched()
+    env.set_options({})
+    env.reset()
+    env.set_options([{"reset_mask": None}, {}, {}])
+    with pytest.raises(InvalidConfig, match="the same for all environments"):
+        env.reset()
 
 
 def test_images() -> None:

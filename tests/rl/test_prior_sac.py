@@ -10,15 +10,15 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.wrappers import TimeLimit
+from gymnasium.wrappers import FrameStackObservation, TimeLimit
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
-from skillgym.errors import InvalidConfig, NormalizedObservations
+from skillgym.errors import InvalidConfig, NormalizedObservations, UnsupportedSpace
 from skillgym.hub import save_skill
-from skillgym.nn.priors import MixtureMLP
+from skillgym.nn.priors import CategoricalMLP, GaussianMLP, MixtureMLP
 from skillgym.rl import PriorSAC, SkillReplayBuffer
 from skillgym.rl.errors import ForeignPrior, NoPrior, UnusablePrior
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
@@ -340,11 +340,62 @@ def test_wrong_settings() -> None:
         make_agent(kl="reverse")
     with pytest.raises(InvalidConfig, match="use_sde"):
         make_agent(use_sde=True)
+    with pytest.raises(InvalidConfig, match=r"target_entropy=-3\.0, expected target_divergence"):
+        make_agent(target_entropy=-3.0)
+    make_agent(target_entropy=-3.0, kl=None)  # SB3's objective has it
+    for scale in (0.0, -1.0, np.inf, np.nan, "a"):
+        with pytest.raises(InvalidConfig, match="latent_scale="):
+            make_agent(latent_scale=scale)
+    with pytest.raises(InvalidConfig, match=r"net_arch=\[8\], expected critic_arch"):
+        make_agent(policy_kwargs={"net_arch": [8]})
     with pytest.raises(NormalizedObservations, match="norm_obs=False"):
         make_agent(env=VecNormalize(DummyVecEnv([make_env])))
     make_agent(env=VecNormalize(DummyVecEnv([make_env]), norm_obs=False)).learn(20)
 
 
+def test_critics_see_the_first_entries_also_with_a_shared_extractor() -> None:
+    kwargs = {**TINY_CRITIC, "critic_inputs": 1, "share_features_extractor": True}
+    agent = make_agent(policy_kwargs=kwargs)
+    for critic in (agent.critic, agent.critic_target):
+        assert critic.qf0[0].in_features == 1 + 2
+    agent.learn(20)
+
+
 def test_same_seed_same_agent() -> None:
     first, second = (weights(make_agent().learn(30).policy) for _ in range(2))
     assert torch.equal(first, second)
+
+
+class Flat(nn.Module):
+    """A prior that gives numbers."""
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        return obs
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        (GaussianMLP(6, 2, 8, 1), r"fails for observations of shape \(3,\)"),
+        (GaussianMLP(3, 1, 8, 1), r"latents of shape \(1,\), skills have \(2,\)"),
+        (MixtureMLP(3, 5, 8, 1), "without densities of skills"),
+        (CategoricalMLP(3, 2, 8, 1), "Categorical without densities of skills"),
+        (Flat(), "Tensor without densities of skills"),
+    ],
+)
+def test_a_prior_that_cannot_regularise_is_refused_at_once(prior: nn.Module, expected: str) -> None:
+    """Not in the first update, after the warm-up."""
+    with pytest.raises(UnusablePrior, match=expected):
+        PriorSAC("MlpPolicy", make_env(), prior=prior.eval(), **SMALL)
+
+
+def test_priors_see_single_observations_that_are_arrays() -> None:
+    settings = {**SMALL, "policy_kwargs": {"net_arch": [16]}}
+    stacked = FrameStackObservation(make_env(), 2)
+    with pytest.raises(UnusablePrior, match=r"latents of shape \(2, 2\)"):
+        PriorSAC("MlpPolicy", stacked, **deepcopy(settings))
+    goals = gym.make("skillgym/FetchPlace-v0", goals=True)
+    prior = GaussianMLP(31, 4, 8, 1).eval()
+    with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
+        PriorSAC("MultiInputPolicy", goals, prior=prior, **deepcopy(settings))
+    PriorSAC("MultiInputPolicy", goals, prior=None, **settings)

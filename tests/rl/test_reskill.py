@@ -18,12 +18,16 @@ from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import PPO, HerReplayBuffer
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.distributions import (
+    CategoricalDistribution,
+    StateDependentNoiseDistribution,
+)
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from skillgym.cli.pretrain import PRESETS as MODELS
-from skillgym.errors import InvalidConfig
+from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.evaluation.checkpoints import (
     buffer_arrays,
     load_run,
@@ -36,12 +40,13 @@ from skillgym.rl.errors import ForeignPrior, NoResiduals, UnusablePrior
 from skillgym.rl.presets import PRESETS, make_agent, make_env
 from skillgym.rl.reskill import presets
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
+from skillgym.rl.reskill.policies import ReskillActorCritic
 from skillgym.skills.reskill import ReskillConfig, ReskillModel
 from skillgym.wrappers import ResidualActions, SkillActions, VectorResidualActions
 from skillgym.wrappers.residual_control import logistic
 from skillgym_envs.core.errors import UnknownKeyword
 from skillgym_envs.core.vector_env import WorldVectorEnv
-from tests.skill_stubs import CountingEnv, StubSkills
+from tests.skill_stubs import CountingEnv, StubCodes, StubSkills
 from tests.toy_world import ToyWorld
 
 H, LIMIT = 4, 20
@@ -387,7 +392,7 @@ def test_roll_outs_end_with_whole_skills() -> None:
     assert agent.skill_level.rollout_buffer.buffer_size == 20
     with pytest.raises(InvalidConfig, match=f"expected at least {3 * H}, a skill in each"):
         make_agent_(env=vector_env(StubSkills(max_steps=H), 3), rollout_steps=3 * H - 1)
-    for keywords in ({"rollout_steps": 100}, {"device": "cpu"}, {"lr": 1.0}):
+    for keywords in ({"rollout_steps": 100}, {"device": "cpu"}, {"lr": 1.0}, {"use_sde": True}):
         with pytest.raises(UnknownKeyword, match=f"{next(iter(keywords))!r} for ReskillPPO"):
             make_agent_(skill_kwargs=keywords)
 
@@ -580,6 +585,35 @@ def test_what_cannot_work_is_refused() -> None:
     for field, value in (("weight_to_learn", "abc"), ("residual_kwargs", 3), ("skill_kwargs", "a")):
         with pytest.raises(InvalidConfig, match=f"Got {field}="):
             make_agent_(**{field: value})
+    for keywords in ({"use_sde": True}, {"n_steps": 8}, {"ent_coef": 0.1}, {"lr": 1.0}):
+        with pytest.raises(UnknownKeyword, match=f"{next(iter(keywords))!r} for ReSkill"):
+            make_agent_(**keywords)
+    for steps in ("a", 80.5):
+        with pytest.raises(InvalidConfig, match="rollout_steps="):
+            make_agent_(rollout_steps=steps)
+    for keywords in ({"rollout_steps": 1}, {"rollout_steps": 9.5}, {"n_epochs": 0}):
+        with pytest.raises(InvalidConfig, match=f"Got {next(iter(keywords))}="):
+            ReskillPPO("MlpPolicy", "Pendulum-v1", **keywords)
+    for bounds in ((0.0, 1.0), (1.0, 0.2)):
+        with pytest.raises(InvalidConfig, match="std_bounds="):
+            make_agent_(policy_kwargs={"std_bounds": bounds})
+    with pytest.raises(InvalidConfig, match="policy='ReskillActorCritic', expected 'MlpPolicy'"):
+        ReSkill(ReskillActorCritic, residual_env())
+    goals = gym.make("skillgym/FetchPlace-v0", goals=True)
+    with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
+        ReskillPPO("MultiInputPolicy", goals)
+
+
+@pytest.mark.parametrize("env", ["codes", "states"])
+def test_other_distributions_than_gaussians_are_those_of_stable_baselines(env: str) -> None:
+    skills = SkillActions(
+        TimeLimit(Target(), LIMIT), StubCodes() if env == "codes" else make_model()
+    )
+    agent = ReskillPPO("MlpPolicy", skills, rollout_steps=10, n_epochs=2, use_sde=env == "states")
+    before = weights(agent.policy)
+    assert not torch.equal(weights(agent.learn(10).policy), before)
+    kind = CategoricalDistribution if env == "codes" else StateDependentNoiseDistribution
+    assert isinstance(agent.policy.get_distribution(torch.zeros(1, 3)), kind)
 
 
 def test_the_upper_level_alone_is_ppo_on_skills(tmp_path: Path) -> None:

@@ -373,7 +373,23 @@ def test_wrong_settings() -> None:
             make_agent(**{field: value})
     with pytest.raises(InvalidConfig, match="demonstrations=None"):
         make_agent(discriminator_updates=0.2)
+    for field, value in (
+        ("posterior_target_divergence", -1.0),
+        ("posterior_target_divergence", np.nan),
+        ("env_reward_weight", "a"),
+        ("discriminator_reward_weight", np.nan),
+        ("absorbing_ends", "no"),
+    ):
+        with pytest.raises(InvalidConfig, match=f"Got {field}="):
+            make_agent(**{field: value})
     tuned = {"discriminator_updates": 1.0, "demonstrations": np.zeros((4, 3), np.float32)}
+    for wrong in (-1.0, np.nan, "a"):
+        with pytest.raises(InvalidConfig, match="Got discriminator_updates="):
+            make_agent(**{**tuned, "discriminator_updates": wrong})
+    with pytest.raises(ShapeMismatch, match=r"demonstrations of shape \(0, 3\)"):
+        make_agent(**{**tuned, "demonstrations": np.zeros((0, 3), np.float32)})
+    with pytest.raises(InvalidConfig, match="demonstrations='NaN or infinity in a state'"):
+        make_agent(**{**tuned, "demonstrations": np.full((4, 3), np.nan, np.float32)})
     with pytest.raises(InvalidConfig, match="n_steps=3"):
         make_agent(n_steps=3, **tuned)
     with pytest.raises(ShapeMismatch, match=r"demonstrations of shape \(4, 2\), expected \(N, 3\)"):

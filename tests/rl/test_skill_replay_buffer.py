@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict
 from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import ReplayBuffer
 
-from skillgym.rl import SkillReplayBuffer
+from skillgym.errors import UnsupportedSpace
+from skillgym.rl import PictureReplayBuffer, SkillReplayBuffer
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubSkills
 
@@ -64,3 +65,9 @@ def test_sb3_learns_with_it() -> None:
         buffer_size=100,
     ).learn(10)
     np.testing.assert_allclose(agent.replay_buffer.discounts[:10], 0.95**10, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [SkillReplayBuffer, PictureReplayBuffer])
+def test_dictionaries_are_refused(kind: type[ReplayBuffer]) -> None:
+    with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
+        kind(10, Dict(state=OBSERVATIONS), ACTIONS, device="cpu")

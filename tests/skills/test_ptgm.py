@@ -312,6 +312,9 @@ def test_features_of_a_module_are_computed_on_its_device() -> None:
 def test_what_cannot_work_is_told() -> None:
     with pytest.raises(SkillOutOfRange, match=r"the skill 5, expected an element of Discrete\(5\)"):
         small_ptgm().begin(np.zeros((2, 6)), np.array([0, 5]))
+    for code in (2.5, -0.5):  # no other code in its place
+        with pytest.raises(SkillOutOfRange, match=f"the skill {code}, "):
+            small_ptgm().begin(np.zeros((2, 6)), np.array([0.0, code]))
     empty = Ptgm(*spaces(6, 3), PtgmConfig())
     with pytest.raises(NoCodebook, match=r"model\.prepare"):
         empty.begin(np.zeros((1, 6)), np.array([0]))

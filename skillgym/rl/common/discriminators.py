@@ -16,6 +16,7 @@ from torch import Tensor
 from skillgym.errors import InvalidConfig, ShapeMismatch
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import accuracy, discriminator_loss, gradient_penalty
+from skillgym_envs.core.checks import check_range
 
 StateSource: TypeAlias = str | Path | NDArray[np.floating]
 """States (N, O), or the id or path of a dataset."""
@@ -34,7 +35,7 @@ class DiscriminatorTraining:
         penalty: Weight of the gradient penalty.
 
     Raises:
-        InvalidConfig: If there are updates but no demonstrations.
+        InvalidConfig: If there are updates but no demonstrations, or a number cannot work.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class DiscriminatorTraining:
         learning_rate: float = 3e-4,
         penalty: float = 0.0,
     ) -> None:
+        check_range("discriminator_updates", updates, 0.0)
+        check_range("gradient_penalty", penalty, 0.0)
         if demonstrations is None:
             raise InvalidConfig("demonstrations", None, "states, or the id or path of a dataset")
         self.discriminator = discriminator.requires_grad_(True)
@@ -58,11 +61,14 @@ class DiscriminatorTraining:
         """Read the states of the demonstrations; else the first update does, hours later perhaps.
 
         Raises:
+            InvalidConfig: If they are not finite.
             ShapeMismatch: If they are of another world.
         """
-        states = read_states(self._source)
-        if states.ndim != 2 or states.shape[1] != observation_size:
+        states = np.asarray(read_states(self._source))
+        if states.ndim != 2 or states.shape[1] != observation_size or len(states) == 0:
             raise ShapeMismatch("demonstrations", states.shape, f"(N, {observation_size})")
+        if not np.isfinite(states).all():
+            raise InvalidConfig("demonstrations", "NaN or infinity in a state", "finite numbers")
         self._states = torch.as_tensor(states)
 
     def draw_number(self) -> int:

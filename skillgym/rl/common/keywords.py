@@ -39,7 +39,8 @@ def check_keywords(
         known.pop(name, None)
     for name, value in keywords.items():
         if name not in known:
-            raise UnknownKeyword(agent.__name__, name, known)
+            public = (each for each in known if not each.startswith("_"))
+            raise UnknownKeyword(agent.__name__, name, public)
         default = known[name].default
         if isinstance(value, str) and isinstance(default, int | float):
             raise InvalidConfig(name, value, f"a number such as the default, {default!r}")

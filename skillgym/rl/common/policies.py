@@ -5,6 +5,7 @@ Shapes: `O` observation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, cast
 
@@ -12,12 +13,28 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
+from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.nn.devices import device_of
 from skillgym.nn.mlp import normalise_layers
 from skillgym.rl.errors import UnusablePrior
 
 DEEP, SHALLOW = (256,) * 6, (256,) * 3
 """Hidden layers of the authors' "5 x 256" and "2 x 256", which count square layers only."""
+
+
+def refuse_net_arch(keywords: Mapping[str, Any], name: str) -> None:
+    """Check that a policy is not given the keyword for SB3's networks, which it has not.
+
+    Args:
+        keywords: Its keywords.
+        name: That of its other networks' hidden layers.
+
+    Raises:
+        InvalidConfig: If it is.
+    """
+    if "net_arch" in keywords:
+        expected = f"{name} for what is no copy of the prior, or 'MlpPolicy' for networks of SB3"
+        raise InvalidConfig("net_arch", keywords["net_arch"], expected)
 
 
 def trainable_copy(prior: nn.Module, expected: str = "Gaussian") -> nn.Module:
@@ -50,7 +67,7 @@ def normalise_critic(network: nn.Sequential) -> None:
 def probed(
     prior: nn.Module, observation_space: spaces.Space[Any], expected: str = "Gaussian"
 ) -> object:
-    """The distribution that a prior (in evaluation mode) gives for an observation of zeros.
+    """The distribution that a prior (in evaluation mode) gives for one observation of zeros.
 
     Args:
         prior: The prior.
@@ -58,15 +75,18 @@ def probed(
         expected: Which distribution it should be, for the error.
 
     Raises:
+        UnsupportedSpace: If observations are no arrays.
         UnusablePrior: If it fails.
     """
-    size = spaces.flatdim(observation_space)
+    shape = observation_space.shape
+    if shape is None:
+        raise UnsupportedSpace("observation", observation_space)
     device = device_of(prior)
     try:
         with torch.no_grad():
-            distribution: object = prior(torch.zeros(1, size, device=device))
+            distribution: object = prior(torch.zeros(1, *shape, device=device))
     except (RuntimeError, IndexError) as error:
         raise UnusablePrior(
-            f"that fails for observations of size {size} ({error})", expected
+            f"that fails for observations of shape {shape} ({error})", expected
         ) from error
     return distribution

@@ -11,6 +11,8 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples, Schedule
 from torch import Tensor, nn
 
+from skillgym.checks import check_positive
+from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import UniformPrior
 from skillgym.rl.common import losses
@@ -80,6 +82,7 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         UnusablePrior: If the prior is not over the discrete skills.
         NormalizedObservations: If observations are normalised, which the prior would not
             understand.
+        InvalidConfig: If a keyword has a value that cannot work.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -121,6 +124,10 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         check_range("target_divergence", target_divergence, 0.0)
         check_range("min_alpha", min_alpha, 0.0)
         check_flag("literal", literal)
+        if max_grad_norm is not None:
+            check_positive("max_grad_norm", max_grad_norm)
+        if kwargs.get("action_noise") is not None:
+            raise InvalidConfig("action_noise", kwargs["action_noise"], "None for discrete skills")
         self.prior_source = prior
         self.kl_direction: Direction = kl_direction
         self.target_divergence = target_divergence

@@ -24,7 +24,13 @@ from torch import Tensor, nn
 from skillgym.errors import UnsupportedSpace, with_article
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
-from skillgym.rl.common.policies import DEEP, normalise_critic, probed, trainable_copy
+from skillgym.rl.common.policies import (
+    DEEP,
+    normalise_critic,
+    probed,
+    refuse_net_arch,
+    trainable_copy,
+)
 from skillgym.rl.errors import UnusablePrior
 
 
@@ -241,7 +247,10 @@ class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
         lr_schedule: Learning rate as a function of the remaining progress.
         prior: Network that the actor is a copy of; `DiscretePriorSAC` gives it.
         critic_arch: Widths of the critics' hidden layers.
-        kwargs: Other keywords of `DiscreteSACPolicy`.
+        kwargs: Other keywords of `DiscreteSACPolicy`, except `net_arch`.
+
+    Raises:
+        InvalidConfig: If `net_arch` is given.
     """
 
     def __init__(
@@ -253,6 +262,7 @@ class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
         critic_arch: tuple[int, ...] = DEEP,
         **kwargs: Any,
     ) -> None:
+        refuse_net_arch(kwargs, "critic_arch")
         # A function, because a module cannot own another before its own constructor has run.
         self._initial_network = lambda: prior
         net_arch: dict[str, list[int]] = {"pi": [], "qf": list(critic_arch)}
@@ -284,5 +294,6 @@ def check_discrete_prior(
         raise UnusablePrior(
             f"that gives {with_article(type(distribution).__name__)}", "Categorical"
         )
-    if (found := distribution.log_probs.shape[-1]) != action_space.n:
-        raise UnusablePrior(f"over {found} skills instead of {action_space.n}", "Categorical")
+    if (found := tuple(distribution.log_probs.shape[1:])) != (action_space.n,):
+        given = f"over skills {found} instead of {(int(action_space.n),)}"
+        raise UnusablePrior(given, "Categorical")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -12,13 +13,14 @@ from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor
 
 from skillgym.checks import check_positive
+from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.common.priors import kept_if_refused, refuse_normalized
 from skillgym.rl.skild.losses import mixed_reward, with_absorbing_ends
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
-from skillgym_envs.core.checks import check_flag
+from skillgym_envs.core.checks import check_flag, check_range
 
 
 class GAIL(SAC):
@@ -49,9 +51,11 @@ class GAIL(SAC):
         kwargs: Any other keyword of SB3's SAC.
 
     Raises:
-        InvalidConfig: If there are no demonstrations.
+        InvalidConfig: If there are no demonstrations, rewards cannot be computed anew, or a number
+            cannot work.
         ShapeMismatch: If they are of another world.
         NormalizedObservations: If observations are normalised; those of demonstrations are not.
+        UnsupportedSpace: If observations are not one-dimensional.
     """
 
     replay_buffer: RelabellingReplayBuffer
@@ -72,6 +76,12 @@ class GAIL(SAC):
     ) -> None:
         check_positive("max_log_odds", max_log_odds)
         check_flag("absorbing_ends", absorbing_ends)
+        check_range("env_reward_weight", env_reward_weight, -math.inf)
+        check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
+        buffer = kwargs.get("replay_buffer_class") or RelabellingReplayBuffer
+        if not issubclass(buffer, RelabellingReplayBuffer):
+            expected = "a RelabellingReplayBuffer, whose rewards are the discriminator's"
+            raise InvalidConfig("replay_buffer_class", buffer.__name__, expected)
         self.demonstrations = demonstrations
         self.env_reward_weight = env_reward_weight
         self.discriminator_reward_weight = discriminator_reward_weight
@@ -79,17 +89,19 @@ class GAIL(SAC):
         self.absorbing_ends = absorbing_ends
         self.discriminator_updates = discriminator_updates
         self.gradient_penalty = gradient_penalty
-        keywords = {"replay_buffer_class": RelabellingReplayBuffer, "gradient_steps": -1}
-        super().__init__(policy, env, **{**keywords, **kwargs})  # type: ignore[arg-type]
+        keywords = {"gradient_steps": -1, **kwargs, "replay_buffer_class": buffer}
+        super().__init__(policy, env, **keywords)  # type: ignore[arg-type]
         # Not of a saved agent, which may only be to act.
         if self.env is not None and hasattr(self, "tuning"):
             self.tuning.read(spaces.flatdim(self.observation_space))
 
     def _setup_model(self) -> None:
         refuse_normalized(self)
+        space = self.observation_space
+        if space.shape is None or len(space.shape) != 1:
+            raise UnsupportedSpace("observation", space)
         super()._setup_model()
-        size: int = self.observation_space.shape[0]  # type: ignore[index]
-        self.discriminator = Discriminator(size).to(self.device)
+        self.discriminator = Discriminator(space.shape[0]).to(self.device)
         self.tuning = DiscriminatorTraining(
             self.discriminator,
             self.demonstrations,

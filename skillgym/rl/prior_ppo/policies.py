@@ -12,7 +12,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from skillgym.rl.common.policies import trainable_copy
+from skillgym.rl.common.policies import refuse_net_arch, trainable_copy
 
 
 class PriorLogits(nn.Module):
@@ -43,7 +43,10 @@ class SkillPriorActorCritic(ActorCriticPolicy):
         lr_schedule: Learning rate as a function of the remaining progress.
         prior: Network that the actor is a copy of; `PriorPPO` gives it.
         value_arch: Widths of the value network's hidden layers.
-        kwargs: Other keywords of SB3's actor-critic policy.
+        kwargs: Other keywords of SB3's actor-critic policy, except `net_arch`.
+
+    Raises:
+        InvalidConfig: If `net_arch` is given.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class SkillPriorActorCritic(ActorCriticPolicy):
         value_arch: tuple[int, ...] = (64, 64),
         **kwargs: Any,
     ) -> None:
+        refuse_net_arch(kwargs, "value_arch")
         # A function, because a module cannot own another before its own constructor has run.
         self._initial_network = lambda: prior
         self.value_arch = value_arch

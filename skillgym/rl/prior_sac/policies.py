@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, cast
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
 from stable_baselines3.common.policies import BasePolicy, ContinuousCritic
@@ -17,9 +18,16 @@ from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
 from skillgym.errors import InvalidConfig, with_article
+from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian, Standardised
 from skillgym.nn.mlp import LEAKY_SLOPE, initialise_linear
-from skillgym.rl.common.policies import DEEP, normalise_critic, probed, trainable_copy
+from skillgym.rl.common.policies import (
+    DEEP,
+    normalise_critic,
+    probed,
+    refuse_net_arch,
+    trainable_copy,
+)
 from skillgym.rl.errors import UnusablePrior
 
 
@@ -108,7 +116,10 @@ class SkillPriorPolicy(SACPolicy):
         critic_inputs: How many of the first numbers of an observation the critics see; all if None.
             In the authors' maze with pictures these are the four of the state.
         optimizer_kwargs: Keywords of the optimizers; fused Adam by default.
-        kwargs: Other keywords of SB3's SAC policy.
+        kwargs: Other keywords of SB3's SAC policy, except `net_arch`.
+
+    Raises:
+        InvalidConfig: If `net_arch` is given.
     """
 
     actor: SkillActor  # type: ignore[assignment]
@@ -125,6 +136,7 @@ class SkillPriorPolicy(SACPolicy):
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        refuse_net_arch(kwargs, "critic_arch")
         # A function, because a module cannot own another before its own constructor has run.
         self._initial_network = lambda: prior
         self.critic_inputs = critic_inputs
@@ -156,7 +168,7 @@ class SkillPriorPolicy(SACPolicy):
         self, features_extractor: BaseFeaturesExtractor | None = None
     ) -> ContinuousCritic:
         """New random critics."""
-        if features_extractor is None and self.critic_inputs is not None:
+        if self.critic_inputs is not None:
             features_extractor = FirstEntries(self.observation_space, self.critic_inputs)
         critic = super().make_critic(features_extractor)
         initialise_linear(critic)
@@ -209,6 +221,33 @@ def check_prior(
         distribution = distribution.base
     if not isinstance(distribution, Gaussian):
         raise UnusablePrior(f"that gives {with_article(type(distribution).__name__)}")
-    if distribution.mean.shape[-1:] != action_space.shape:
-        found = tuple(distribution.mean.shape[-1:])
+    _check_size(distribution, action_space)
+
+
+def check_latents(
+    prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
+) -> None:
+    """Check that a prior (in evaluation mode) gives densities of skills, of whatever kind.
+
+    Raises:
+        UnusablePrior: If it does not.
+        UnsupportedSpace: If observations are no arrays.
+    """
+    distribution: Any = probed(prior, observation_space)
+    if isinstance(distribution, Gaussian):  # it would take skills of other sizes, too
+        _check_size(distribution, action_space)
+        return
+    skill = torch.zeros(1, *(action_space.shape or ()), device=device_of(prior))
+    try:
+        with torch.no_grad():
+            found = tuple(distribution.log_prob(skill).shape)
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        name = with_article(type(distribution).__name__)
+        raise UnusablePrior(f"that gives {name} without densities of skills ({error})") from error
+    if found != (1,):
+        raise UnusablePrior(f"that gives one skill densities of shape {found}")
+
+
+def _check_size(distribution: Gaussian, action_space: spaces.Space[Any]) -> None:
+    if (found := tuple(distribution.mean.shape[1:])) != action_space.shape:
         raise UnusablePrior(f"over latents of shape {found}, skills have {action_space.shape}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+import math
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from stable_baselines3 import SAC
@@ -10,6 +11,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
+from skillgym.checks import check_positive
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Distribution, Gaussian
 from skillgym.nn.priors import TanhPrior
@@ -17,7 +19,7 @@ from skillgym.rl.common import losses
 from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.common.temperature import start_of
 from skillgym.rl.prior_sac.losses import analytic_divergence, sampled_divergence
-from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_prior
+from skillgym.rl.prior_sac.policies import SkillPriorPolicy, check_latents, check_prior
 from skillgym_envs.core.checks import check_count, check_range
 
 KLS = ("sampled", "analytic", None)
@@ -60,7 +62,9 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     Raises:
         InvalidConfig: If a keyword has a value that cannot work.
         NoPrior: If the environment has no skill model.
-        UnusablePrior: If `SkillPriorPolicy` cannot start from the prior.
+        UnusablePrior: If the prior is not over the skills, or `SkillPriorPolicy` cannot start from
+            it.
+        UnsupportedSpace: If observations are no arrays, as the prior sees.
         NormalizedObservations: If observations are normalised, which the prior would not
             understand.
     """
@@ -95,6 +99,12 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
             raise InvalidConfig("use_sde", True, "False, as gSDE has no prior")
         if "ent_coef" in kwargs:
             raise InvalidConfig("ent_coef", kwargs["ent_coef"], "that keyword under its name alpha")
+        entropy = kwargs.get("target_entropy", "auto")
+        if entropy != "auto" and prior is not None and kl is not None:
+            expected = "target_divergence, as the divergence is in place of the entropy"
+            raise InvalidConfig("target_entropy", entropy, expected)
+        if latent_scale is not None:
+            check_positive("latent_scale", latent_scale, math.inf)
         self.prior = None
         self.prior_source = prior
         self.kl = kl
@@ -113,7 +123,8 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     def _frozen(self, source: nn.Module) -> nn.Module:
         """A frozen copy of a distribution over skills, as one over latents before the tanh."""
         space: Any = self.action_space
-        copy = super()._frozen(TanhPrior(source, space, self.latent_scale))
+        copy = cast(TanhPrior, super()._frozen(TanhPrior(source, space, self.latent_scale)))
+        check_latents(copy.prior, self.observation_space, space)  # the range would broadcast
         if self.kl == "analytic":
             check_prior(copy, self.observation_space, space)
         return copy

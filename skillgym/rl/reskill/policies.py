@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.distributions import Distribution
+from stable_baselines3.common.distributions import DiagGaussianDistribution, Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
+from skillgym.errors import InvalidConfig
 from skillgym.types import SkillModel
 from skillgym.wrappers.residual_control import ResidualLayout
 from skillgym.wrappers.running_skills import begin_skills
@@ -30,16 +31,20 @@ class ReskillActorCritic(ActorCriticPolicy):
 
     Args:
         observation_space: Observations (O,).
-        action_space: Actions, a Box (A,).
+        action_space: Actions, a Box (A,); of others there is no standard deviation to bound.
         lr_schedule: Learning rate of the actor as a function of the remaining progress.
         critic_rate: Learning rate of the critic in multiples of the actor's.
         std_bounds: Smallest and largest standard deviation; outside there is no gradient.
+            With `use_sde` they are free, as in SB3.
         log_std_init: First logarithm of the standard deviations.
         zero_mean: Whether the mean is first 0 everywhere, as in Silver et al. 2018, "Residual
             Policy Learning", Sec. IV; arXiv:1812.06298. The authors' is not.
         ortho_init: Whether weights start orthogonal, as SB3's do.
         optimizer_kwargs: Keywords of the optimiser; torch's own defaults if None.
         kwargs: Other keywords of SB3's actor-critic policy.
+
+    Raises:
+        InvalidConfig: If the bounds are not positive, or in the wrong order.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class ReskillActorCritic(ActorCriticPolicy):
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if not 0.0 < std_bounds[0] <= std_bounds[1]:
+            raise InvalidConfig("std_bounds", std_bounds, "two positive numbers, the smaller first")
         self.critic_rate = critic_rate
         self.std_bounds = std_bounds
         self.zero_mean = zero_mean
@@ -87,12 +94,11 @@ class ReskillActorCritic(ActorCriticPolicy):
         )
 
     def _get_action_dist_from_latent(self, latent_pi: Tensor) -> Distribution:
+        if not isinstance(self.action_dist, DiagGaussianDistribution):
+            return super()._get_action_dist_from_latent(latent_pi)
         low, high = (math.log(bound) for bound in self.std_bounds)
-        distribution: Any = self.action_dist
-        bounded: Distribution = distribution.proba_distribution(
-            self.action_net(latent_pi), self.log_std.clamp(low, high)
-        )
-        return bounded
+        mean, log_std = self.action_net(latent_pi), self.log_std.clamp(low, high)
+        return self.action_dist.proba_distribution(mean, log_std)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         names = "critic_rate", "std_bounds", "zero_mean"

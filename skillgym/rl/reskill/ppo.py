@@ -16,8 +16,10 @@ from stable_baselines3.common.utils import explained_variance
 from torch import Tensor
 
 from skillgym.errors import InvalidConfig
+from skillgym.rl.buffers import check_arrays
 from skillgym.rl.reskill.buffers import RewardToGoBuffer
 from skillgym.rl.reskill.policies import ReskillActorCritic
+from skillgym_envs.core.checks import check_count, check_integer
 
 
 class ActorStep(NamedTuple):
@@ -67,7 +69,8 @@ class ReskillPPO(PPO):
         actor_learns: Whether updates change the actor, too.
 
     Raises:
-        InvalidConfig: If a roll-out has no step for every environment.
+        InvalidConfig: If a roll-out has no step for every environment, or a number cannot work.
+        UnsupportedSpace: If observations are dictionaries.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -95,6 +98,8 @@ class ReskillPPO(PPO):
         if "n_steps" in kwargs:
             expected = "rollout_steps, which counts those of all environments"
             raise InvalidConfig("n_steps", kwargs["n_steps"], expected)
+        check_integer("rollout_steps", rollout_steps, 2)  # advantages are normalised
+        check_count("n_epochs", n_epochs)
         self.rollout_steps = rollout_steps
         self.actor_learns = True
         super().__init__(
@@ -115,6 +120,7 @@ class ReskillPPO(PPO):
         )
 
     def _setup_model(self) -> None:
+        check_arrays(self.observation_space)
         self.n_steps = steps_per_env(self.rollout_steps, self.n_envs)
         super()._setup_model()
 
@@ -198,8 +204,7 @@ def steps_per_env(rollout_steps: int, num_envs: int) -> int:
         num_envs: Number of environments.
 
     Raises:
-        InvalidConfig: If there is none.
+        InvalidConfig: If there is none, or if they are no integer.
     """
-    if rollout_steps < num_envs:
-        raise InvalidConfig("rollout_steps", rollout_steps, f"at least {num_envs}, one per env")
+    check_integer("rollout_steps", rollout_steps, num_envs)
     return rollout_steps // num_envs

@@ -29,7 +29,10 @@ from skillgym.rl.reskill.ppo import ReskillPPO, steps_per_env
 from skillgym.wrappers.residual_control import ResidualLayout, logistic
 from skillgym_envs.core.checks import check_count, check_range
 
-OF_BOTH_LEVELS = ("policy", "env", "rollout_steps", "rollout_buffer_class", "device", "n_steps")
+OF_BOTH_LEVELS = (
+    *("policy", "env", "rollout_steps", "rollout_buffer_class", "device", "n_steps"),
+    *("use_sde", "sde_sample_freq"),
+)
 """Keywords of `ReskillPPO` that no level has for itself."""
 
 FlatArray = np.ndarray[Any, np.dtype[np.float32]]
@@ -87,7 +90,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
 
     Raises:
         InvalidConfig: If a keyword has a value that cannot work.
-        UnknownKeyword: If a level does not have one of its keywords.
+        UnknownKeyword: If it does not have one of the keywords, or a level one of its own.
         NoResiduals: If the environment is not one of `ResidualActions`, without weights of its own.
         ForeignPrior: If a saved agent is loaded with other skills than it was trained with.
     """
@@ -114,6 +117,8 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
+        if isinstance(policy, type) and not issubclass(policy, ReSkillPolicy):
+            raise InvalidConfig("policy", policy.__name__, "'MlpPolicy', which has both levels")
         check_range("weight_to_learn", weight_to_learn, 0, 1)
         check_range("weight_steepness", weight_steepness, 0.0)
         check_range("weight_midpoint", weight_midpoint, -math.inf)
@@ -133,20 +138,25 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.clip_range = clip_range
         self.skill_kwargs = skill_kwargs or {}
         self.residual_kwargs = residual_kwargs or {}
+        # What SB3's class asks for; the levels have their own.
+        fixed: dict[str, Any] = {
+            "n_steps": rollout_steps,
+            "ent_coef": 0.0,
+            "vf_coef": 1.0,
+            "max_grad_norm": math.inf,
+            "use_sde": False,
+            "sde_sample_freq": -1,
+            "supported_action_spaces": (spaces.Box,),
+        }
+        check_keywords(type(self), kwargs, fixed)
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]
             learning_rate=learning_rate,
-            n_steps=rollout_steps,
             gamma=gamma,
             gae_lambda=gae_lambda,
-            ent_coef=0.0,
-            vf_coef=1.0,
-            max_grad_norm=math.inf,
-            use_sde=False,
-            sde_sample_freq=-1,
-            supported_action_spaces=(spaces.Box,),
             _init_setup_model=_init_setup_model,
+            **fixed,
             **kwargs,
         )
 

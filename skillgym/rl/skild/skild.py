@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, cast
 
 import torch
@@ -17,7 +18,7 @@ from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian
 from skillgym.rl.buffers import SkillReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
-from skillgym.rl.common.policies import SHALLOW, probed
+from skillgym.rl.common.policies import SHALLOW
 from skillgym.rl.common.priors import distribution_of, find_skill_model, frozen_copy
 from skillgym.rl.common.temperature import Temperature
 from skillgym.rl.prior_sac import PriorSAC
@@ -25,7 +26,7 @@ from skillgym.rl.prior_sac.policies import SkillPriorPolicy
 from skillgym.rl.skild import losses
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
-from skillgym_envs.core.checks import check_choice
+from skillgym_envs.core.checks import check_choice, check_flag, check_range
 
 CHOICES = {
     "start": ("posterior", "prior"),
@@ -122,6 +123,10 @@ class SkiLD(PriorSAC):
         for field, value in given.items():
             check_choice(field, value, CHOICES[field])
         check_positive("max_log_odds", max_log_odds)
+        check_flag("absorbing_ends", absorbing_ends)
+        check_range("posterior_target_divergence", posterior_target_divergence, 0.0)
+        check_range("env_reward_weight", env_reward_weight, -math.inf)
+        check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
         if "prior" in kwargs:
             expected = "none, as prior and posterior are those of the skill model"
             raise InvalidConfig("prior", kwargs["prior"], expected)
@@ -189,8 +194,6 @@ class SkiLD(PriorSAC):
         parts = [distribution_of(model, part) for part in ("prior", "posterior", "discriminator")]
         prior, posterior = (self._frozen(part) for part in parts[:2])
         discriminator = cast(Discriminator, frozen_copy(parts[2], self.device))
-        for distribution in (prior, posterior):
-            probed(distribution, self.observation_space)
         check_discriminator(discriminator, self.observation_space)
         self._check_reference(name, model, prior, posterior, discriminator)
         self._skill_steps: int = model.max_steps
