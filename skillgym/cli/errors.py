@@ -34,6 +34,16 @@ class NoWorld(SkillgymError, ValueError):
         )
 
 
+class UntoldWorld(SkillgymError, ValueError):
+    """A skill model is to act by itself, and does not tell where."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Got a skill model whose config.json tells no world, expected one to act in; give "
+            "`pretrain` its world=..., or write the id of its environment into config.json."
+        )
+
+
 class NoDemo(SkillgymError, FileExistsError):
     """A demo is to start again in a folder that is not, or not only, a demo's."""
 
