@@ -72,6 +72,17 @@ class UnknownSkill(SkillgymError, LookupError):
         )
 
 
+class NoSkillInRun(SkillgymError, FileNotFoundError):
+    """A run folder has no checkpoint of a skill model."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"Got the run folder {folder} without a checkpoint of a skill model, expected one of "
+            "`skillgym pretrain`; go on with that run until its first checkpoint, or give another "
+            "folder."
+        )
+
+
 class MissingFile(SkillgymError, FileNotFoundError):
     """A checkpoint directory lacks one of its files."""
 
@@ -107,7 +118,9 @@ class UnknownType(SkillgymError, ValueError):
 
     def __init__(self, given: object, known: Iterable[str]) -> None:
         super().__init__(
-            f"Got the unknown skill model type {given!r}; {nearest(str(given), known)}"
+            f"Got the unknown skill model type {given!r}, expected a registered one; import the "
+            "module of a class of your own and call `skillgym.hub.register_model_type` before, as "
+            f"docs/own_skill_models.md says; {nearest(str(given), known)}"
         )
 
 
@@ -238,6 +251,7 @@ __all__ = [
     "InvalidConfig",
     "MissingFile",
     "MissingPackage",
+    "NoSkillInRun",
     "NormalizedObservations",
     "NotEnoughData",
     "NotSavable",

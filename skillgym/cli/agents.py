@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skillgym.cli.errors import ForeignSkills, NoRun, NothingToRun
+from skillgym.cli.errors import NoRun, NothingToRun
 from skillgym.cli.options import parse_options, world_id
 from skillgym.cli.pretrain_presets import PRESETS
 from skillgym.errors import MissingFile, UnknownSkill
@@ -21,9 +21,6 @@ from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import load_agent, make_env, skill_vec_env
 from skillgym.runs.folder import checkpoint_path
 from skillgym.skills.base import SkillModule
-
-WORLDS = ("kitchen", "maze", "fetch", "office", "tabletop")
-"""Names of worlds, as checkpoints tell them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def open_agent(
 
     Raises:
         NothingToRun: If there is neither a run nor a skill model.
-        ForeignSkills: If the world of the skill model is none of skillgym's.
+        UntoldWorld: If the skill model does not tell its world.
         NoRun: If the run folder has no checkpoint yet.
     """
     folder = Path(what)
@@ -85,8 +82,6 @@ def open_agent(
                 raise
             raise NothingToRun(what, list_skills()) from error
         world = world_id(model.world, model.observation_space.shape[0])
-        if world is None:
-            raise ForeignSkills(what, model.world, WORLDS)
         options = {**trained_options(what, model, world), **options}
         env = skill_vec_env(world, model, num_envs, **options, **others)
         return Acting(what, prior_policy(model, seed, deterministic), env, world, options)

@@ -34,6 +34,16 @@ class NoWorld(SkillgymError, ValueError):
         )
 
 
+class UntoldWorld(SkillgymError, ValueError):
+    """A skill model is to act by itself, and does not tell where."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Got a skill model whose config.json tells no world, expected one to act in; give "
+            "`pretrain` its world=..., or write the id of its environment into config.json."
+        )
+
+
 class NoDemo(SkillgymError, FileExistsError):
     """A demo is to start again in a folder that is not, or not only, a demo's."""
 
@@ -71,17 +81,6 @@ class NothingToRun(SkillgymError, FileNotFoundError):
         super().__init__(
             f"Got {given!r}, expected the folder of a `skillgym train` run, or a skill model by "
             f"its folder or name; {nearest(given, skills)}"
-        )
-
-
-class ForeignSkills(SkillgymError, ValueError):
-    """A skill model is to act by itself, but its world is none of skillgym's."""
-
-    def __init__(self, path: str, world: str | None, known: Iterable[str]) -> None:
-        super().__init__(
-            f"Got {path}, a skill model with world={world}, expected one of "
-            f"{', '.join(map(repr, known))}; save it with its world, or measure it in Python with "
-            "skillgym.evaluation.rollout (docs/own_skill_models.md)."
         )
 
 

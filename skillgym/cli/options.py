@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
-from skillgym.cli.errors import InvalidOption, NoSkillModel, NoWorld, UnknownName
+from skillgym.cli.errors import InvalidOption, NoSkillModel, NoWorld, UnknownName, UntoldWorld
 from skillgym.files import read_json
 from skillgym.runs.folder import checkpoint_path
 
@@ -44,22 +45,28 @@ def check_id(name: str) -> str:
 
 
 def check_world_id(name: str) -> str:
-    """The id itself, if it is that of a world of skillgym.
+    """The id itself, if it is that of an environment with primitive actions.
 
     Args:
-        name: Id of a world.
+        name: Id of a world, or of another package's environment; in `MODULE:ID` the module, which
+            registers the id, is imported.
 
     Raises:
         NoWorld: If its actions are skills.
-        UnknownName: If no world has this id; it names the nearest.
+        UnknownName: If nothing has this id; it names the nearest world.
     """
     from skillgym.wrappers.registration import SKILL_ENVS
 
     if name in SKILL_ENVS:
         raise NoWorld(name, SKILL_ENVS[name][0])
     worlds = [known for known in registered_ids() if known.startswith("skillgym/")]
-    if name not in worlds:
-        raise UnknownName("world", name, worlds, "skillgym worlds")
+    module, _, registered = name.rpartition(":")
+    try:
+        if module:
+            import_module(module)
+        gym.spec(registered)
+    except (gym.error.Error, ModuleNotFoundError) as error:
+        raise UnknownName("world", name, worlds, "skillgym worlds") from error
     return name
 
 
@@ -155,14 +162,20 @@ FETCH_WORLDS = {25: "skillgym/FetchPlace-v0", 43: "skillgym/FetchHook-v0"}
 """The Fetch worlds that data come from, by the size of their observations."""
 
 
-def world_id(world: str | None, observation_size: int = 0) -> str | None:
-    """Id of the world of a skill model; None if it is none of skillgym's.
+def world_id(world: str | None, observation_size: int = 0) -> str:
+    """Id of the world of a skill model.
 
     Args:
-        world: The world's name, for example maze.
+        world: The world's name, for example maze, or the id of another package's environment.
         observation_size: Tells the Fetch worlds apart.
+
+    Raises:
+        UntoldWorld: If it is None.
+        UnknownName: If there is no such world.
     """
+    if world is None:
+        raise UntoldWorld
     if world == "fetch" and observation_size in FETCH_WORLDS:
         return FETCH_WORLDS[observation_size]
     ids = {name.lower(): name for name in registered_ids()}
-    return ids.get(f"skillgym/{world}-v0")
+    return ids.get(f"skillgym/{world}-v0") or check_world_id(world)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from skillgym.cli.options import default_folder, find_model, parse_options
+from skillgym.cli.options import check_world_id, default_folder, find_model, parse_options
 from skillgym.cli.pretrain_presets import (
     PRESETS,
     ImagePretraining,
@@ -58,6 +58,7 @@ def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> Tr
     import skillgym  # noqa: F401  (registers the worlds)
     from skillgym import pretraining
 
+    check_world_id(preset.world)
     data, dataset = load_data(preset)
     options = parse_options(preset.env)
     env = gym.make(preset.world, **options)
@@ -111,7 +112,8 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
         )
     kind = model_class(preset.tag)
     model = kind.create(env.observation_space, env.action_space, preset.model, seed=seed)
-    model.world = env.get_wrapper_attr("world").name
+    world = getattr(env.unwrapped, "world", None)  # environments of other packages have none
+    model.world = getattr(world, "name", preset.world)
     return model
 
 

@@ -22,10 +22,11 @@ class Pretraining:
         name: Name of the model, and of the run folder.
         title: What it is, in a few words.
         dataset: Minari id or folder, or a D4RL .hdf5 file; [:N] at the end takes N episodes.
-        world: World that the data is from.
+        world: World that the data is from, or another package's environment, for example
+            Pusher-v5 or MODULE:ID.
         env: Keywords of the world, for example tasks=kbts.
         folder: Run folder; runs/NAME-seedK by default.
-        resume: Whether to go on with a run in the folder; `--no-resume` refuses such a folder.
+        resume: A run in the folder goes on; with --no-resume such a folder is refused.
         evaluation_episodes: Episodes of the roll-outs of the prior, or of SkiLD's posterior; 0 for
             none.
         trainer: Settings of the trainer.

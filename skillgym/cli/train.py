@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +53,8 @@ def main(
 
     Args:
         method: Preset.
-        world: World to train in; that of the preset by default.
+        world: World to train in, or another package's environment, for example Pusher-v5 or
+            MODULE:ID; that of the preset by default.
         env: Keywords of the world, for example tasks=misaligned ordered=true.
         skill_model: Name or folder of a skill model in place of the preset's own.
         seed: Seed of everything.
@@ -89,7 +91,7 @@ def main(
         agent=parse_options(agent, AGENT_RESERVED),
     )
     variant = "-".join(str(value).replace(" ", "_") for value in options.values())
-    where = (world or preset.world).split("/")[-1].lower()
+    where = re.split("[/:]", world or preset.world)[-1].lower()
     name = "-".join(filter(None, [method, where, variant, f"seed{seed}"]))
     folder = folder or Path("runs") / name
     experiment = Experiment(config, folder, on_evaluation=tell)

@@ -18,8 +18,8 @@ def main(
     episodes: int = 1,
     output: Path | None = None,
     seed: int = 0,
-    width: int = 480,
-    height: int = 360,
+    width: int | None = None,
+    height: int | None = None,
     deterministic: bool = False,
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
 ) -> None:
@@ -30,8 +30,8 @@ def main(
         episodes: Number of episodes.
         output: The .mp4 or .gif file; videos/ of the run folder, or runs/watch/, by default.
         seed: Seed of the environment and of the policy's samples.
-        width: Width of the video in pixels.
-        height: Height of the video in pixels.
+        width: Width of the video in pixels; the world's own (skillgym's: 480) by default.
+        height: Height of the video in pixels; the world's own (skillgym's: 360) by default.
         deterministic: Take the most likely actions, also of a method that is measured by samples.
         env: Keywords of the world in place of those of the run, or of those that the skill model
             was trained for, one by one; for example tasks=misaligned.
@@ -40,8 +40,9 @@ def main(
     check_integer("seed", seed, 0)
     if output is not None and output.suffix not in (".mp4", ".gif"):
         raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
-    frames = {"render_mode": "rgb_array", "width": width, "height": height}
-    options = parse_options(env, (*ENV_RESERVED, *frames))
+    sizes = {"width": width, "height": height}  # which not every environment takes
+    options = parse_options(env, (*ENV_RESERVED, "render_mode", *sizes))
+    given = {name: size for name, size in sizes.items() if size is not None}
     import torch
 
     from skillgym.cli.agents import open_agent, read_config
@@ -51,7 +52,7 @@ def main(
     folder = Path(what) / "videos" if is_run else Path("runs/watch")
     path = output or folder / f"{Path(what).absolute().name}-seed{seed}.mp4"
     torch.manual_seed(seed)
-    acting = open_agent(what, 1, seed, options, deterministic, **frames)
+    acting = open_agent(what, 1, seed, options, deterministic, render_mode="rgb_array", **given)
     print(acting)
     try:
         outcomes = record_episodes(

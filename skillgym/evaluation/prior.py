@@ -40,7 +40,9 @@ def prior_policy(model: SkillModel, seed: int, deterministic: bool = False) -> P
 
     @torch.no_grad()
     def policy(observations: NDArray[Any]) -> NDArray[Any]:
-        distribution: Distribution = prior(torch.as_tensor(observations, device=device))
+        # Environments of other packages mostly observe in double precision.
+        obs = torch.as_tensor(observations, dtype=torch.float32, device=device)
+        distribution: Distribution = prior(obs)
         chosen = distribution.mode() if deterministic else distribution.sample(generator)
         skills: NDArray[Any] = skill(chosen).cpu().numpy()
         return skills

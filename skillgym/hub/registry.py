@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from skillgym.errors import UnknownSkill
+from skillgym.errors import NoSkillInRun, UnknownSkill
 from skillgym.files import recover
 from skillgym.hub.checkpoint import load_checkpoint
 from skillgym.runs.folder import checkpoint_path
@@ -31,6 +31,7 @@ def resolve_skill(name_or_path: str | Path) -> Path:
 
     Raises:
         UnknownSkill: If there is neither such a model nor such a directory.
+        NoSkillInRun: If a run folder holds none: it is an agent's, or has no checkpoint yet.
     """
     if isinstance(name_or_path, str) and name_or_path in list_skills():
         return bundled_directory() / name_or_path
@@ -40,8 +41,10 @@ def resolve_skill(name_or_path: str | Path) -> Path:
         raise UnknownSkill(str(name_or_path), list_skills())
     for checkpoint in (checkpoint_path(path, "best"), checkpoint_path(path)):
         recover(checkpoint)
-        if checkpoint.is_dir():
+        if (checkpoint / "config.json").exists():  # which agents' checkpoints lack
             return checkpoint
+    if (path / "command.txt").exists():  # which every run writes first
+        raise NoSkillInRun(path)
     return path
 
 
@@ -55,6 +58,7 @@ def load_skill(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
 
     Raises:
         UnknownSkill: If there is neither such a model nor such a directory.
+        NoSkillInRun: If a run folder holds none: it is an agent's, or has no checkpoint yet.
         SkillgymError: If the directory is not a complete checkpoint (see `load_checkpoint`).
     """
     return load_checkpoint(resolve_skill(name_or_path), device)

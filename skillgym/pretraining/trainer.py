@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from skillgym.data.errors import NoWindows
-from skillgym.errors import ResumeMismatch, RunExists, TrainingDiverged
+from skillgym.errors import InvalidConfig, ResumeMismatch, RunExists, TrainingDiverged
 from skillgym.files import as_read, atomic_directory, read_json, recover
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
 from skillgym.nn.devices import usable_device
@@ -357,19 +358,23 @@ def pretrain(
         resume: Continue the run in the folder, if there is one; otherwise a folder with a run is
             refused.
         evaluate: Early evaluation.
-        world: Name of the world, for the checkpoints; that of the model if None.
+        world: Name of a world of skillgym, such as kitchen, or the id of another environment, for
+            the checkpoints, which `skillgym evaluate` acts in; that of the model if None.
         world_options: Keywords of the world, for the checkpoints; those of the model if None.
         dataset: Id of the dataset, for the checkpoints.
         progress_bar: Show a progress bar with the losses.
 
     Raises:
         NotTrainable: If the model is no `SkillModule`.
+        InvalidConfig: If `data` is the name of a dataset.
         ShortEpisodes: If no episode for training, or none for validation, is as long as a skill.
         RunExists, ResumeMismatch, TrainingDiverged, MissingMetric, CheckpointNotWritten,
         FolderInUse, KeyboardInterrupt: See `OfflineTrainer.run`.
     """
     if not isinstance(model, SkillModule):
         raise NotTrainable(model)
+    if isinstance(data, str | PathLike):
+        raise InvalidConfig("data", str(data), f"trajectories, such as load_windows({str(data)!r})")
     model.world = world or model.world
     if world_options is not None:
         model.world_options = dict(world_options)

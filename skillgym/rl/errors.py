@@ -75,9 +75,12 @@ class NoResiduals(SkillgymError, ValueError):
 
 
 class UnknownPreset(SkillgymError, ValueError):
-    """There is no method of this name."""
+    """There is no method of this name; it may be that of a skill model."""
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
+    def __init__(self, name: str, known: Iterable[str], users: Iterable[str] = ()) -> None:
+        methods = ", ".join(users)
         super().__init__(
-            f"Got the unknown method {name!r}; {nearest(name, known, 'skillgym worlds')}"
+            f"Got the skill model {name!r} as method, expected one that acts with it: {methods}."
+            if methods
+            else f"Got the unknown method {name!r}; {nearest(name, known, 'skillgym worlds')}"
         )

@@ -18,7 +18,7 @@ from typing import Any
 
 import gymnasium as gym
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 from torch import OutOfMemoryError
@@ -176,7 +176,8 @@ def find_preset(name: str) -> AgentPreset:
         UnknownPreset: If there is none.
     """
     if name not in PRESETS:
-        raise UnknownPreset(name, PRESETS)
+        users = [method for method, preset in PRESETS.items() if preset.skill_model == name]
+        raise UnknownPreset(name, PRESETS, users)
     return PRESETS[name]
 
 
@@ -191,17 +192,25 @@ def make_env(
 
     Args:
         method: Its name.
-        world: Id of a world with primitive actions; that of the preset, with its keywords, if None.
+        world: Id of an environment with primitive actions; the world of the preset, with its
+            keywords, if None.
         num_envs: Number of environments.
         skill_model: Name, path or live skill model in place of the preset's own.
         options: Keywords of the world and of its vector environment (`num_threads`).
+
+    Raises:
+        InvalidConfig: If there is a skill model for a method without skills, or a keyword that
+            another package's environment does not take.
     """
     preset = find_preset(method)
+    if preset.skill_model is None and skill_model is not None:
+        expected = f"None, as {method} chooses single control steps"
+        raise InvalidConfig("skill_model", skill_model, expected)
     if world is None or world == preset.world:
         world, options = preset.world, {**preset.options, **options}
     model: Any = skill_model or preset.skill_model
     if preset.skill_model is None or preset.actions == "residuals":  # one step is a control step
-        env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
+        env = _make_vec(world, num_envs, AutoresetMode.SAME_STEP, **options)
         residuals = preset.skill_model is not None
         return GymnasiumVecEnv(VectorResidualActions(env, model) if residuals else env)
     return skill_vec_env(world, model, num_envs, **options)
@@ -211,13 +220,30 @@ def skill_vec_env(world: str, model: Any, num_envs: int = 1, **options: Any) -> 
     """Environments whose actions are the skills of any model, as SB3 takes them.
 
     Args:
-        world: Id of a world with primitive actions.
+        world: Id of an environment with primitive actions.
         model: Name, path or live skill model.
         num_envs: Number of environments.
         options: Keywords of the world and of its vector environment (`num_threads`).
+
+    Raises:
+        InvalidConfig: If another package's environment does not take a keyword.
     """
-    env = gym.make_vec(world, num_envs, autoreset_mode=AutoresetMode.DISABLED, **options)
+    env = _make_vec(world, num_envs, AutoresetMode.DISABLED, **options)
     return GymnasiumVecEnv(VectorSkillActions(env, model, autoreset_mode=AutoresetMode.SAME_STEP))
+
+
+def _make_vec(
+    world: str, num_envs: int, mode: AutoresetMode, num_threads: int | None = None, **options: Any
+) -> VectorEnv[Any, Any, Any]:
+    """A vector environment; those of other packages step one environment after the other."""
+    if world.startswith("skillgym/"):
+        return gym.make_vec(
+            world, num_envs, autoreset_mode=mode, num_threads=num_threads, **options
+        )
+    try:
+        return gym.make_vec(world, num_envs, "sync", {"autoreset_mode": mode}, **options)
+    except TypeError as error:
+        raise InvalidConfig("env", options, f"keywords that {world} takes ({error})") from error
 
 
 def make_agent(

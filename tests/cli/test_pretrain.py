@@ -160,4 +160,4 @@ def test_every_preset_names_the_class_of_its_model() -> None:
 def test_the_world_of_a_model() -> None:
     assert world_id("maze") == "skillgym/Maze-v0"
     assert world_id("kitchen") == "skillgym/Kitchen-v0"
-    assert world_id(None) is world_id("pusher") is None
+    assert world_id("Pusher-v5") == "Pusher-v5"

@@ -77,6 +77,8 @@ def test_prior_acts_in_the_kitchen_and_repeats_itself(kitchen_skills: Any) -> No
     first = prior_policy(model, seed=3)(observations)
     assert first.shape == (2, 10) and (np.abs(first) <= 2.0).all()
     np.testing.assert_array_equal(first, prior_policy(model, seed=3)(observations))
+    double = observations.astype(np.float64)  # as most environments of other packages observe
+    np.testing.assert_array_equal(first, prior_policy(model, seed=3)(double))
     likeliest = prior_policy(model, seed=3, deterministic=True)(observations)
     assert not np.allclose(first, likeliest)
     other = prior_policy(model, seed=4, deterministic=True)(observations)

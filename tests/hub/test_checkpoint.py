@@ -22,6 +22,7 @@ from skillgym.errors import (
     CorruptFile,
     InvalidConfig,
     MissingFile,
+    NoSkillInRun,
     NotSavable,
     SkillgymError,
     UnknownField,
@@ -188,9 +189,18 @@ def test_unknown_format(saved: Path, number: object) -> None:
         load_skill(saved)
 
 
+@pytest.mark.parametrize("file", ["config.json", "checkpoints/last/agent.zip"])
+def test_a_run_without_a_skill_model(tmp_path: Path, file: str) -> None:
+    for name in ("command.txt", file):  # one before its first checkpoint, and one of an agent
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(NoSkillInRun, match="go on with that run until its first checkpoint"):
+        load_skill(tmp_path)
+
+
 def test_unknown_type(saved: Path) -> None:
     edit(saved, lambda content: content.update(type="spirl_c"))
-    with pytest.raises(UnknownType, match="did you mean 'spirl_cl'"):
+    with pytest.raises(UnknownType, match=r"register_model_type.*did you mean 'spirl_cl'"):
         load_skill(saved)
 
 

@@ -476,6 +476,11 @@ def test_only_skill_modules_are_trained(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_the_name_of_a_dataset_is_no_data(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match=r"such as load_windows\('mine/play-v0'\)"):
+        pretrain(small_model(ClosedLoopSpirl), "mine/play-v0", tmp_path / "run")  # type: ignore[arg-type]
+
+
 class Stub:
     """Has the five names of the protocol alone."""
 

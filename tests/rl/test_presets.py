@@ -139,6 +139,13 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
 def test_unknown_method() -> None:
     with pytest.raises(UnknownPreset, match="did you mean 'spirl-cl'"):
         make_env("spirl-cll")
+    with pytest.raises(UnknownPreset, match=r"acts with it: spirl-cl, .*spirl-kitchen-kbts"):
+        make_env("spirl-kitchen")
+
+
+def test_no_skill_model_is_ignored(kitchen_skills: Path) -> None:
+    with pytest.raises(InvalidConfig, match="expected None, as sac chooses single"):
+        make_env("sac", skill_model=str(kitchen_skills))
 
 
 @pytest.mark.parametrize(
