@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from skillgym.errors import SkillgymError, nearest
@@ -111,6 +111,26 @@ class NoCells(SkillgymError, ValueError):
         super().__init__(
             f"Got --only {' '.join(only)} --seeds {' '.join(map(str, seeds))}, which leaves no "
             f"cell of the tables {', '.join(tables)}; --dry-run without them lists the cells."
+        )
+
+
+class NothingComplete(SkillgymError, FileNotFoundError):
+    """None of the runs to report has ended."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__(
+            f"Got {', '.join(map(str, folders))} without a result.json, expected a run that is "
+            "complete; repeat its command to end it, or look at its metrics.csv or TensorBoard."
+        )
+
+
+class SameRun(SkillgymError, ValueError):
+    """Two runs to report differ in nothing."""
+
+    def __init__(self, first: Path, second: Path) -> None:
+        super().__init__(
+            f"Got {first} and {second} with the same configuration, expected another seed or "
+            "another setting; leave one of them out."
         )
 
 

@@ -31,7 +31,7 @@ COMMANDS = {
     "watch": "make a video of a trained agent, or of a skill model's prior",
     "demo": "the whole way in ten minutes: skills, training, comparison, report.html",
     "bench": "run cells of the benchmark (method, task, seed); go on with what is missing",
-    "report": "draw the results of the benchmark: tables, intervals and curves on one page",
+    "report": "draw the results of runs or of the benchmark: tables, intervals and curves",
 }
 
 RESUMABLE = ("collect", "pretrain", "train", "demo", "bench")

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
 
 from skillgym.errors import InvalidConfig
 
+Runs = Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[RUN ...]")]
+
 
 def main(
+    runs: Runs = (),
     *,
+    score: Literal["subtasks", "return"] | None = None,
     suite: str = "papers",
     results: Path = Path("benchmarks/results"),
     output: Path | None = None,
 ) -> None:
-    """Draw all results of a suite: a page with tables, intervals and curves, and a CSV file.
+    """Draw results: a page with tables, intervals and curves, and a CSV file beside it.
 
-    It reads what `skillgym bench` wrote, however much of it there is.
+    Of run folders, if some are given: runs that differ only in their seed are a row. Else all
+    results of a suite, however much of them `skillgym bench` has written.
 
     Args:
+        runs: Run folders of `skillgym train`, for example runs/*-seed*; incomplete ones are left
+            out.
+        score: What counts in runs; subtasks in the worlds of skillgym, the return elsewhere by
+            default.
         suite: Name of the suite: papers.
         results: Folder with the results of `skillgym bench`.
-        output: The .html page, with the CSV file beside it; SUITE.html in the folder of the results
-            by default.
+        output: The .html page; runs/report.html, or SUITE.html in the folder of the results by
+            default.
     """
-    output = output or results / f"{suite}.html"
+    output = output or (Path("runs/report.html") if runs else results / f"{suite}.html")
     if output.suffix != ".html":
         raise InvalidConfig("output", str(output), "a file whose name ends with .html")
-    from skillgym.cli.report_page import write_report
+    from skillgym.cli.report_page import write_report, write_runs_report
 
-    print(write_report(suite, results, output))
+    print(write_runs_report(runs, score, output) if runs else write_report(suite, results, output))
     print(f"Written: {output} and {output.with_suffix('.csv')}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from skillgym.cli.bench import check_tables
 from skillgym.cli.errors import NoResults
+from skillgym.cli.run_rows import read_runs
 from skillgym.evaluation.summary import (
     ORIGIN,
     Row,
@@ -88,16 +90,59 @@ def write_report(suite: str, folder: Path, output: Path) -> str:
     """
     names = check_tables((), suite)
     results = [Results.read(name, folder) for name in names]
+    if not any(result.summaries() for result in results):
+        raise NoResults(folder, names)
+    return write(page(suite, results), results, output)
+
+
+def write_runs_report(
+    folders: Sequence[Path], score: Literal["subtasks", "return"] | None, output: Path
+) -> str:
+    """Write page and CSV file of run folders.
+
+    Args:
+        folders: Run folders of `skillgym train`.
+        score: What counts, see `read_runs`.
+        output: Path of the page.
+
+    Returns:
+        The results as a Markdown table.
+    """
+    table, runs, points = read_runs(folders, score)
+    result = Results("runs", table, runs, named_by_budget(points, runs))
+    left_out = len(set(folders)) - len(runs)
+    content = SuiteReport(
+        title="skillgym: runs compared",
+        lead=f"{len(runs)} runs that are complete"
+        + (f"; {left_out} that are not are left out." if left_out else "."),
+        notes=NOTES,
+        sections=[Section(title=table.title, text="", blocks=blocks_of(result))],
+        runs=[{name: run.get(name, "") for name in RUN} for run in runs],
+        origins=origins(runs),
+        commands=[shlex.join(["skillgym", "report", *map(str, folders)])],
+    )
+    return write(content, [result], output)
+
+
+def write(page: SuiteReport, results: Sequence[Results], output: Path) -> str:
+    """Write a page, and its tables as a CSV file beside it.
+
+    Args:
+        page: The page.
+        results: The tables, not all empty.
+        output: Path of the page.
+
+    Returns:
+        The results of each task as a Markdown table.
+    """
     records = [
         {"table": result.name, **summary.record()}
         for result in results
         for summary in result.summaries()
     ]
-    if not records:
-        raise NoResults(folder, names)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_csv(output.with_suffix(".csv"), records, list(records[0]))
-    page(suite, results).write(output)
+    page.write(output)
     return markdown([s for result in results for s in by_task(result.table, result.runs)])
 
 
@@ -127,9 +172,14 @@ def page(suite: str, results: Sequence[Results]) -> SuiteReport:
 
 
 def section(result: Results) -> Section:
-    """A results table: first across tasks, then one block per task."""
+    """A results table of a suite."""
     planned = len(result.table.cells(range(SEEDS)))
     text = f"{number_of_cells(result.runs)} of {planned} cells are measured."
+    return Section(title=result.table.title, text=text, blocks=blocks_of(result))
+
+
+def blocks_of(result: Results) -> list[Block]:
+    """Parts of a results table: first across tasks, then one block per task."""
     blocks = []
     if together := across_tasks(result.table, result.runs):
         blocks.append(
@@ -144,7 +194,7 @@ def section(result: Results) -> Section:
     for task in result.table.tasks:
         if found := [summary for summary in separate if summary.tasks == (task.name,)]:
             blocks.append(task_block(task, found, result.points))
-    return Section(title=result.table.title, text=text, blocks=blocks)
+    return blocks
 
 
 def task_block(task: Task, summaries: Sequence[Summary], points: Sequence[Row]) -> Block:
@@ -162,9 +212,11 @@ def task_block(task: Task, summaries: Sequence[Summary], points: Sequence[Row]) 
 
 def line(summary: Summary, without: tuple[str, ...]) -> Line:
     """A line of a table, without some of its columns."""
-    ends, best = summary.interval, summary.best
+    ends = summary.interval
     cells = {name: text for name, text in summary.cells().items() if name not in without}
     first = {"method": cells.pop("method")}
+    if (best := summary.best) is None:
+        return Line(cells=first | cells)
     return Line(
         cells=first | cells,
         estimate=summary.result.estimate / best,

@@ -148,31 +148,36 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
     """
     table = []
     for cell in cells:
-        result = result_of(folder / cell.name)
-        if result is None:
-            continue
-        config = read_json(folder / cell.name / "config.json")
-        environment = read_json(folder / cell.name / "environment.json")
-        ran = replace(cell, steps=config["steps"])
-        table.append(
-            {
-                **_names(cell),
-                "budget": ran.steps,
-                "steps": result["steps"],
-                **{
-                    name: round(result[name], 4)
-                    for score in SCORES
-                    for name in (score, f"{score}_deterministic")
-                    if name in result  # not in results of before there were both
-                },
-                "episodes": result["episodes"],
-                "minutes": round(result["seconds"] / 60.0, 1),
-                "rates": "; ".join(f"{name} {rate:.2f}" for name, rate in result["rates"].items()),
-                **origin(environment),
-                "command": shlex.join(["skillgym", *ran.command()]),
-            }
-        )
+        if (found := measured(folder / cell.name)) is not None:
+            ran = replace(cell, steps=found["budget"])
+            command = shlex.join(["skillgym", *ran.command()])
+            table.append({**_names(cell), **found, "command": command})
     return table
+
+
+def measured(folder: Path) -> dict[str, Any] | None:
+    """What a row says of a run beside its names and its command; None if it is not complete.
+
+    Args:
+        folder: The run folder.
+    """
+    result = result_of(folder)
+    if result is None:
+        return None
+    return {
+        "budget": read_json(folder / "config.json")["steps"],
+        "steps": result["steps"],
+        **{
+            name: round(result[name], 4)
+            for score in SCORES
+            for name in (score, f"{score}_deterministic")
+            if name in result  # not in results of before there were both
+        },
+        "episodes": result["episodes"],
+        "minutes": round(result["seconds"] / 60.0, 1),
+        "rates": "; ".join(f"{name} {rate:.2f}" for name, rate in result["rates"].items()),
+        **origin(read_json(folder / "environment.json")),
+    }
 
 
 def curves(

@@ -31,7 +31,7 @@ class Summary:
         tasks: The tasks.
         method: The method.
         score: What counts; `share of the best` where there are several tasks.
-        best: The largest score.
+        best: The largest score; None if it is not known.
         seeds: Seeds; each was run on every task.
         budgets: Control steps of training, different ones in ascending order.
         episodes: Episodes of the final evaluations, likewise.
@@ -43,7 +43,7 @@ class Summary:
     tasks: tuple[str, ...]
     method: str
     score: str
-    best: float
+    best: float | None
     seeds: tuple[int, ...]
     budgets: tuple[int, ...]
     episodes: tuple[int, ...]
@@ -58,10 +58,11 @@ class Summary:
     def cells(self) -> dict[str, str]:
         """The row of a table for people."""
         ends = self.interval
+        of = "" if len(self.tasks) > 1 or self.best is None else f" of {self.best:g}"
         return {
             "task": ", ".join(self.tasks),
             "method": self.method,
-            "score": f"{self.score} of {self.best:g}" if len(self.tasks) == 1 else self.score,
+            "score": f"{self.score}{of}",
             "IQM": f"{self.result.estimate:.2f}",
             "95 % interval": f"{ends.low:.2f} to {ends.high:.2f}" if ends else "one seed",
             "deterministic": "" if self.deterministic is None else f"{self.deterministic:.2f}",
@@ -77,7 +78,7 @@ class Summary:
             "tasks": "; ".join(self.tasks),
             "method": self.method,
             "score": self.score,
-            "best": f"{self.best:g}",
+            "best": "" if self.best is None else f"{self.best:g}",
             "iqm": f"{self.result.estimate:.4f}",
             "low": f"{ends.low:.4f}" if ends else "",
             "high": f"{ends.high:.4f}" if ends else "",
@@ -112,7 +113,8 @@ def across_tasks(table: Table, rows: Iterable[Row]) -> list[Summary]:
     """A summary of each method that was measured on several tasks.
 
     Of each task, the budget with the most seeds counts, the largest of several. Only seeds that
-    were run on all of its tasks count, so that every task weighs the same.
+    were run on all of its tasks count, so that every task weighs the same. Tasks whose best score
+    is not known are left out.
 
     Args:
         table: The table.
@@ -125,7 +127,7 @@ def across_tasks(table: Table, rows: Iterable[Row]) -> list[Summary]:
     chosen: dict[str, dict[Task, dict[int, Row]]] = {}
     groups = sorted(_groups(rows).items(), key=lambda item: (len(item[1]), item[0][2]))
     for (task, method, _), runs in groups:  # the last one of each task stays
-        if task in tasks:
+        if task in tasks and tasks[task].best is not None:
             chosen.setdefault(method, {})[tasks[task]] = runs
     found = []
     for method, runs_of in chosen.items():
@@ -171,7 +173,7 @@ def _scores(runs_of: Mapping[Task, Mapping[int, Row]], suffix: str = "") -> NDAr
         for task, runs in runs_of.items()
     ]
     # Tasks count differently; shares of the best can be compared.
-    best = [task.best if len(runs_of) > 1 else 1.0 for task in runs_of]
+    best = [task.best or 1.0 if len(runs_of) > 1 else 1.0 for task in runs_of]
     return np.array(scores).T / best
 
 

@@ -32,7 +32,8 @@ class Task:
         options: Keywords of the world beside those of the preset, as `KEY=VALUE`.
         steps: Training budget [control steps].
         score: What counts.
-        best: The largest score; scores of several tasks are compared as shares of it.
+        best: The largest score; scores of several tasks are compared as shares of it. None if it
+            is not known.
         final_episodes: Episodes of the final evaluation.
         num_envs: Training environments of methods that collect roll-outs; off-policy methods of
             primitive actions have one.
@@ -45,7 +46,7 @@ class Task:
     options: tuple[str, ...] = ()
     steps: int = 500_000
     score: Literal["subtasks", "return"] = "subtasks"
-    best: float = 4.0
+    best: float | None = 4.0
     final_episodes: int = 50
     num_envs: int = 1
 

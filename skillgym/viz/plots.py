@@ -54,7 +54,8 @@ def learning_curves(
         axes.set_ylabel(label)
         if limit is not None and axes.dataLim.ymax < limit / 2:
             limit = None
-        axes.set_ylim(0.0, limit and 1.02 * limit)  # the best score is seen whole
+        bottom = 0.0 if axes.dataLim.ymin >= 0.0 else None  # returns may be negative
+        axes.set_ylim(bottom, limit and 1.02 * limit)  # the best score is seen whole
         axes.set_xlim(left=0.0)
         axes.set_title(title)
         if len(curves) > INSIDE:
@@ -112,14 +113,15 @@ def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float6
     return steps, np.array([np.interp(steps, *run) for run in runs])
 
 
-def score_label(score: str, best: float) -> str:
+def score_label(score: str, best: float | None) -> str:
     """Name of the vertical axis.
 
     Args:
         score: What counts.
-        best: The largest score.
+        best: The largest score, if it is known.
     """
-    return f"{score}{' completed' if score == 'subtasks' else ''} (of {best:g})"
+    of = "" if best is None else f" (of {best:g})"
+    return f"{score}{' completed' if score == 'subtasks' else ''}{of}"
 
 
 def to_svg(figure: Figure, prefix: str = "") -> str:

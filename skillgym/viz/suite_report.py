@@ -16,15 +16,15 @@ class Line:
 
     Attributes:
         cells: Texts by column.
-        estimate: The score as a share of the best.
-        low: Lower end of its interval as a share of the best; None if there is none.
+        estimate: The score as a share of the best; None if that is not known.
+        low: Lower end of its interval likewise; None if there is none.
         high: Upper end.
     """
 
     cells: Mapping[str, str]
-    estimate: float
-    low: float | None
-    high: float | None
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

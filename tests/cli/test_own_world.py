@@ -71,6 +71,9 @@ def test_recordings_of_another_package_become_skills_and_an_agent(
     assert cli.main(["evaluate", str(folder), "--episodes", "2", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["world"] == world[1] and measured["eval/episode_length"] == 20
+    assert cli.main(["report", str(folder)]) == 0
+    assert f"| {world[1]} max_episode_steps=20 | spirl-cl | return |" in capsys.readouterr().out
+    assert (tmp_path / "runs" / "report.html").exists()
 
 
 def test_single_control_steps_of_another_package(

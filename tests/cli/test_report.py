@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from benchmarks.readme import ROOT
 from skillgym.cli import main as cli
 from skillgym.cli.report_page import write_report
 from skillgym.evaluation.tables import TABLES
-from skillgym.files import write_csv
+from skillgym.files import write_csv, write_json
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 
@@ -78,6 +80,74 @@ def write_results(folder: Path) -> None:
             write_csv(folder / f"{name}.csv", own, list(own[0]))
             own = [point for point in points if point["task"] in tasks]
             write_csv(folder / f"{name}_curves.csv", own, list(own[0]))
+
+
+def write_run(folder: Path, score: float | None, **config: Any) -> str:
+    """A run folder of `skillgym train`; incomplete without a score."""
+    folder.mkdir(parents=True)
+    whole = {
+        **{"method": "spirl-cl", "world": "skillgym/Kitchen-v0", "options": {"tasks": "mixed"}},
+        **{"seed": 0, "steps": 1000, "num_envs": 1, "skill_model": None, "agent": {}},
+        **config,
+    }
+    write_json(folder / "config.json", whole)
+    write_json(folder / "environment.json", {"machine": "two cores", "versions": {}})
+    (folder / "command.txt").write_text("skillgym train\n")
+    if score is not None:
+        scores = {name: score for name in ("subtasks", "return")}
+        rest = {"episodes": 50, "steps": 1003, "seconds": 60.0, "rates": {}}
+        write_json(folder / "result.json", {**scores, **rest})
+        point = {"time/step": 500, "eval/subtasks": score, "eval/return": score}
+        write_csv(folder / "metrics.csv", [point], list(point))
+    return str(folder)
+
+
+def test_runs_that_differ_in_their_seed_are_a_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other settings are told in the name; other keywords of the world are another task."""
+    tight, pendulum = {"target_divergence": 1}, {"world": "Pendulum-v1", "options": {}}
+    runs = [
+        *(write_run(tmp_path / f"a{seed}", 2.0 + seed, seed=seed) for seed in (0, 1)),
+        write_run(tmp_path / "tight", 1.0, agent=tight),
+        write_run(tmp_path / "kbts", 3.0, options={"tasks": "kbts"}, agent=tight),
+        write_run(tmp_path / "unfinished", None, seed=2),
+        write_run(tmp_path / "swing", -200.0, method="sac", **pendulum),
+    ]
+    page = tmp_path / "page.html"
+    assert cli.main(["report", *runs, "--output", str(page)]) == 0
+    with page.with_suffix(".csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["tasks"], row["method"], row["iqm"], row["seeds"]) for row in rows] == [
+        ("Kitchen-v0 tasks=mixed", "spirl-cl", "2.5000", "0; 1"),
+        ("Kitchen-v0 tasks=mixed", "spirl-cl (target_divergence=1)", "1.0000", "0"),
+        ("Kitchen-v0 tasks=kbts", "spirl-cl (target_divergence=1)", "3.0000", "0"),
+        ("Pendulum-v1", "sac", "-200.0000", "0"),
+    ]
+    assert [row["score"] for row in rows] == [*["subtasks"] * 3, "return"]
+    texts = Page(page.read_text("utf8")).texts
+    assert "5 runs that are complete; 1 that are not are left out." in texts
+    assert "0 to best" not in texts  # which nobody knows
+    capsys.readouterr()
+    assert cli.main(["report", *runs[:3], "--score", "return", "--output", str(page)]) == 0
+    assert "| Kitchen-v0 tasks=mixed | spirl-cl | return | 2.50 |" in capsys.readouterr().out
+
+
+def test_runs_that_cannot_be_compared_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = [write_run(tmp_path / name, 1.0) for name in ("first", "second")]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for runs, sentence in (
+        (twice, "first and .*second with the same configuration, expected another seed"),
+        ([write_run(tmp_path / "early", None)], "early without a result.json"),
+        ([str(empty)], "expected a folder with the config.json of an agent's training"),
+    ):
+        assert cli.main(["report", *runs, "--output", str(tmp_path / "page.html")]) == 1
+        error = capsys.readouterr().err
+        assert re.search(sentence, error) and error.count("\n") == 1
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_the_page_has_every_number_with_its_budget(tmp_path: Path) -> None:
