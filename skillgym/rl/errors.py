@@ -54,9 +54,15 @@ class ForeignPrior(SkillgymError, ValueError):
 
 
 class ForeignAgent(SkillgymError, ValueError):
-    """A saved agent has other tensors than one of this class."""
+    """A saved agent is of another class, or has other tensors than one of this class."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, saved: str | None = None) -> None:
+        if saved is not None:
+            super().__init__(
+                f"Got a saved agent of the class {saved}, expected {with_article(kind)}; load it "
+                f"with {saved}.load."
+            )
+            return
         super().__init__(
             f"Got a saved agent with other tensors than {with_article(kind)} has, expected one "
             "that this class saved with the same keywords, and no earlier version of it; load it "

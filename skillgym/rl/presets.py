@@ -204,8 +204,9 @@ def make_env(
     """
     preset = find_preset(method)
     if preset.skill_model is None and skill_model is not None:
+        given = skill_model if isinstance(skill_model, str | Path) else type(skill_model).__name__
         expected = f"None, as {method} chooses single control steps"
-        raise InvalidConfig("skill_model", skill_model, expected)
+        raise InvalidConfig("skill_model", given, expected)
     if world is None or world == preset.world:
         world, options = preset.world, {**preset.options, **options}
     model: Any = skill_model or preset.skill_model

@@ -657,7 +657,8 @@ def test_methods_learn_in_their_world(method: str) -> None:
     world = gym.make("skillgym/FetchSlipperyPush-v0")
     config = ReskillConfig(encoder_size=8, flow_size=8)
     model = ReskillModel.create(world.observation_space, world.action_space, config).eval()
-    env = make_env(name, num_envs=2, skill_model=model, num_threads=1)
+    skills = {} if method == "sac-her" else {"skill_model": model}
+    env = make_env(name, num_envs=2, num_threads=1, **skills)
     quick = {
         "reskill": {"rollout_steps": 200, "n_epochs": 1},
         "reskill-no-residual": {"rollout_steps": 20, "n_epochs": 1},

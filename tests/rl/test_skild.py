@@ -21,7 +21,7 @@ from skillgym.errors import InvalidConfig, ShapeMismatch
 from skillgym.hub import save_skill
 from skillgym.rl import PriorSAC, SkiLD
 from skillgym.rl.buffers import SkillReplayBuffer
-from skillgym.rl.errors import ForeignPrior, NoDemonstrations, NoPrior
+from skillgym.rl.errors import ForeignAgent, ForeignPrior, NoDemonstrations, NoPrior
 from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions
@@ -72,6 +72,25 @@ def make_agent(**keywords: Any) -> SkiLD:
 
 def weights(module: nn.Module) -> torch.Tensor:
     return torch.cat([value.detach().flatten().double() for value in module.state_dict().values()])
+
+
+def test_an_agent_of_another_class_is_named(tmp_path: Path) -> None:
+    """What differs between their skills and tensors would be said in its place. Own names count."""
+
+    class Mine(SkiLD):
+        pass
+
+    env = make_env()
+    Mine("SkillPriorPolicy", env, **SMALL).save(tmp_path / "skild")
+    make_agent(env=env).save(tmp_path / "own")
+    for kind in (SkiLD, Mine):
+        for name in ("skild", "own"):
+            assert type(kind.load(tmp_path / name, env=env, device="cpu")) is kind
+    with pytest.raises(ForeignAgent, match=r"class SkiLD, expected a PriorSAC; load it with SkiLD"):
+        PriorSAC.load(tmp_path / "skild", env=env, device="cpu")
+    PriorSAC("SkillPriorPolicy", env, **SMALL).save(tmp_path / "spirl")
+    with pytest.raises(ForeignAgent, match=r"class PriorSAC, expected a SkiLD; load it with Prior"):
+        SkiLD.load(tmp_path / "spirl", env=env, device="cpu")
 
 
 @pytest.mark.parametrize(("logit", "prior"), [(-1e4, "auto"), (1e4, "posterior")])

@@ -36,6 +36,7 @@ class PriorAlgorithm(BaseAlgorithm):
         prior_policy: Policy that starts as the prior.
         prior_source: What the user gave: `"auto"`, `"posterior"`, a network, or None for no prior.
         prior_reference: Name and digest of what the agent was trained with; saved with the agent.
+        agent_class: Name of the class of skillgym that it is of; saved, too.
     """
 
     saved_settings: ClassVar[tuple[str, ...]] = ("prior",)
@@ -44,6 +45,7 @@ class PriorAlgorithm(BaseAlgorithm):
     prior_policy: ClassVar[type[BasePolicy]]
     prior_source: Literal["auto", "posterior"] | nn.Module | None = None
     prior_reference: dict[str, Any] | None = None
+    agent_class: str | None = None
 
     @classmethod
     def load(cls, *arguments: Any, **keywords: Any) -> Self:
@@ -51,7 +53,8 @@ class PriorAlgorithm(BaseAlgorithm):
 
         Raises:
             InvalidConfig: If a keyword is given that cannot change any more.
-            ForeignAgent: If it has other tensors, such as one of an earlier version.
+            ForeignAgent: If it is one of another class of skillgym, or has other tensors, such as
+                one of an earlier version.
             ForeignPrior: If the skills are not those that the agent was trained with.
         """
         for name in cls.saved_settings:
@@ -84,7 +87,15 @@ class PriorAlgorithm(BaseAlgorithm):
         """Check that the environments have the skills that the agent was trained with."""
         self._frozen_prior()
 
+    def _check_class(self) -> None:
+        """Check that a saved agent is of this class; how users name their subclasses is theirs."""
+        ours = next(c for c in type(self).__mro__ if c.__module__.startswith("skillgym."))
+        saved, self.agent_class = self.agent_class, ours.__name__
+        if saved not in (None, self.agent_class):
+            raise ForeignAgent(self.agent_class, saved)
+
     def _setup_model(self) -> None:
+        self._check_class()
         self._setup_prior()
         policy_kwargs = self.policy_kwargs
         if issubclass(self.policy_class, self.prior_policy):

@@ -161,6 +161,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         )
 
     def _setup_model(self) -> None:
+        self._check_class()
         self._setup_lr_schedule()
         self.set_random_seed(self.seed)
         model, layout = self._find_skills()
