@@ -172,6 +172,7 @@ def test_a_lost_terminal_is_like_ctrl_c(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint"
     process, terminal = pty.fork()
     if process == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
         os.execv(sys.executable, [sys.executable, "-c", WAITING, str(checkpoint)])
     assert os.read(terminal, 5) == b"ready"
     os.close(terminal)

@@ -39,7 +39,7 @@ def check_keywords(
         known.pop(name, None)
     for name, value in keywords.items():
         if name not in known:
-            public = (each for each in known if not each.startswith("_"))
+            public = [each for each in known if not each.startswith("_")]
             raise UnknownKeyword(agent.__name__, name, public)
         default = known[name].default
         if isinstance(value, str) and isinstance(default, int | float):
