@@ -119,8 +119,9 @@ class NothingComplete(SkillgymError, FileNotFoundError):
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__(
-            f"Got {', '.join(map(str, folders))} without a result.json, expected a run that is "
-            "complete; repeat its command to end it, or look at its metrics.csv or TensorBoard."
+            f"Got {', '.join(map(str, folders))} without the result.json of an agent, expected a "
+            "complete run of `skillgym train`; repeat the run's command to end it, or look at its "
+            "metrics.csv or TensorBoard."
         )
 
 
@@ -129,8 +130,8 @@ class SameRun(SkillgymError, ValueError):
 
     def __init__(self, first: Path, second: Path) -> None:
         super().__init__(
-            f"Got {first} and {second} with the same configuration, expected another seed or "
-            "another setting; leave one of them out."
+            f"Got {first} and {second} with the same task, method, settings, seed and budget, "
+            "expected runs that differ in one of these; leave one of them out."
         )
 
 

@@ -57,10 +57,10 @@ def check_world_id(name: str) -> str:
     """
     from skillgym.wrappers.registration import SKILL_ENVS
 
-    if name in SKILL_ENVS:
-        raise NoWorld(name, SKILL_ENVS[name][0])
-    worlds = [known for known in registered_ids() if known.startswith("skillgym/")]
     module, _, registered = name.rpartition(":")
+    if registered in SKILL_ENVS:
+        raise NoWorld(name, SKILL_ENVS[registered][0])
+    worlds = [known for known in registered_ids() if known.startswith("skillgym/")]
     try:
         if module:
             import_module(module)

@@ -26,8 +26,8 @@ def main(
     results of a suite, however much of them `skillgym bench` has written.
 
     Args:
-        runs: Run folders of `skillgym train`, for example runs/*-seed*; incomplete ones are left
-            out.
+        runs: Run folders of `skillgym train`, for example runs/*; incomplete ones, and whatever
+            else is there, are left out.
         score: What counts in runs; subtasks in the worlds of skillgym, the return elsewhere by
             default.
         suite: Name of the suite: papers.

@@ -101,27 +101,31 @@ def write_runs_report(
     """Write page and CSV file of run folders.
 
     Args:
-        folders: Run folders of `skillgym train`.
+        folders: Run folders of `skillgym train`; whatever else is among them is left out.
         score: What counts, see `read_runs`.
         output: Path of the page.
 
     Returns:
-        The results as a Markdown table.
+        Which runs they are, and their results as a Markdown table.
     """
     table, runs, points = read_runs(folders, score)
-    result = Results("runs", table, runs, named_by_budget(points, runs))
-    left_out = len(set(folders)) - len(runs)
+    result = Results("runs", table, runs, points)
+    lead = f"Complete runs: {len(runs)}."
+    if others := sorted({*folders} - {run["folder"] for run in runs}):
+        lead += f" Left out, as no complete run of an agent: {', '.join(map(str, others))}."
+    choice = ("--score", score) if score else ()
     content = SuiteReport(
         title="skillgym: runs compared",
-        lead=f"{len(runs)} runs that are complete"
-        + (f"; {left_out} that are not are left out." if left_out else "."),
+        lead=lead,
         notes=NOTES,
         sections=[Section(title=table.title, text="", blocks=blocks_of(result))],
         runs=[{name: run.get(name, "") for name in RUN} for run in runs],
         origins=origins(runs),
-        commands=[shlex.join(["skillgym", "report", *map(str, folders)])],
+        commands=[
+            shlex.join(["skillgym", "report", *map(str, folders), *choice, "--output", str(output)])
+        ],
     )
-    return write(content, [result], output)
+    return f"{lead}\n\n{write(content, [result], output)}"
 
 
 def write(page: SuiteReport, results: Sequence[Results], output: Path) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from skillgym.cli.agents import read_config
 from skillgym.cli.errors import NoRun, NothingComplete, SameRun
 from skillgym.evaluation.benchmark import SCORES, evaluations, measured
 from skillgym.evaluation.tables import Table, Task
-from skillgym.files import read_json
 
-SETTINGS = ("skill_model", "num_envs")
-"""Fields of a configuration that make another method of it, beside the agent's keywords."""
+SETTINGS = {"skill_model": None, "num_envs": 1}
+"""Fields of a configuration that make another method of it, beside the agent's keywords, and their
+defaults."""
 
 
 def read_runs(
@@ -24,24 +25,28 @@ def read_runs(
     their settings, these are part of its name.
 
     Args:
-        folders: Run folders of `skillgym train`.
+        folders: Run folders of `skillgym train`; whatever else is among them is left out.
         score: What counts; subtasks in the worlds of skillgym and the return elsewhere if None.
 
     Returns:
-        The table, its runs, and their evaluations during training.
+        The table, its runs, and their evaluations during training, in which a method whose runs
+        have different budgets has a name for each.
 
     Raises:
-        NoRun: If a folder is none of a training.
-        SameRun: If two of them differ in nothing.
-        NothingComplete: If none is complete.
+        NoRun: If there is no such folder.
+        SameRun: If two runs differ in nothing.
+        NothingComplete: If no run is complete.
     """
-    configs = {folder: _config(folder) for folder in folders}
+    for folder in folders:
+        if not folder.exists():
+            raise NoRun(folder, "a result.json")
+    configs = {folder: config for folder in folders if (config := read_config(folder)) is not None}
     complete = {folder: row for folder in configs if (row := measured(folder)) is not None}
     if not complete:
         raise NothingComplete(folders)
     names = _methods({folder: configs[folder] for folder in complete})
     seen: dict[tuple[Any, ...], Path] = {}
-    rows, points, tasks = [], [], dict[str, dict[str, Any]]()
+    rows, tasks = [], dict[str, dict[str, Any]]()
     for folder, row in complete.items():
         config = configs[folder]
         task = _task(config)
@@ -51,11 +56,7 @@ def read_runs(
         if (other := seen.setdefault((*name.values(), budget), folder)) != folder:
             raise SameRun(other, folder)
         command = (folder / "command.txt").read_text(encoding="utf8").splitlines()[-1]
-        rows.append({**name, **row, "budget": budget, "command": command})
-        points += [
-            {**name, "step": step, **dict(zip(SCORES, scores, strict=True))}
-            for step, *scores in evaluations(folder)
-        ]
+        rows.append({**name, **row, "budget": budget, "command": command, "folder": folder})
     table = Table(
         title="Runs",
         tasks=tuple(
@@ -63,48 +64,60 @@ def read_runs(
                 name=task,
                 methods=tuple(dict.fromkeys(row["method"] for row in rows if row["task"] == task)),
                 world=config["world"],
-                options=_pairs(config["options"]),
+                options=_pairs(config),
                 score=score or _score(config["world"]),
                 best=None,
             )
             for task, config in tasks.items()
         ),
     )
-    return table, rows, points
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    config: dict[str, Any] = read_json(path) if path.exists() else {}
-    if "method" not in config:
-        raise NoRun(folder, "the config.json of an agent's training")
-    return config
+    return table, rows, _points(rows)
 
 
 def _task(config: Mapping[str, Any]) -> str:
-    return " ".join((config["world"].removeprefix("skillgym/"), *_pairs(config["options"])))
+    return " ".join((config["world"], *_pairs(config)))
 
 
-def _pairs(options: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" for name, value in options.items())
+def _pairs(config: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in sorted(config.get("options", {}).items()))
 
 
 def _score(world: str) -> Literal["subtasks", "return"]:
     return "subtasks" if world.startswith("skillgym/") else "return"
 
 
+def _points(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Evaluations during training, named by the budget where there are several."""
+    budgets: dict[tuple[str, str], set[int]] = {}
+    for row in rows:
+        budgets.setdefault((row["task"], row["method"]), set()).add(row["budget"])
+    points = []
+    for row in rows:
+        several = len(budgets[row["task"], row["method"]]) > 1
+        name = f"{row['method']}, {row['budget']:,} steps" if several else row["method"]
+        points += [
+            {"task": row["task"], "method": name, "seed": row["seed"], "step": step}
+            | dict(zip(SCORES, scores, strict=True))
+            for step, *scores in evaluations(row["folder"])
+        ]
+    return points
+
+
 def _methods(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
     """Name of each run's method, with the settings in which runs of the preset differ."""
-    settings = {
-        folder: {**{name: config[name] for name in SETTINGS}, **config["agent"]}
-        for folder, config in configs.items()
-    }
+    settings = {}
+    for folder, config in configs.items():
+        fields = {name: config.get(name, default) for name, default in SETTINGS.items()}
+        changed = {name: value for name, value in fields.items() if value != SETTINGS[name]}
+        settings[folder] = changed | config.get("agent", {})
     names = {}
     for folder, config in configs.items():
+        own = settings[folder]
         others = [settings[o] for o, c in configs.items() if c["method"] == config["method"]]
-        every = dict.fromkeys(name for each in others for name in each)
-        differ = [name for name in every if len({repr(each.get(name)) for each in others}) > 1]
-        own = {name: settings[folder].get(name) for name in differ}
-        told = ", ".join(f"{name}={value}" for name, value in own.items() if value is not None)
+        told = ", ".join(
+            f"{name}={value}"
+            for name, value in own.items()
+            if any(name not in other or other[name] != value for other in others)
+        )
         names[folder] = config["method"] + (f" ({told})" if told else "")
     return names

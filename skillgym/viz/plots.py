@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ COLORS = ("#1b6ca8", "#c8553d", "#2a9d6f", "#8f6bb3", "#b98a1d", "#5d6d7e", "#d9
 INK = "#1f2933"
 INSIDE = 3
 """Methods whose legend has room among the curves."""
+LEGEND = 48
+"""Letters of a line of the legend, which leave the curves half of the figure."""
 
 REPEATABLE: Any = {"svg.hashsalt": "skillgym"}
 """The same figure gives the same file."""
@@ -59,7 +62,9 @@ def learning_curves(
         axes.set_xlim(left=0.0)
         axes.set_title(title)
         if len(curves) > INSIDE:
-            figure.legend(frameon=False, loc="outside right upper")
+            legend = figure.legend(frameon=False, loc="outside right upper")
+            lines = sum(len(text.get_text().splitlines()) for text in legend.get_texts())
+            figure.set_figheight(max(4.2, 0.21 * lines))
         elif curves:
             axes.legend(frameon=False)
     return figure
@@ -78,8 +83,9 @@ def draw_curves(axes: Axes, curves: Mapping[str, Sequence[Curve]]) -> None:
         color = COLORS[index % len(COLORS)]
         line = "-" if index < len(COLORS) else "--"
         name = f"{method} ({len(runs)} seeds)" if len(runs) > 1 else method
+        label = textwrap.fill(name, LEGEND)
         axes.plot(
-            steps, table.mean(0), line, color=color, label=name, linewidth=2, marker="o", ms=3
+            steps, table.mean(0), line, color=color, label=label, linewidth=2, marker="o", ms=3
         )
         if len(runs) > 1:
             axes.fill_between(steps, table.min(0), table.max(0), color=color, alpha=0.15, lw=0)
@@ -131,7 +137,8 @@ def to_svg(figure: Figure, prefix: str = "") -> str:
 
     Args:
         figure: The figure.
-        prefix: What ids begin with, so that a page may hold several figures.
+        prefix: What ids begin with, so that a page may hold several figures; signs that an id may
+            not have become hyphens.
     """
     buffer = io.StringIO()
     with rc_context({**REPEATABLE, "svg.fonttype": "none"}):
@@ -141,6 +148,7 @@ def to_svg(figure: Figure, prefix: str = "") -> str:
     for index, color in enumerate(COLORS):
         text = text.replace(color, f"var(--series-{index}, {color})")
     text = text.replace(INK, "currentColor")
+    prefix = re.sub(r"\W", "-", prefix)
     return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}", text)
 
 

@@ -125,6 +125,7 @@ def test_subtasks_and_return_are_printed(
             "Got skill_model='spirl-kitchen', expected None, as sac chooses single control steps",
         ),
         (["train", "--world", "SkillKitchen-v0"], "give skillgym/Kitchen-v0."),
+        (["train", "--world", "skillgym:SkillKitchen-v0"], "give skillgym/Kitchen-v0."),
         (["train", "--world", "Kitchen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
         (["train", "--agent", "alpha=foo"], "Got alpha='foo', expected 'auto'"),
         (["train", "--agent", "policy_kwargs=3"], "Got agent={'policy_kwargs': 3}, expected"),

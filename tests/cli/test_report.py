@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import pytest
 from benchmarks.readme import ROOT
 from skillgym.cli import main as cli
 from skillgym.cli.report_page import write_report
+from skillgym.cli.run_rows import read_runs
 from skillgym.evaluation.tables import TABLES
-from skillgym.files import write_csv, write_json
+from skillgym.files import read_json, write_csv, write_json
+from skillgym.viz.plots import group_curves
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 
@@ -82,12 +85,13 @@ def write_results(folder: Path) -> None:
             write_csv(folder / f"{name}_curves.csv", own, list(own[0]))
 
 
-def write_run(folder: Path, score: float | None, **config: Any) -> str:
-    """A run folder of `skillgym train`; incomplete without a score."""
+def write_run(folder: Path, score: float | None, ended: int = 1003, **config: Any) -> str:
+    """A run folder of `skillgym train` that ended after some steps; incomplete without a score."""
     folder.mkdir(parents=True)
     whole = {
         **{"method": "spirl-cl", "world": "skillgym/Kitchen-v0", "options": {"tasks": "mixed"}},
-        **{"seed": 0, "steps": 1000, "num_envs": 1, "skill_model": None, "agent": {}},
+        **{"seed": 0, "steps": 1000, "num_envs": 1, "skill_model": None},
+        "agent": {},
         **config,
     }
     write_json(folder / "config.json", whole)
@@ -95,10 +99,13 @@ def write_run(folder: Path, score: float | None, **config: Any) -> str:
     (folder / "command.txt").write_text("skillgym train\n")
     if score is not None:
         scores = {name: score for name in ("subtasks", "return")}
-        rest = {"episodes": 50, "steps": 1003, "seconds": 60.0, "rates": {}}
+        rest = {"episodes": 50, "steps": ended, "seconds": 60.0, "rates": {}}
         write_json(folder / "result.json", {**scores, **rest})
-        point = {"time/step": 500, "eval/subtasks": score, "eval/return": score}
-        write_csv(folder / "metrics.csv", [point], list(point))
+        points = [
+            {"time/step": step, "eval/subtasks": score, "eval/return": score}
+            for step in range(500, ended, 500)
+        ]
+        write_csv(folder / "metrics.csv", points, list(points[0]))
     return str(folder)
 
 
@@ -119,18 +126,96 @@ def test_runs_that_differ_in_their_seed_are_a_row(
     with page.with_suffix(".csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["tasks"], row["method"], row["iqm"], row["seeds"]) for row in rows] == [
-        ("Kitchen-v0 tasks=mixed", "spirl-cl", "2.5000", "0; 1"),
-        ("Kitchen-v0 tasks=mixed", "spirl-cl (target_divergence=1)", "1.0000", "0"),
-        ("Kitchen-v0 tasks=kbts", "spirl-cl (target_divergence=1)", "3.0000", "0"),
+        ("skillgym/Kitchen-v0 tasks=mixed", "spirl-cl", "2.5000", "0; 1"),
+        ("skillgym/Kitchen-v0 tasks=mixed", "spirl-cl (target_divergence=1)", "1.0000", "0"),
+        ("skillgym/Kitchen-v0 tasks=kbts", "spirl-cl (target_divergence=1)", "3.0000", "0"),
         ("Pendulum-v1", "sac", "-200.0000", "0"),
     ]
     assert [row["score"] for row in rows] == [*["subtasks"] * 3, "return"]
-    texts = Page(page.read_text("utf8")).texts
-    assert "5 runs that are complete; 1 that are not are left out." in texts
-    assert "0 to best" not in texts  # which nobody knows
+    made = Page(page.read_text("utf8"))
+    assert "0 to best" not in made.texts  # which nobody knows
+    assert len(set(made.ids)) == len(made.ids) and not re.search(r"\s", "".join(made.ids))
     capsys.readouterr()
-    assert cli.main(["report", *runs[:3], "--score", "return", "--output", str(page)]) == 0
-    assert "| Kitchen-v0 tasks=mixed | spirl-cl | return | 2.50 |" in capsys.readouterr().out
+    command = ["report", *runs[:3], "--score", "return", "--output", str(page)]
+    assert cli.main(command) == 0
+    assert (
+        "| skillgym/Kitchen-v0 tasks=mixed | spirl-cl | return | 2.50 |" in capsys.readouterr().out
+    )
+    assert shlex.join(["skillgym", *command]) in Page(page.read_text("utf8")).texts
+
+
+def test_what_is_no_complete_run_of_an_agent_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in `runs/*`, where skill models, a demo and an earlier report are, too."""
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("runs/agent"), 2.0)
+    write_run(Path("runs/early"), None, seed=1)
+    for name in ("runs/skills/config.json", "runs/demo/demo.json", "runs/report.html"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("{}")
+    assert cli.main(["report", *map(str, Path("runs").iterdir())]) == 0
+    sentence = (
+        "Complete runs: 1. Left out, as no complete run of an agent: "
+        "runs/demo, runs/early, runs/report.html, runs/skills."
+    )
+    assert sentence in capsys.readouterr().out.splitlines()
+    assert sentence in Page(Path("runs/report.html").read_text("utf8")).texts
+
+
+def test_worlds_of_equal_names_are_two_tasks_and_the_order_of_keywords_makes_none(
+    tmp_path: Path,
+) -> None:
+    keywords = [("tasks", "kbts"), ("ordered", True)]
+    runs = [
+        write_run(tmp_path / "ours", 1.0, options=dict(keywords)),
+        write_run(tmp_path / "again", 2.0, options=dict(keywords[::-1]), seed=1),
+        write_run(tmp_path / "theirs", 3.0, options=dict(keywords), world="Kitchen-v0"),
+    ]
+    table, rows, _ = read_runs([Path(run) for run in runs])
+    ours, theirs = (
+        f"{world} ordered=True tasks=kbts" for world in ("skillgym/Kitchen-v0", "Kitchen-v0")
+    )
+    assert [row["task"] for row in rows] == [ours, ours, theirs]
+    assert [task.score for task in table.tasks] == ["subtasks", "return"]
+
+
+def test_runs_of_one_seed_and_several_budgets_have_a_curve_each(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "short", 1.0),
+        write_run(tmp_path / "long", 2.0, steps=2000, ended=2003),
+        write_run(tmp_path / "stopped", 3.0, steps=2000, ended=1700, seed=1),  # by --minutes
+    ]
+    _, rows, points = read_runs([Path(run) for run in runs])
+    assert [row["budget"] for row in rows] == [1000, 2000, 1700]
+    curves = group_curves(points, rows[0]["task"])
+    assert curves == {
+        "spirl-cl, 1,000 steps": [([500, 1000], [1.0] * 2)],
+        "spirl-cl, 2,000 steps": [([500, 1000, 1500, 2000], [2.0] * 4)],
+        "spirl-cl, 1,700 steps": [([500, 1000, 1500], [3.0] * 3)],
+    }
+
+
+def test_settings_are_told_where_they_differ(tmp_path: Path) -> None:
+    """None is a setting, too; what the config.json of earlier versions lacks is the default."""
+    runs = [
+        write_run(tmp_path / "plain", 1.0, agent={"gamma": 0.9}),
+        write_run(tmp_path / "none", 1.0, agent={"gamma": 0.9, "max_grad_norm": None}),
+        write_run(tmp_path / "more", 1.0, agent={"gamma": 0.9}, num_envs=4, skill_model="mine"),
+    ]
+    old = tmp_path / "old"
+    write_run(old, 1.0, seed=1)
+    config = read_json(old / "config.json")
+    for name in ("agent", "num_envs", "skill_model", "options"):
+        del config[name]
+    write_json(old / "config.json", config)
+    _, rows, _ = read_runs([*map(Path, runs), old])
+    assert [row["method"] for row in rows] == [
+        "spirl-cl (gamma=0.9)",
+        "spirl-cl (gamma=0.9, max_grad_norm=None)",
+        "spirl-cl (skill_model=mine, num_envs=4, gamma=0.9)",
+        "spirl-cl",
+    ]
 
 
 def test_runs_that_cannot_be_compared_are_one_sentence(
@@ -140,9 +225,10 @@ def test_runs_that_cannot_be_compared_are_one_sentence(
     empty = tmp_path / "empty"
     empty.mkdir()
     for runs, sentence in (
-        (twice, "first and .*second with the same configuration, expected another seed"),
-        ([write_run(tmp_path / "early", None)], "early without a result.json"),
-        ([str(empty)], "expected a folder with the config.json of an agent's training"),
+        (twice, "first and .*second with the same task, method, settings, seed and budget, exp"),
+        ([write_run(tmp_path / "early", None)], "early without the result.json of an agent"),
+        ([str(empty)], "empty without the result.json of an agent"),
+        ([str(tmp_path / "no"), *twice], "Got .*no, expected a folder with a result.json"),
     ):
         assert cli.main(["report", *runs, "--output", str(tmp_path / "page.html")]) == 1
         error = capsys.readouterr().err

@@ -64,6 +64,18 @@ def test_the_best_score_is_the_top_where_a_run_comes_half_way() -> None:
     assert tops[0][0] == 0.0 and 1.9 < tops[0][1] < 2.2
 
 
+def test_long_names_leave_the_curves_half_of_the_figure_and_are_seen_whole() -> None:
+    names = [
+        f"reskill (residual_kwargs={'x' * 20}, {'a_long_setting=1.0, ' * 6}seed={k})"
+        for k in range(8)
+    ]
+    figure = plots.learning_curves({name: [([0.0, 1.0], [0.0, 2.0])] for name in names})
+    plots.to_svg(figure)  # lays out
+    legend, curves = (part.get_window_extent() for part in (*figure.legends, *figure.axes))
+    assert legend.y0 >= 0.0 and legend.x0 >= curves.x1
+    assert figure.axes[0].get_position().width > 0.3
+
+
 def test_plots_are_the_same_bytes_every_time(tmp_path: Path) -> None:
     for name in ("a", "b"):
         plots.save(plots.learning_curves({"one": [([0.0, 1.0], [0.0, 2.0])]}), tmp_path / name)
