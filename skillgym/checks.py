@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from skillgym.errors import InvalidConfig
@@ -43,3 +44,22 @@ def require(config: object, field: str, valid: bool, expected: str) -> None:
     """
     if not valid:
         raise InvalidConfig(field, getattr(config, field), expected)
+
+
+@contextmanager
+def keywords_of(world: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Where an environment is made whose package does not check its keywords as skillgym does.
+
+    Args:
+        world: Its id.
+        options: Its keywords.
+
+    Raises:
+        InvalidConfig: In place of the TypeError for a keyword that it does not take.
+    """
+    try:
+        yield
+    except TypeError as error:
+        if not options:
+            raise
+        raise InvalidConfig("env", options, f"keywords that {world} takes ({error})") from error

@@ -57,11 +57,13 @@ def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> Tr
 
     import skillgym  # noqa: F401  (registers the worlds)
     from skillgym import pretraining
+    from skillgym.checks import keywords_of
 
     check_world_id(preset.world)
     data, dataset = load_data(preset)
     options = parse_options(preset.env)
-    env = gym.make(preset.world, **options)
+    with keywords_of(preset.world, options):
+        env = gym.make(preset.world, **options)
     model = make_model(preset, env)
     env.close()
     return pretraining.pretrain(

@@ -23,6 +23,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 from torch import OutOfMemoryError
 
+from skillgym.checks import keywords_of
 from skillgym.errors import InvalidConfig, SkillgymError, UnsupportedSpace
 from skillgym.rl.agent_preset import (
     FROM_PRIOR,
@@ -241,10 +242,8 @@ def _make_vec(
         return gym.make_vec(
             world, num_envs, autoreset_mode=mode, num_threads=num_threads, **options
         )
-    try:
+    with keywords_of(world, options):
         return gym.make_vec(world, num_envs, "sync", {"autoreset_mode": mode}, **options)
-    except TypeError as error:
-        raise InvalidConfig("env", options, f"keywords that {world} takes ({error})") from error
 
 
 def make_agent(

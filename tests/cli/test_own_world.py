@@ -85,10 +85,16 @@ def test_single_control_steps_of_another_package(
     assert (tmp_path / "runs" / "sac-pendulum-v1-20-seed0" / "result.json").exists()
 
 
+@pytest.mark.parametrize("command", [("train", "sac"), ("pretrain", "spirl-kitchen", "--dataset")])
 def test_keywords_that_another_package_does_not_take(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: tuple[str, ...],
+    dataset: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["train", "sac", "--world", "Pendulum-v1", "--env", "tasks=mixed"]) == 1
+    given = [*command, dataset] if "--dataset" in command else command
+    assert cli.main([*given, "--world", "Pendulum-v1", "--env", "tasks=mixed"]) == 1
     error = capsys.readouterr().err
     assert "keywords that Pendulum-v1 takes" in error and "Traceback" not in error

@@ -75,6 +75,12 @@ def test_gail_looks_at_its_demonstrations_before_it_trains() -> None:
         GAIL("MultiInputPolicy", goals, demonstrations=np.zeros((50, 31), np.float32))
 
 
+def test_demonstrations_may_be_a_list() -> None:
+    agent = make_gail(demonstrations=[[0.0, 1.0, 2.0]] * 50)
+    agent.learn(20)
+    assert agent._n_updates > 0
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -64,7 +64,7 @@ class DiscriminatorTraining:
             InvalidConfig: If they are not finite.
             ShapeMismatch: If they are of another world.
         """
-        states = np.asarray(read_states(self._source))
+        states = read_states(self._source)
         if states.ndim != 2 or states.shape[1] != observation_size or len(states) == 0:
             raise ShapeMismatch("demonstrations", states.shape, f"(N, {observation_size})")
         if not np.isfinite(states).all():
@@ -108,8 +108,8 @@ class DiscriminatorTraining:
 
 def read_states(source: StateSource) -> NDArray[np.floating]:
     """All states (N, O) of a dataset, or the array itself."""
-    if isinstance(source, np.ndarray):
-        return source
+    if not isinstance(source, str | Path):
+        return np.asarray(source)
     from skillgym.data import load_windows
 
     return load_windows(source).observations
