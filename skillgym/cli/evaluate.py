@@ -40,7 +40,7 @@ def main(
     import torch
 
     from skillgym.cli.agents import open_agent
-    from skillgym.evaluation import rollout
+    from skillgym.evaluation.rollouts import in_words, rollout
 
     torch.manual_seed(seed)
     acting = open_agent(what, min(num_envs, episodes), seed, options, deterministic)
@@ -53,9 +53,8 @@ def main(
         metrics = {f"eval/{name}": value for name, value in measured.metrics().items()}
         print(json.dumps({**where, **metrics}, indent=2, default=str))
         return
-    print(
-        f"{acting}: {measured.num_subtasks.mean():.2f} subtasks, "
-        f"return {measured.returns.mean():.2f}, over {episodes} episodes"
-    )
-    for name, rate in measured.rates().items():
+    rates = measured.rates()
+    means = in_words(measured.num_subtasks.mean(), measured.returns.mean(), rates)
+    print(f"{acting}: {means}, over {episodes} episodes")
+    for name, rate in rates.items():
         print(f"  {name:<16} {100 * rate:5.1f} %")

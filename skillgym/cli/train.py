@@ -70,6 +70,7 @@ def main(
         folder: Run folder; runs/METHOD-WORLD-... by default.
     """
     from skillgym.evaluation.experiment import Experiment, ExperimentConfig
+    from skillgym.evaluation.rollouts import in_words
     from skillgym.rl.presets import find_preset
 
     preset = find_preset(method)
@@ -97,22 +98,23 @@ def main(
     experiment = Experiment(config, folder, on_evaluation=tell)
     result = experiment.run(seconds=None if minutes is None else 60.0 * minutes)
     sampled, most_likely = (
-        f"{result[f'subtasks{end}']:.2f} subtasks, return {result[f'return{end}']:.2f},"
+        in_words(result[f"subtasks{end}"], result[f"return{end}"], result["rates"])
         for end in ("", "_deterministic")
     )
     print(
-        f"{sampled} over {result['episodes']} episodes; {most_likely} by the most likely actions; "
-        f"run in {folder}"
+        f"{sampled}, over {result['episodes']} episodes; {most_likely}, by the most likely "
+        f"actions; run in {folder}"
     )
 
 
 def tell(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:
     """Print an evaluation above the progress bar."""
-    rates = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in episodes.rates().items())
-    monitor.say(
-        f"step {step:>8,}: {episodes.num_subtasks.mean():.2f} subtasks, "
-        f"return {episodes.returns.mean():.2f}   {rates}"
-    )
+    from skillgym.evaluation.rollouts import in_words
+
+    rates = episodes.rates()
+    means = in_words(episodes.num_subtasks.mean(), episodes.returns.mean(), rates)
+    each = ", ".join(f"{name} {100 * rate:.0f} %" for name, rate in rates.items())
+    monitor.say(f"step {step:>8,}: {means}   {each}".rstrip())
 
 
 def default_skill_model(method: str) -> str | None:

@@ -162,5 +162,7 @@ class TrainingMonitor(BaseCallback):
         for row in np.flatnonzero(dones).tolist():
             self._returns.append(float(self._running[row]))
             self._subtasks.append(len(infos[row].get("subtasks_completed", ())))
-            self._bar.set_postfix(subtasks=f"{np.mean(self._subtasks):.2f}", refresh=False)
+            told = "subtasks_completed" in infos[row]  # which worlds of other packages do not
+            name, shown = ("subtasks", self._subtasks) if told else ("return", self._returns)
+            self._bar.set_postfix({name: f"{np.mean(shown):.2f}"}, refresh=False)
             self._running[row] = 0.0

@@ -58,6 +58,17 @@ class Episodes:
         }
 
 
+def in_words(subtasks: float, total: float, rates: Mapping[str, float]) -> str:
+    """Means of episodes, for example `2.50 subtasks, return 2.50`.
+
+    Args:
+        subtasks: Mean number of subtasks completed.
+        total: Mean return.
+        rates: How often each subtask was completed; empty for a world without subtasks.
+    """
+    return f"{subtasks:.2f} subtasks, return {total:.2f}" if rates else f"return {total:.2f}"
+
+
 def rollout(
     policy: Policy, env: VecEnv, episodes: int, seed: int, progress_bar: bool = False
 ) -> Episodes:

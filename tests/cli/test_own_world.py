@@ -58,12 +58,15 @@ def test_recordings_of_another_package_become_skills_and_an_agent(
     assert cli.main(command) == 0
     assert load_skill("skills").world == world[1]
     assert cli.main(["evaluate", "skills", "--episodes", "3"]) == 0
+    assert "(max_episode_steps=20): return -" in capsys.readouterr().out  # it has no subtasks
     small = ("learning_starts=2", "batch_size=2", 'policy_kwargs={"critic_arch":[8]}')
     command = [
         *("train", "spirl-cl", "--skill-model", "skills", *world, *SHORT, "--num-envs", "2"),
         *("--final-episodes", "2", "--eval-episodes", "2", "--agent", *small),
     ]
     assert cli.main([*command, "--steps", "40"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("return -") and "subtasks" not in printed.out + printed.err
     assert cli.main([*command, "--steps", "80"]) == 0  # goes on
     folder = tmp_path / "runs" / "spirl-cl-pendulum-v1-20-seed0"
     assert json.loads((folder / "result.json").read_text())["return"] < 0.0
