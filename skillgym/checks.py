@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from skillgym.errors import InvalidConfig
+from gymnasium import Space
+
+from skillgym.errors import InvalidConfig, UnsupportedSpace
 
 
 def check_positive(name: str, given: float, below: float | None = None) -> None:
@@ -22,6 +24,17 @@ def check_positive(name: str, given: float, below: float | None = None) -> None:
         pass
     limit = "" if below is None else f" below {below:g}"
     raise InvalidConfig(name, given, f"a positive number{limit}")
+
+
+def check_arrays(observation_space: Space[Any]) -> tuple[int, ...]:
+    """Shape of observations that are arrays, no dictionaries.
+
+    Raises:
+        UnsupportedSpace: If they are not.
+    """
+    if observation_space.shape is None:
+        raise UnsupportedSpace("observation", observation_space)
+    return observation_space.shape
 
 
 def make_tuple(config: object, field: str) -> tuple[Any, ...]:

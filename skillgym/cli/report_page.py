@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,9 +69,15 @@ class Results:
         runs, points = (read_csv(folder / f"{name}{end}.csv") for end in ("", "_curves"))
         return cls(name, TABLES[name], runs, named_by_budget(points, runs))
 
-    def summaries(self) -> list[Summary]:
-        """Across tasks, then of each task."""
-        return [*across_tasks(self.table, self.runs), *by_task(self.table, self.runs)]
+    @cached_property
+    def together(self) -> list[Summary]:
+        """Summaries across tasks; their bootstraps take their time."""
+        return across_tasks(self.table, self.runs)
+
+    @cached_property
+    def separate(self) -> list[Summary]:
+        """Summaries of each task."""
+        return by_task(self.table, self.runs)
 
 
 def write_report(suite: str, folder: Path, output: Path) -> str:
@@ -90,7 +97,7 @@ def write_report(suite: str, folder: Path, output: Path) -> str:
     """
     names = check_tables((), suite)
     results = [Results.read(name, folder) for name in names]
-    if not any(result.summaries() for result in results):
+    if not any(result.separate for result in results):
         raise NoResults(folder, names)
     return write(page(suite, results), results, output)
 
@@ -142,12 +149,12 @@ def write(page: SuiteReport, results: Sequence[Results], output: Path) -> str:
     records = [
         {"table": result.name, **summary.record()}
         for result in results
-        for summary in result.summaries()
+        for summary in (*result.together, *result.separate)
     ]
     output.parent.mkdir(parents=True, exist_ok=True)
     write_csv(output.with_suffix(".csv"), records, list(records[0]))
     page.write(output)
-    return markdown([s for result in results for s in by_task(result.table, result.runs)])
+    return markdown([summary for result in results for summary in result.separate])
 
 
 def number_of_cells(runs: Sequence[Row]) -> int:
@@ -185,18 +192,17 @@ def section(result: Results) -> Section:
 def blocks_of(result: Results) -> list[Block]:
     """Parts of a results table: first across tasks, then one block per task."""
     blocks = []
-    if together := across_tasks(result.table, result.runs):
+    if result.together:
         blocks.append(
             Block(
                 title="Several tasks together",
                 text="Scores as shares of each task's best. Only rows with the same tasks can be "
                 "compared.",
-                lines=[line(summary, ("score",)) for summary in together],
+                lines=[line(summary, ("score",)) for summary in result.together],
             )
         )
-    separate = by_task(result.table, result.runs)
     for task in result.table.tasks:
-        if found := [summary for summary in separate if summary.tasks == (task.name,)]:
+        if found := [summary for summary in result.separate if summary.tasks == (task.name,)]:
             blocks.append(task_block(task, found, result.points))
     return blocks
 

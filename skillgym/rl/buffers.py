@@ -17,20 +17,11 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
-from skillgym.errors import InvalidConfig, ShapeMismatch, UnsupportedSpace
+from skillgym.checks import check_arrays
+from skillgym.errors import InvalidConfig, ShapeMismatch
 
 if TYPE_CHECKING:
     from skillgym.data import Transitions
-
-
-def check_arrays(observation_space: spaces.Space[Any]) -> None:
-    """Check that observations are arrays, no dictionaries.
-
-    Raises:
-        UnsupportedSpace: If they are not.
-    """
-    if observation_space.shape is None:
-        raise UnsupportedSpace("observation", observation_space)
 
 
 class SkillReplayBuffer(ReplayBuffer):

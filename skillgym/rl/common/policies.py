@@ -13,7 +13,8 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from skillgym.errors import InvalidConfig, UnsupportedSpace
+from skillgym.checks import check_arrays
+from skillgym.errors import InvalidConfig
 from skillgym.nn.devices import device_of
 from skillgym.nn.mlp import normalise_layers
 from skillgym.rl.errors import UnusablePrior
@@ -78,9 +79,7 @@ def probed(
         UnsupportedSpace: If observations are no arrays.
         UnusablePrior: If it fails.
     """
-    shape = observation_space.shape
-    if shape is None:
-        raise UnsupportedSpace("observation", observation_space)
+    shape = check_arrays(observation_space)
     device = device_of(prior)
     try:
         with torch.no_grad():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -12,15 +11,14 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor
 
-from skillgym.checks import check_positive
+from skillgym.checks import check_arrays
 from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.common.priors import kept_if_refused, refuse_normalized
-from skillgym.rl.skild.losses import mixed_reward, with_absorbing_ends
+from skillgym.rl.skild.losses import check_reward, mixed_reward, with_absorbing_ends
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
-from skillgym_envs.core.checks import check_flag, check_range
 
 
 class GAIL(SAC):
@@ -74,10 +72,8 @@ class GAIL(SAC):
         gradient_penalty: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        check_positive("max_log_odds", max_log_odds)
-        check_flag("absorbing_ends", absorbing_ends)
-        check_range("env_reward_weight", env_reward_weight, -math.inf)
-        check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
+        weights = env_reward_weight, discriminator_reward_weight
+        check_reward(*weights, max_log_odds, absorbing_ends)
         buffer = kwargs.get("replay_buffer_class") or RelabellingReplayBuffer
         if not issubclass(buffer, RelabellingReplayBuffer):
             expected = "a RelabellingReplayBuffer, whose rewards are the discriminator's"
@@ -97,11 +93,11 @@ class GAIL(SAC):
 
     def _setup_model(self) -> None:
         refuse_normalized(self)
-        space = self.observation_space
-        if space.shape is None or len(space.shape) != 1:
-            raise UnsupportedSpace("observation", space)
+        shape = check_arrays(self.observation_space)
+        if len(shape) != 1:
+            raise UnsupportedSpace("observation", self.observation_space)
         super()._setup_model()
-        self.discriminator = Discriminator(space.shape[0]).to(self.device)
+        self.discriminator = Discriminator(shape[0]).to(self.device)
         self.tuning = DiscriminatorTraining(
             self.discriminator,
             self.demonstrations,

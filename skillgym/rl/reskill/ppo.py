@@ -15,8 +15,8 @@ from stable_baselines3.common.type_aliases import GymEnv, RolloutBufferSamples, 
 from stable_baselines3.common.utils import explained_variance
 from torch import Tensor
 
+from skillgym.checks import check_arrays
 from skillgym.errors import InvalidConfig
-from skillgym.rl.buffers import check_arrays
 from skillgym.rl.reskill.buffers import RewardToGoBuffer
 from skillgym.rl.reskill.policies import ReskillActorCritic
 from skillgym_envs.core.checks import check_count, check_integer

@@ -8,9 +8,30 @@ Shapes: `B` batch.
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
+from skillgym.checks import check_positive
 from skillgym.skills.skild.losses import MAX_LOG_ODDS, log_odds_reward
+from skillgym_envs.core.checks import check_flag, check_range
+
+
+def check_reward(
+    env_reward_weight: float,
+    discriminator_reward_weight: float,
+    max_log_odds: float,
+    absorbing_ends: bool,
+) -> None:
+    """Check an agent's keywords for `mixed_reward` and `with_absorbing_ends`.
+
+    Raises:
+        InvalidConfig: If one has a value that cannot work.
+    """
+    check_range("env_reward_weight", env_reward_weight, -math.inf)
+    check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
+    check_positive("max_log_odds", max_log_odds)
+    check_flag("absorbing_ends", absorbing_ends)
 
 
 def mixed_reward(

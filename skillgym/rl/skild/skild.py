@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal, cast
 
 import torch
@@ -12,7 +11,6 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples
 from torch import Tensor, nn
 
-from skillgym.checks import check_positive
 from skillgym.errors import InvalidConfig, ShapeMismatch
 from skillgym.nn.devices import device_of
 from skillgym.nn.distributions import Gaussian
@@ -26,7 +24,7 @@ from skillgym.rl.prior_sac.policies import SkillPriorPolicy
 from skillgym.rl.skild import losses
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
-from skillgym_envs.core.checks import check_choice, check_flag, check_range
+from skillgym_envs.core.checks import check_choice, check_range
 
 CHOICES = {
     "start": ("posterior", "prior"),
@@ -122,11 +120,9 @@ class SkiLD(PriorSAC):
         given = {"start": start, "target_weights": target_weights, "kl": kl}
         for field, value in given.items():
             check_choice(field, value, CHOICES[field])
-        check_positive("max_log_odds", max_log_odds)
-        check_flag("absorbing_ends", absorbing_ends)
         check_range("posterior_target_divergence", posterior_target_divergence, 0.0)
-        check_range("env_reward_weight", env_reward_weight, -math.inf)
-        check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
+        weights = env_reward_weight, discriminator_reward_weight
+        losses.check_reward(*weights, max_log_odds, absorbing_ends)
         if "prior" in kwargs:
             expected = "none, as prior and posterior are those of the skill model"
             raise InvalidConfig("prior", kwargs["prior"], expected)
