@@ -28,13 +28,15 @@ def main(
     Args:
         runs: Run folders of `skillgym train`, for example runs/*; incomplete ones, and whatever
             else is there, are left out.
-        score: What counts in runs; subtasks in the worlds of skillgym, the return elsewhere by
-            default.
+        score: What counts in run folders; subtasks in the worlds of skillgym, the return elsewhere
+            by default.
         suite: Name of the suite: papers.
         results: Folder with the results of `skillgym bench`.
         output: The .html page; runs/report.html, or SUITE.html in the folder of the results by
             default.
     """
+    if score is not None and not runs:
+        raise InvalidConfig("score", score, "None, as a suite tells what counts in each task")
     output = output or (Path("runs/report.html") if runs else results / f"{suite}.html")
     if output.suffix != ".html":
         raise InvalidConfig("output", str(output), "a file whose name ends with .html")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from skillgym.cli.agents import read_config
 from skillgym.cli.errors import NoRun, NothingComplete, SameRun
 from skillgym.evaluation.benchmark import SCORES, evaluations, measured
+from skillgym.evaluation.summary import with_budget
 from skillgym.evaluation.tables import Table, Task
 
 SETTINGS = {"skill_model": None, "num_envs": 1}
@@ -94,7 +95,7 @@ def _points(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     points = []
     for row in rows:
         several = len(budgets[row["task"], row["method"]]) > 1
-        name = f"{row['method']}, {row['budget']:,} steps" if several else row["method"]
+        name = with_budget(row["method"], row["budget"]) if several else row["method"]
         points += [
             {"task": row["task"], "method": name, "seed": row["seed"], "step": step}
             | dict(zip(SCORES, scores, strict=True))

@@ -200,11 +200,16 @@ def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str
             continue
         ends = of_seed.get(str(point["seed"]), {})  # a row may have been deleted by hand
         named += [
-            {**point, "method": f"{point['method']}, {budget:,} steps"}
+            {**point, "method": with_budget(point["method"], budget)}
             for budget in sorted(budgets & set(ends))
             if float(point["step"]) <= ends[budget]
         ]
     return named
+
+
+def with_budget(method: str, budget: int) -> str:
+    """Name of a method's curve where it has several budgets."""
+    return f"{method}, {budget:,} steps"
 
 
 def markdown(summaries: Sequence[Summary]) -> str:

@@ -278,6 +278,11 @@ def test_without_results_or_suite_it_says_so(
     assert sentence in capsys.readouterr().err
 
 
+def test_a_score_is_chosen_for_runs_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", "--score", "return"]) == 1
+    assert "Got score='return', expected None" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("row", ["", "no-such-task,spirl-cl,0,1000,1003,1.0,1.0,50\n"])
 def test_rows_of_no_task_are_no_results(
     row: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
