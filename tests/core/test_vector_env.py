@@ -16,12 +16,13 @@ from skillgym_envs.core.errors import (
     InvalidAction,
     InvalidResetMask,
     ResetNeeded,
+    SimulationDiverged,
     SkillgymError,
     UnknownResetOption,
     WrongSeedCount,
 )
 from skillgym_envs.core.vector_env import WorldVectorEnv
-from skillgym_envs.core.world import World
+from skillgym_envs.core.world import Outcome, World
 from skillgym_envs.kitchen import KitchenWorld
 from tests.toy_world import ToyWorld
 
@@ -138,6 +139,51 @@ def test_disabled_freezes_until_the_mask():
     moved = env.step(action)
     assert moved[3].tolist() == [True, False, True]
     assert moved[0][:, 2].tolist() == [4, 1, 4]
+
+
+class PatientWorld(ToyWorld):
+    """From its third control step on everything is done, in every step anew, for a reward of 2."""
+
+    failure = -1.0
+
+    def score(self, observation, physics, memory):
+        late = memory["steps"] > 3
+        both = np.stack([late, late], axis=1)
+        return Outcome(2.0 * late, late, both, both), memory
+
+
+@pytest.mark.parametrize(
+    ("limit", "flags", "subtasks"), [(2, (False, True), ()), (5, (True, False), ("left", "right"))]
+)
+def test_nothing_happens_to_a_frozen_environment(limit, flags, subtasks):
+    """Whatever its task would say: no reward, no subtask, and the flags that its episode had."""
+    env = WorldVectorEnv(PatientWorld(), 2, 1, AutoresetMode.DISABLED, limit)
+    env.reset(seed=0)
+    for _ in range(min(limit, 3)):
+        _, reward, terminated, truncated, infos = env.step(np.zeros((2, 1)))
+    assert (terminated[1], truncated[1]) == flags and reward[1] == 2.0 * flags[0]
+    env.reset(options={"reset_mask": np.array([True, False])})
+    for _ in range(4):
+        _, reward, terminated, truncated, infos = env.step(np.zeros((2, 1)))
+        assert (reward[1], terminated[1], truncated[1]) == (0.0, *flags)
+        assert infos["subtasks_completed_step"][1] == ()
+        assert infos["subtasks_completed"][1] == subtasks
+
+
+def test_a_diverged_environment_has_completed_nothing():
+    """Not even what the state that MuJoCo puts it into would complete."""
+    env = WorldVectorEnv(PatientWorld(), 2, 1, AutoresetMode.DISABLED)
+    env.reset(seed=0)
+    for _ in range(2):
+        env.step(np.zeros((2, 1)))
+    env._simulator.data[0].qpos[:] = np.nan
+    with pytest.warns(SimulationDiverged):
+        _, reward, terminated, _, infos = env.step(np.zeros((2, 1)))
+    assert reward.tolist() == [-1.0, 2.0] and terminated.all()
+    for name in ("subtasks_completed", "subtasks_completed_step"):
+        assert infos[name].tolist() == [(), ("left", "right")]
+    env.reset(options={"reset_mask": np.array([True, False])})
+    assert not env.step(np.zeros((2, 1)))[2][0]  # it runs again
 
 
 @pytest.mark.parametrize("seed", [99, [99, 100, 101]])

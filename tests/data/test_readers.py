@@ -160,6 +160,17 @@ def test_three_formats_give_the_same_windows(
         assert_same_windows(load_windows(source), expected)
 
 
+def test_d4rl_episodes_end_at_timeouts_and_with_the_file_too(
+    d4rl_v0: Path, trajectories: list[Trajectory]
+) -> None:
+    expected = load_windows(d4rl_v0)
+    first, second, last = expected.episode_ends - 1
+    with h5py.File(d4rl_v0, "r+") as file:
+        file["timeouts"] = np.arange(last + 1) == second
+        file["terminals"][:] = np.arange(last + 1) == first
+    assert_same_windows(load_windows(d4rl_v0), expected)
+
+
 def test_goal_half_is_that_of_the_world() -> None:
     env = gym.make("skillgym/Kitchen-v0", tasks="kbts")
     observation, _ = env.reset(seed=0)

@@ -29,6 +29,9 @@ from skillgym_envs.collect import (
     dataset_spec,
 )
 from skillgym_envs.collect import spec as spec_module
+from skillgym_envs.collect.assembly import success_table
+from skillgym_envs.collect.episodes import Episode, Recorder
+from skillgym_envs.collect.staging import differences
 from skillgym_envs.core.errors import InvalidConfig
 from tests.envs import random_expert
 from tests.envs.random_expert import (
@@ -98,8 +101,63 @@ def test_metadata_tells_how_it_was_made(small: Path) -> None:
     assert table["subtasks"]["long"] == {"attempts": attempts, "successes": attempts}
     assert table["subtasks"]["done"] == {"attempts": attempts, "successes": 6}
     assert table["sequences"] == {"long -> done": {"attempts": attempts, "successes": 6}}
-    episodes = minari.MinariDataset(small / "data").storage.get_episode_metadata(range(6))
+    episodes = [*minari.MinariDataset(small / "data").storage.get_episode_metadata(range(6))]
     assert sum(episode["attempts"] for episode in episodes) == attempts
+    assert all(episode["success"] for episode in episodes)  # at the last attempt
+
+
+def test_a_subtask_is_asked_for_once_those_before_it_are_done() -> None:
+    """Two attempts; the first one fails at the second subtask."""
+    none = np.zeros((0, 1), np.float32)
+    facts = {"plan": ["a", "b", "c"], "attempts": [["a", "c"], ["a", "b", "c", "d"]]}
+    table = success_table([Episode(none, none, np.zeros(0), False, facts)])
+    assert (table["episodes"], table["attempts"]) == (1, 2)
+    assert table["subtasks"] == {
+        "a": {"attempts": 2, "successes": 2},
+        "b": {"attempts": 2, "successes": 1},
+        "c": {"attempts": 1, "successes": 1},
+    }
+    assert table["sequences"] == {"a -> b -> c": {"attempts": 2, "successes": 1}}
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        ({"plans": (("done", "long"),) * 6}, "plans_sha256"),
+        ({"env_kwargs": {"tasks": "mixed"}}, "env"),
+        ({"env_kwargs": {"tasks": "kbts", "noise": 0.0}}, "env"),
+        ({"seed_keyword": "noise"}, "env"),
+        ({"plan_keyword": "tasks"}, "env"),
+        ({"seed": 1}, "seed"),
+    ],
+)
+def test_whatever_changes_the_episodes_makes_another_dataset(
+    change: dict[str, object], fact: str
+) -> None:
+    other = random_dataset(**({"plans": SMALL.plans} | change))
+    (found,) = differences(SMALL.identity(), other.identity())
+    assert found.startswith(f"{fact} (")
+
+
+@pytest.mark.parametrize(("done", "kept"), [(("b", "a"), 2), (("a", "b", "c"), 1), (("a",), 2)])
+def test_an_attempt_counts_if_it_begins_with_its_plan(done: tuple[str, ...], kept: int) -> None:
+    """In its order; then it need not be tried again. Nor if it is just long enough."""
+    outcomes = iter([done, ("a", "b")])
+
+    class FiveSteps(RandomExpert):
+        def reset(self, data: mujoco.MjData) -> None:
+            self._steps_left = 5
+
+    recorder = Recorder(
+        random_dataset(
+            plans=(("a", "b"),),
+            make_expert=FiveSteps,
+            achieved=lambda observations: next(outcomes),
+            min_steps=5,
+        )
+    )
+    assert len(recorder.record(0).facts["attempts"]) == kept
+    recorder.env.close()
 
 
 def test_metadata_have_the_return_of_an_episode(small: Path) -> None:

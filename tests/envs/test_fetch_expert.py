@@ -50,6 +50,9 @@ def test_rules_of_pick_and_place(gripper, finger, block, action, finished):
         (BLOCK + vec(0, 0, 0.1), BLOCK, (0, 0.75, 0.05, 0), False),  # go above it
         (BLOCK + vec(0, 0.075, 0.1), BLOCK, (0, 0, -0.95, 0), False),  # go down to it
         (BLOCK + vec(0, 0.075, 0.005), BLOCK, (0, -1.375, 0, 0), False),  # push, gain 5
+        # A little to either side, where the angles are on both sides of half a turn.
+        (BLOCK + vec(0.01, 0.075, 0.005), BLOCK, (-0.05, -1.375, 0, 0), False),
+        (BLOCK + vec(-0.01, 0.075, 0.005), BLOCK, (0.05, -1.375, 0, 0), False),
         # On the goal's side of the block: go around over the top.
         (BLOCK + vec(0, -0.06, 0.005), BLOCK, (0, 1.35, 1.0, 0), False),
     ],

@@ -118,6 +118,30 @@ def test_vector_twin_equals_single_environments(mode):
             )
 
 
+def test_success_in_the_last_step_is_that_of_the_episode_that_ended():
+    """Not that of the one that has begun in its place."""
+    env = gym.make_vec(
+        "skillgym/FetchSlipperyPush-v0",
+        2,
+        vectorization_mode="vector_entry_point",
+        autoreset_mode=AutoresetMode.SAME_STEP,
+        goals=True,
+        max_episode_steps=1,
+    )
+    env.reset(seed=0)
+    block = env.unwrapped._simulator.data[1].joint("object0:joint")
+    block.qpos[:3], block.qvel[:] = (1.316193226, 0.7074910037, 0.425), 0.0
+    observation, rewards, _, truncated, infos = env.step(np.zeros((2, 4)))
+    assert truncated.all() and rewards.tolist() == [0.0, 1.0]
+    for given in (infos["is_success"], infos["final_info"]["is_success"]):
+        assert given.tolist() == [False, True]
+    for row, reached in enumerate((False, True)):
+        last = infos["final_obs"][row]
+        gap = last["achieved_goal"][:2] - last["desired_goal"][:2]
+        assert (np.linalg.norm(gap) < 0.03) == reached
+    assert np.linalg.norm(observation["achieved_goal"][1, :2] - gap) > 0.03
+
+
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
 def test_neither_waiting_nor_diverging_is_success(mode):
     """A reward of 0, the best of this world, is also that of a step in which nothing is run."""

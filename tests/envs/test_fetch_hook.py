@@ -18,7 +18,7 @@ from skillgym_envs.core.errors import InvalidConfig, UnknownChoice
 from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.fetch.expert import FetchExpert
 from skillgym_envs.fetch.hook import ComplexHookWorld, HookWorld, euler_angles
-from skillgym_envs.fetch.objects import SPLITS, complex_scene
+from skillgym_envs.fetch.objects import SPLITS, ComplexHookScene, Piece, add_object, complex_scene
 from skillgym_envs.fetch.scenes import scene_model
 
 
@@ -133,6 +133,24 @@ def test_scenes_have_the_published_variety():
     }
 
 
+@pytest.mark.parametrize("shape", ["box", "cylinder", "capsule", "ellipsoid"])
+def test_pieces_have_the_extents_and_the_volume_that_mujoco_gives_them(shape):
+    half = (0.02, 0.02, 0.035) if shape in ("cylinder", "capsule") else (0.02, 0.03, 0.035)
+    pieces = Piece(shape, half, (0.0, 0.0, 0.0)), Piece("box", (0.01, 0.02, 0.03), (0.0, 0.05, 0.0))
+    spec = mujoco.MjSpec()
+    body = spec.worldbody.add_body()
+    add_object(body, ComplexHookScene(pieces, 0.3, 1.0, ()))
+    model = spec.compile()
+    np.testing.assert_allclose(model.geom_aabb[:, 3:], [piece.half for piece in pieces])
+    for geom in body.geoms:
+        geom.mass, geom.density = np.nan, 1000.0
+    volumes = [piece.volume for piece in pieces]
+    assert spec.compile().body_mass[1] == pytest.approx(1000.0 * sum(volumes))
+    # The mass is shared by volume, so that the object is of one material.
+    middle = volumes[1] * 0.05 / sum(volumes)
+    np.testing.assert_allclose(model.body_ipos[1], [0.0, middle, 0.0], atol=1e-12)
+
+
 def test_models_of_scenes_are_what_the_scenes_say():
     for index in range(3):
         scene = complex_scene("test", index)
@@ -170,8 +188,13 @@ def test_scenes_are_drawn_from_the_seed_and_can_be_chosen():
         env.reset(seed=seed)
         assert env.data.model is first
     assert len({id(model) for model in drawn}) > 1
-    env.reset(seed=0, options={"scene": 2})
-    assert env.data.model is scene_model(complex_scene("train", 2))
+    spots = []
+    for scene in range(3):  # the choice takes nothing from the random stream
+        env.reset(seed=0, options={"scene": scene})
+        assert env.data.model is scene_model(complex_scene("train", scene))
+        spots.append(env.data.qpos[15:17].copy())
+    env.reset(seed=0)
+    np.testing.assert_array_equal(spots, [env.data.qpos[15:17]] * 3)
     with pytest.raises(InvalidConfig, match="0 to 2"):
         env.reset(options={"scene": 3})
 

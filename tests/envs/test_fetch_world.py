@@ -271,10 +271,13 @@ def test_a_stack_pays_by_contact_and_by_the_literal_rule():
     force = physics.sensordata[0, world._sensors["object1_force"]]
     assert abs(force.mean()) < 1e-7
     assert scored(literal, physics) == 0.75
-    physics.sensordata[0, literal._sensors["object1_force"]] = 1e-5
-    assert scored(literal, physics) == 1.0
-    physics.sensordata[0, world._sensors["in_left"]] = 1.0
-    assert scored(world, physics) == 0.75, "a finger still touches the block"
+    for small in (1e-5, -1e-5):
+        physics.sensordata[0, literal._sensors["object1_force"]] = small
+        assert scored(literal, physics) == 1.0
+    for fingers in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
+        for name, touches in zip(("in_left", "in_right"), fingers, strict=True):
+            physics.sensordata[0, world._sensors[name]] = touches
+        assert scored(world, physics) == 0.75, "a finger still touches the block"
 
 
 @pytest.mark.parametrize(
@@ -301,6 +304,17 @@ def test_reward_of_place_and_push_is_seen_from_above(task, gap, reward):
     goal = np.array([1.3, 0.7, 0.425, 0, 0, 0])
     achieved = goal + np.array([0.6 * gap, 0.8 * gap, 0.3, 1.0, 1.0, 1.0])
     assert TASKS[task]().reward(achieved, goal) == reward
+
+
+def test_the_reward_is_paid_in_every_step_and_the_subtask_completed_once():
+    env = make("SlipperyPush")
+    env.reset(seed=0)
+    block = env.unwrapped.data.joint("object0:joint")
+    block.qpos[:3], block.qvel[:] = (1.316193226, 0.7074910037, 0.425), 0.0
+    for count in range(3):
+        _, reward, terminated, _, info = env.step(np.zeros(4))
+        assert (reward, terminated, info["subtasks_completed"]) == (1.0, False, ("push",))
+        assert info["subtasks_completed_step"] == ("push",) * (count == 0)
 
 
 def test_slippery_push_is_slippery_and_its_fingers_stay_closed():

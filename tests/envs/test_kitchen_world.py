@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 from typing import Any
+from xml.etree import ElementTree
 
 import gymnasium as gym
 import mujoco
@@ -18,6 +19,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 import skillgym_envs  # noqa: F401  registers the environments
+from skillgym_envs.core.assets import robotics_assets
 from skillgym_envs.core.errors import InvalidAction, SkillgymError, UnknownTask
 from skillgym_envs.core.rendering import FrameRenderer
 from skillgym_envs.core.simulator import SerialSimulator
@@ -118,6 +120,25 @@ def test_the_noise_has_the_amplitudes_of_the_specification():
     correlation = np.corrcoef(noise.T) - np.eye(30)
     assert np.abs(correlation).max() < 0.35
     assert abs(np.mean(noise[1:] * noise[:-1])) < 0.02
+
+
+def test_limits_and_noise_are_those_of_the_robots_configuration_file():
+    """Row by row: limits of targets, and noise of positions and velocities as read."""
+    file = robotics_assets() / "kitchen_franka" / "franka_assets" / "franka_config.xml"
+    rows = [row.attrib for row in ElementTree.parse(file).getroot()]
+    world = KitchenWorld(velocities=True, noise=0.5)
+    for side, far in enumerate((-9.0, 9.0)):
+        limits = [float(row["pos_bound"].split()[side]) for row in rows[:9]]
+        ctrl = world.control(np.zeros((1, 9)), {"joints": np.full((1, 9), far)}).ctrl
+        np.testing.assert_array_equal(ctrl[0], limits)
+    rest = Physics(np.zeros((1, 30)), np.zeros((1, 29)), np.zeros((1, 0)))
+    expected = [float(row["pos_noise_amp"]) for row in rows[:30]]
+    expected += [float(row["vel_noise_amp"]) for row in rows[:29]]
+    for share in (0.5, -1.0):
+        read, _ = world.observe(rest, {}, np.full((1, 59), share))
+        np.testing.assert_allclose(read[0, :59], 0.5 * share * np.array(expected))
+    stated = [row["noise"] for row in world.layout.rows()]
+    np.testing.assert_allclose(stated, [*(0.5 * np.array(expected)), *[0.0] * 30])
 
 
 def test_the_controller_starts_from_the_noisy_reading():

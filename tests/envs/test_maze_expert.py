@@ -88,6 +88,16 @@ def test_waypoints_are_jittered_within_their_cells_and_the_last_is_exact():
     assert all(x == int(x) and y == int(y) for x, y in last)
 
 
+def test_a_random_cell_is_another_one_than_the_start():
+    env = make_started(0, layout=["#####", "#OOO#", "#####"], start=(1.0, 2.0), goal=(1.0, 3.0))
+    ends = set()
+    for seed in range(20):
+        expert = MazeExpert("random cell", np.random.default_rng(seed))
+        expert.reset(env.unwrapped.data)
+        ends.add(expert.waypoints[0])
+    assert ends == {(1.0, 1.0), (1.0, 3.0)}
+
+
 def test_force_is_a_clipped_pd_controller():
     room = ["#######", "#OOOOO#", "#######"]
     env = make_started(0, layout=room, start=(1.0, 1.0), start_noise=0.0, goal=(1.0, 5.0))

@@ -230,6 +230,20 @@ def test_target_stays_in_the_workspace(env):
     assert -0.31 < act(env, steps=12, a1=-1.0)[0][74] < -0.28
 
 
+def test_targets_have_the_limits_of_the_specification():
+    """The corners of the workspace, and 2.6 rad from pointing down."""
+    world = OfficeWorld()
+    _, memory = world.reset([np.random.default_rng(0)] * 2)
+    memory["end_effector"] = np.array([[0.21, -0.29, -0.33], [1.19, 0.49, -0.11]])
+    memory["turn"] = np.array([[0.0, 2.59, 0.0], [1.0, -1.0, 0.5]])
+    action = np.zeros((2, 8))
+    action[:, :3], action[0, 4] = [[-1.0], [1.0]], 1.0
+    control = world.control(action, memory)
+    np.testing.assert_allclose(control.ctrl[:, :3], [[0.2, -0.3, -0.34], [1.2, 0.5, -0.1]])
+    np.testing.assert_allclose(control.ctrl[:, 3:6], [[0.0, 2.6, 0.0], [1.0, -1.0, 0.5]])
+    np.testing.assert_array_equal(control.memory["turn"], control.ctrl[:, 3:6])
+
+
 def test_gripper_is_a_switch(env):
     """Beyond 0.5 it switches, in a step of 0.3125 s; else it stays as it is."""
     env.reset(seed=0)

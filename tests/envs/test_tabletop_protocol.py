@@ -65,6 +65,42 @@ def test_scene_of_the_first_chain() -> None:
     np.testing.assert_allclose(scene[6:9], [-0.240851662, 0.0924044687, 0.460990009])
 
 
+def test_every_block_has_a_place_of_its_own() -> None:
+    """In all states: those on the table in one of the two slots each, others in the cabinet."""
+    slots, sides = {(0.05, -0.12), (0.23, -0.12)}, {"slider_left": -0.241, "slider_right": 0.07}
+    for state in initial_states():
+        blocks = scene_state(state)[6:].reshape(3, 6)
+        found = []
+        for block, place in zip(blocks, list(state.values())[4:7], strict=True):
+            found.append(tuple(block[:2].round(3).tolist()))
+            assert found[-1] in slots if place == "table" else found[-1] == (sides[place], 0.092)
+        assert len(set(found)) == 3
+        np.testing.assert_allclose(blocks[:, 2], 0.46, atol=1e-3)
+        assert (np.abs(blocks[:, 5] - np.pi / 2) <= np.pi / 8).all() and not blocks[:, 3:5].any()
+
+
+def test_rules_change_the_state() -> None:
+    """A task can be done if those before it have left its block where it needs it."""
+    state = dict(chain(2).state)  # red on the table, blue behind the door, drawer shut
+    lift, stack = "lift_pink_block_slider", "stack_block"
+    for tasks, possible in (
+        ((lift, stack, "unstack_block", "lift_pink_block_table", stack), True),
+        ((lift, stack, "unstack_block", "lift_red_block_table", stack), True),
+        ((lift, stack, "unstack_block", stack), False),  # nothing in the hand
+        ((lift, stack, "lift_pink_block_table"), False),
+        ((lift, "open_drawer"), False),  # the hand is full
+        ((lift, "place_in_slider", lift), False),  # it is behind the door now
+        (("open_drawer", lift, "place_in_drawer", "lift_pink_block_drawer"), True),
+        (("open_drawer", lift, "place_in_drawer", "close_drawer", "lift_pink_block_drawer"), False),
+        (("open_drawer", "push_into_drawer", "lift_red_block_drawer"), True),
+        (("open_drawer", "push_into_drawer", "push_red_block_left"), False),
+    ):
+        assert is_possible(state, tasks) is possible, tasks
+    for other in ("blue_block", "pink_block"):  # only a block that is alone there is pushed
+        crowded = state | {other: "table"}
+        assert not is_possible(crowded, ("open_drawer", "push_into_drawer"))
+
+
 def test_rules_depend_on_the_state() -> None:
     state = dict(chain(2).state)  # red on the table, drawer shut, door right
     assert is_possible(state, ("open_drawer", "push_into_drawer"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -57,6 +58,18 @@ def turn(block: int, angle: float, axis: int = 2) -> Change:
         scene.rotation[0, block] = 0.0
         half = np.deg2rad(angle) / 2
         scene.rotation[0, block, 0], scene.rotation[0, block, 1 + axis] = np.cos(half), np.sin(half)
+
+    return change
+
+
+def tilt(block: int, angle: float, axis: int) -> Change:
+    """The block is also turned about one of its own axes, before the turn that it has."""
+
+    def change(scene: Snapshot) -> None:
+        half, own, product = np.deg2rad(angle) / 2, np.zeros(4), np.empty(4)
+        own[0], own[1 + axis] = np.cos(half), np.sin(half)
+        mujoco.mju_mulQuat(product, scene.rotation[0, block], own)
+        scene.rotation[0, block] = product
 
     return change
 
@@ -118,6 +131,10 @@ def test_rotate(block, side, sign):
     assert not holds(task, snapshot(), snapshot(quarter, touch(block, "robot")))
     assert holds(task, snapshot(), snapshot(quarter, touch(block, "robot", "base")))
     assert not holds(task, snapshot(), snapshot(turn(block, sign * 90, axis=0)))
+    for axis in (0, 1):  # roll and pitch of less than 30 degrees
+        for angle, done in ((29, True), (-29, True), (31, False), (-31, False)):
+            end = snapshot(quarter, tilt(block, angle, axis))
+            assert holds(task, snapshot(), end) is done
     assert not holds(task, snapshot(), snapshot(turn((block + 1) % 3, sign * 90)))
 
 

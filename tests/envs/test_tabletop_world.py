@@ -150,6 +150,19 @@ def test_pictures_show_lights_at_once_and_change_nothing():
     np.testing.assert_array_equal(act(drawn, 3, 0), act(plain, 3, 0))
 
 
+def test_each_environment_of_a_batch_has_its_own_state_and_lights():
+    batch = WorldVectorEnv(TabletopWorld(observation="scene"), 2)
+    states = batch.reset(seed=0)[0]
+    states[0, 5], states[1, 3:5] = 1.0, (0.08, 1.0)  # the LED of one, lever and bulb of the other
+    again, _ = batch.reset(options={"scene_state": states})
+    np.testing.assert_allclose(again, states, atol=1e-6)
+    for row, shown in enumerate(((False, True), (True, False))):
+        data = batch._batch.dressed(row)
+        glows = (data.body(f"{name} glow").xpos[2] > 0.0 for name in ("bulb", "led"))
+        assert tuple(glows) == shown
+    batch.close()
+
+
 def test_four_subtasks_of_skimo_in_their_order():
     """A later one counts when its turn comes, at most one in a control step."""
     env = make()
@@ -184,6 +197,32 @@ def test_since_the_subtask():
         assert env.step(np.zeros(7))[2] is done
     patient = make(tasks=tasks, since="subtask", patience=3)
     assert [patient.step(np.zeros(7))[2] for _ in range(3)] == [False, False, True]
+    patient.reset(seed=0)
+    for count in range(6):  # each task has all of the patience
+        patient.data.joint("base__drawer").qpos = 0.15 * (count > 1)
+        _, reward, terminated, *_ = patient.step(np.zeros(7))
+        assert (reward, terminated) == (count == 2, count == 5)
+
+
+@pytest.mark.parametrize("since", ["episode", "subtask"])
+def test_since_the_subtask_holds_for_blocks_too(since):
+    state = np.zeros(24)
+    state[6:9], state[12:15] = (0.05, -0.1, 0.46), (-0.24, 0.09, 0.46)
+    state[18:21] = 0.3, -0.1, 0.46
+    env = make(tasks=("open_drawer", "push_red_block_right"), since=since)
+    env.reset(options={"scene_state": state})
+    env.data.joint("red").qpos[0] = 0.17
+    env.data.joint("base__drawer").qpos = 0.15
+    rewards = [env.step(np.zeros(7))[1] for _ in range(3)]
+    assert rewards == [1.0, float(since == "episode"), 0.0]
+
+
+def test_a_button_that_is_pressed_at_the_start_switches_nothing():
+    env, state = make(observation="full"), make(observation="full").reset(seed=0)[0][15:]
+    for led in (0.0, 1.0):
+        state[2], state[5] = 0.018, led
+        first, _ = env.reset(options={"scene_state": state})
+        assert (first[20], env.step(np.zeros(7))[0][20]) == (led, led)
 
 
 def test_a_given_state_is_observed_again():
