@@ -220,11 +220,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         }
         final_info |= {name: ended.copy() for name in infos if name.startswith("_")}
         self._start(ended, {})
-        running = self._infos(np.ones(self.num_envs, bool))
-        # What just happened in the environments that go on is theirs to keep.
-        for name in ("subtasks_completed", "subtasks_completed_step"):
-            running[name] = np.where(ended, running[name], infos[name])
-        return running | {
+        return self._infos(np.ones(self.num_envs, bool)) | {
             "final_obs": final_obs,
             "_final_obs": ended.copy(),
             "final_info": final_info,
