@@ -37,6 +37,11 @@ def test_every_window_is_drawn_including_the_last_two() -> None:
     assert set(map(tuple, observations[:, 0])) == {(0, 0), (0, 1), (0, 2), (1, 0)}
 
 
+def test_rows_belong_to_the_episode_that_they_are_of() -> None:
+    data = numbered([3, 2])  # four and three rows
+    np.testing.assert_array_equal(data.episodes_of(np.arange(7)), data.observations[:, 0])
+
+
 def test_weighting_by_episodes_and_by_windows() -> None:
     data = numbered([100, 10])
     rng = np.random.default_rng(0)

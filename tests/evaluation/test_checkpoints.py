@@ -96,6 +96,20 @@ def test_returns_over_several_steps_end_where_a_sitting_ended(tmp_path: Path) ->
     np.testing.assert_array_equal(sample.next_observations[0], buffer.next_observations[59, 0])
 
 
+def test_an_end_in_the_last_row_of_a_sitting_stays_one(tmp_path: Path) -> None:
+    agent = make_agent(n_steps=5).learn(60)
+    agent.replay_buffer.dones[59] = 1.0
+    sample = resumed(agent, tmp_path, n_steps=5).replay_buffer._get_samples(np.array([58]))
+    assert sample.dones.item() == 1.0
+
+
+def test_a_full_buffer_goes_on_where_it_overwrites(tmp_path: Path) -> None:
+    agent = make_agent(buffer_size=50).learn(60)
+    buffer = resumed(agent, tmp_path, buffer_size=50).replay_buffer
+    assert (buffer.pos, buffer.full, buffer.size()) == (10, True, 50)
+    np.testing.assert_array_equal(buffer.rewards, agent.replay_buffer.rewards)
+
+
 def test_a_warm_up_goes_on_with_other_actions(tmp_path: Path) -> None:
     keywords = {"learning_starts": 100}
     whole = make_agent(**keywords).learn(40).replay_buffer.actions[:40]

@@ -14,19 +14,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from skillgym.errors import ResumeMismatch
 from skillgym.evaluation.benchmark import evaluations
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
-from skillgym.evaluation.monitor import TrainingMonitor
+from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import load_agent
 from skillgym.runs.folder import BudgetPassed
+from skillgym.runs.interrupt import InterruptFlag
 from skillgym.runs.lock import FolderInUse
 from skillgym.runs.log import STEP_KEY
+from skillgym.wrappers import SkillActions
 from skillgym_envs.core.errors import UnknownKeyword
+from tests.skill_stubs import CountingEnv, StubSkills
 
 
 @pytest.fixture
@@ -49,6 +56,12 @@ def config(kitchen_skills: Path) -> dict[str, Any]:
 def steps_of(folder: Path) -> int:
     state = folder / "checkpoints" / "last" / "state.json"
     return json.loads(state.read_text())["control_steps"] if state.exists() else 0
+
+
+def replayed(folder: Path) -> np.ndarray:
+    """Observations of the last checkpoint's replay buffer."""
+    with np.load(folder / "checkpoints" / "last" / "replay.npz") as replay:
+        return replay["observations"]
 
 
 def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -> None:
@@ -86,9 +99,11 @@ def test_a_larger_budget_goes_on_with_a_complete_run(
 ) -> None:
     config |= {"steps": 300}
     first = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False)
-    longer = ExperimentConfig(**config | {"steps": 600})
+    learned, longer = len(replayed(tmp_path)), ExperimentConfig(**config | {"steps": 600})
     second = Experiment(longer, tmp_path).run(progress_bar=False)
     assert 300 <= first["steps"] < 600 <= second["steps"]
+    observations = replayed(tmp_path)
+    assert not np.array_equal(observations[0], observations[learned])  # new episodes
     assert [step for step, *_ in evaluations(tmp_path)] == [300, 600]
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == 600
     # A smaller budget is reached already.
@@ -208,6 +223,34 @@ def test_a_time_budget_ends_the_training(tmp_path: Path, config: dict[str, Any])
     config |= {"steps": 10**6}
     result = Experiment(ExperimentConfig(**config), tmp_path).run(progress_bar=False, seconds=0.5)
     assert result["steps"] < 10**5 and (tmp_path / "result.json").exists()
+
+
+def test_evaluations_repeat_themselves_and_leave_the_training_alone(tmp_path: Path) -> None:
+    env, seen = DummyVecEnv([lambda: CountingEnv(5)]), []
+
+    def policy(observations: np.ndarray) -> np.ndarray:
+        seen.append((observations[0, 2].item(), torch.rand(()).item()))
+        return np.zeros((1, 1), np.float32)
+
+    state = torch.get_rng_state()
+    for seed in (3, 3, 4):
+        experiment = Experiment(ExperimentConfig(seed=seed), tmp_path)
+        episodes = experiment._evaluate(policy, env, 2, progress_bar=False)
+        assert episodes.returns.tolist() == [10.0, 10.0]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert seen[:10] == seen[10:20]
+    assert not set(seen[20:]) & set(seen[:20])
+
+
+def test_returns_and_control_steps_of_the_last_training_episodes() -> None:
+    env = SkillActions(CountingEnv(13), StubSkills(max_steps=5))  # skills of 5, 5 and 3
+    never = Every(0), lambda monitor: None
+    agent = SAC("MlpPolicy", env, learning_starts=100, buffer_size=100, device="cpu")
+    monitor = TrainingMonitor(30, 0, None, 0.0, [], never, InterruptFlag(), progress_bar=False)
+    agent.learn(1000, callback=monitor)
+    metrics = monitor.metrics()
+    assert metrics["time/step"] == monitor.control_steps == 2 * 13 + 5
+    assert metrics["rollout/return"] == sum(range(13))
 
 
 @contextmanager

@@ -42,6 +42,23 @@ def test_mlp_has_two_more_linear_layers_than_hidden_ones() -> None:
     )
 
 
+def test_weights_start_xavier_normal_and_biases_zero() -> None:
+    mlp = MLP(64, 256, 128, 1)
+    for layer in (mlp.input, mlp.hidden0, mlp.head):
+        std = (2.0 / (layer.in_features + layer.out_features)) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(std, rel=0.05)
+        assert layer.bias is None or not layer.bias.any()
+
+
+def test_no_component_of_a_mixture_dies_out() -> None:
+    prior = MixtureMLP(3, 2, 8, 1).eval()
+    with torch.no_grad():
+        prior.weights.bias[0] = 100.0
+    weights = prior(torch.zeros(1, 3)).log_weights.exp()
+    torch.testing.assert_close(weights.sum(), torch.ones(()))
+    torch.testing.assert_close(weights[0, 1:], torch.full((4,), 1e-6), rtol=1e-3, atol=0.0)
+
+
 def test_mlp_treats_all_leading_axes_as_batch() -> None:
     mlp = MLP(3, 8, 2, 2)
     x = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))

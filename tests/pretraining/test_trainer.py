@@ -31,6 +31,7 @@ from skillgym.hub import load_skill
 from skillgym.hub.checkpoint import read_tensors
 from skillgym.pretraining import TrainerConfig, TrainingResult, pretrain
 from skillgym.pretraining.errors import MissingMetric, NotTrainable, ShortEpisodes
+from skillgym.pretraining.trainer import OfflineTrainer
 from skillgym.runs.lock import FolderInUse
 from skillgym.runs.log import run_logger
 from skillgym.skills.base import Batch, Scalars, SkillModule
@@ -130,6 +131,48 @@ def test_run_folder(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["trainer"]["steps"] == 40 and config["model"]["type"] == "spirl_cl"
     assert isinstance(load_skill(tmp_path), ClosedLoopSpirl)
+
+
+def test_the_rate_falls_along_half_a_cosine_and_by_the_decay_of_a_group(tmp_path: Path) -> None:
+    model = small_model(ReskillModel, prior_decay=0.9)
+    config = {**SHORT, "steps": 8, "log_every": 1}
+    trainer = OfflineTrainer(
+        model,
+        random_walks(),
+        tmp_path,
+        TrainerConfig(**config, learning_rate=0.01),
+        evaluate=None,
+        dataset=None,
+        progress_bar=False,
+    )
+    trainer.run()
+    factors = [0.5 * (1 + np.cos(np.pi * step / 8)) for step in range(8)]
+    rates = [float(row["train/learning_rate"]) for row in rows(tmp_path)]
+    assert rates == pytest.approx([0.01 * factor for factor in factors])
+    last = [group["lr"] for group in trainer._optimizer.param_groups]
+    assert last == pytest.approx([0.01 * factors[7], 1e-3 * factors[7] * 0.9**7])
+
+
+def test_a_row_has_the_means_of_the_steps_since_the_one_before(tmp_path: Path) -> None:
+    quiet = {"steps": 12, "evaluate_every": 0, "validate_every": 12, "checkpoint_every": 12}
+    losses = []
+    for log_every in (1, 5):
+        train(tmp_path / str(log_every), log_every=log_every, **quiet)
+        losses.append([float(row["train/loss"]) for row in rows(tmp_path / str(log_every))])
+    every, few = losses
+    expected = [np.mean(every[:5]), np.mean(every[5:10]), np.mean(every[10:])]
+    assert few == pytest.approx(expected, rel=1e-5)
+
+
+def test_validations_always_have_the_same_noise_and_leave_the_training_alone(
+    tmp_path: Path,
+) -> None:
+    for name, every in (("often", 4), ("once", 40)):
+        train(tmp_path / name, validate_every=every)
+    given, expected = tensors(tmp_path / "often"), tensors(tmp_path / "once")
+    assert all(torch.equal(given[key], value) for key, value in expected.items())
+    last = [rows(tmp_path / name)[-1] for name in ("often", "once")]
+    assert last[0]["validation/loss"] == last[1]["validation/loss"]
 
 
 def test_all_kinds_of_numbers_are_logged(tmp_path: Path) -> None:
@@ -426,13 +469,16 @@ def start_and_signal(folder: Path, number: int) -> int:
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(folder)], stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     state = folder / "checkpoints" / "last" / "training.json"
-    while not (state.exists() and _step(state) > 2):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(number)
-    return process.wait(30)
+    try:
+        while not (state.exists() and _step(state) > 2):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        return process.wait(30)
+    finally:
+        process.kill()  # else a test that fails leaves it training
 
 
 def _step(path: Path) -> int:

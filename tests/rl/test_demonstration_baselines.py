@@ -29,11 +29,13 @@ from skillgym.errors import (
 )
 from skillgym.rl import GAIL, DemonstrationReplayBuffer, SkillReplayBuffer
 from skillgym.rl.buffers import RelabellingReplayBuffer
+from skillgym.rl.common.discriminators import DiscriminatorTraining
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
 from skillgym.rl.skild import SkiLD
 from skillgym.rl.skild.presets import TASKS
 from skillgym.skills.base import SkillModule
-from skillgym.skills.skild import SkildModel
+from skillgym.skills.skild import Discriminator, SkildModel
+from skillgym.skills.skild.losses import gradient_penalty
 from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, FlatPriorConfig, SpirlConfig
 from tests.skill_stubs import CountingEnv
 
@@ -125,6 +127,14 @@ def test_gail_tells_itself_from_the_demonstrations_and_is_rewarded_for_their_lik
     assert agent.logger.name_to_value["train/discriminator_accuracy"] == 1.0
 
 
+def test_every_update_of_gail_has_its_updates_of_the_discriminator() -> None:
+    agent = make_gail(discriminator_updates=3).learn(20)
+    parameter = next(agent.discriminator.parameters())
+    before = agent.tuning.optimizer.state[parameter]["step"].item()
+    agent.train(4, 16)
+    assert agent.tuning.optimizer.state[parameter]["step"] - before == 3 * 4
+
+
 def test_gail_with_rewards_mixes_them() -> None:
     agent = make_gail(env_reward_weight=0.9, discriminator_reward_weight=0.0).learn(20)
     torch.manual_seed(0)
@@ -163,6 +173,18 @@ def test_gail_goes_on_where_it_stopped(tmp_path: Path) -> None:
         states = [getattr(one, module).state_dict() for one in (agent, loaded)]
         for name, value in states[0].items():
             assert torch.equal(value, states[1][name]), name
+
+
+def test_the_gradient_penalty_holds_the_slope_of_the_discriminator_at_one() -> None:
+    """Between two near points, which it would otherwise tell apart ever more steeply."""
+    states, distances = torch.tensor([[0.1, 0.1], [-0.1, -0.1]]), []
+    for penalty in (0.0, 10.0):
+        torch.manual_seed(0)
+        training = DiscriminatorTraining(Discriminator(2), states[:1].numpy(), 1.0, 1e-2, penalty)
+        for _ in range(100):
+            training.update(states[1:].expand(16, 2))
+        distances.append(gradient_penalty(training.discriminator, *states[:, None]).item())
+    assert distances[1] < 0.05 and distances[0] > 1.0
 
 
 def test_gail_needs_demonstrations() -> None:
@@ -207,6 +229,25 @@ def test_batches_hold_a_share_of_demonstrations() -> None:
     assert batch.rewards[30:].max() <= 6.0 and batch.rewards.shape == (40, 1)
     assert torch.equal(batch.dones[30:], (batch.rewards[30:] == 6.0).float())
     assert len(set(batch.rewards[30:, 0].tolist())) > 2
+
+
+def test_demonstrations_are_scaled_and_normalised_as_what_the_agent_has_stored() -> None:
+    actions, normalised = Box(0.0, 4.0, (1,), np.float32), VecNormalize(DummyVecEnv([Bounded]))
+    normalised.obs_rms.mean, normalised.obs_rms.var = np.full(3, 4.0), np.full(3, 4.0)
+    normalised.ret_rms.var = np.array(9.0)
+    data = demonstrations()
+    keywords = {"demonstrations": data, "device": "cpu"}
+    buffer = DemonstrationReplayBuffer(9, Bounded.observation_space, actions, **keywords)
+    own = data.observations[:1], data.next_observations[:1], np.full((1, 1), -0.5, np.float32)
+    buffer.add(*own, np.array([3.0]), np.zeros(1), [{}])
+    batch = buffer.sample(20, normalised)
+    torch.testing.assert_close(batch.observations, torch.full((20, 3), 0.5))
+    torch.testing.assert_close(batch.next_observations, torch.full((20, 3), 1.0))
+    torch.testing.assert_close(batch.actions, torch.full((20, 1), -0.5))  # 1 of [0, 4]
+    torch.testing.assert_close(batch.rewards[:10], torch.ones(10, 1))
+    thirds = 3.0 * batch.rewards[10:]
+    torch.testing.assert_close(thirds, thirds.round())
+    assert 1.0 < thirds.max() <= 6.0
 
 
 def test_demonstrations_of_another_world_are_refused() -> None:

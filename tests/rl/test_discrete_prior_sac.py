@@ -370,6 +370,61 @@ def test_the_target_is_the_expected_value_of_the_next_state() -> None:
     torch.testing.assert_close(target[:, 0], expected)
 
 
+def test_a_schedule_of_the_learning_rate_reaches_every_optimizer() -> None:
+    agent = make_agent(learning_rate=lambda remaining: 1e-3 * remaining).learn(20)
+    optimizers = agent.actor.optimizer, agent.critic.optimizer, agent.temperature.optimizer
+    rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+    assert rates == pytest.approx([1e-3 * agent._current_progress_remaining] * 3)
+    assert rates[0] < 1e-4
+
+
+@pytest.mark.parametrize("discount", [None, 0.9**5])
+def test_the_gradients_of_an_update_are_those_of_the_papers_losses(discount: float | None) -> None:
+    """With the new alpha; gradients of actor and critics are bounded apart."""
+    keywords = {"alpha": "auto_0.3", "learning_rate": 1e-2, "gamma": 0.5}
+    agent = make_agent(learning_starts=100, max_grad_norm=None, **keywords)
+    assert torch.equal(weights(agent.critic), weights(agent.critic_target))
+    batch = agent.learn(30).replay_buffer.sample(16)
+    states, rewards = torch.randn(2, *batch.observations.shape), torch.randn_like(batch.rewards)
+    batch = batch._replace(observations=states[0], next_observations=states[1], rewards=rewards)
+    batch = batch._replace(dones=torch.arange(16.0)[:, None] % 2)
+    if discount is not None:
+        batch = batch._replace(discounts=torch.full((16, 1), discount))
+    with torch.no_grad():  # neither is what it started as
+        for parameter in (*agent.actor.parameters(), *agent.critic_target.parameters()):
+            parameter += 0.1 * torch.randn_like(parameter)
+
+    def look(observations: torch.Tensor, critic: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        policy, prior = agent.actor.distribution(observations), agent.prior(observations)
+        gap = (prior.probs * (prior.log_probs - policy.log_probs)).sum(-1)
+        q_values = critic(observations).detach().min(dim=0).values
+        return (policy.probs * q_values).sum(-1), gap
+
+    value, gap = look(batch.observations, agent.critic)
+    alpha = 0.3 * np.exp(1e-2 if gap.mean() > 5.0 else -1e-2)  # the first step of Adam
+    with torch.no_grad():
+        next_value, next_gap = look(batch.next_observations, agent.critic_target)
+        factor = (discount or 0.5) * (1.0 - batch.dones[:, 0])
+        target = batch.rewards[:, 0] + factor * (next_value - alpha * next_gap)
+    chosen = agent.critic(batch.observations)[:, torch.arange(16), batch.actions[:, 0]]
+    losses = (alpha * gap - value).mean(), (chosen - target).square().mean(1).sum() / 2
+    networks = agent.actor, agent.critic
+    expected = [
+        torch.autograd.grad(loss, list(network.parameters()))
+        for loss, network in zip(losses, networks, strict=True)
+    ]
+    bounded = deepcopy(agent)
+    agent._update(batch)
+    for network, gradients in zip(networks, expected, strict=True):
+        found = [parameter.grad for parameter in network.parameters()]
+        torch.testing.assert_close(found, list(gradients), rtol=1e-4, atol=1e-6)
+    bounded.max_grad_norm = 1e-3
+    bounded._update(batch)
+    for network in (bounded.actor, bounded.critic):
+        norm = torch.cat([p.grad.flatten() for p in network.parameters()]).norm()
+        assert norm.item() == pytest.approx(1e-3, rel=1e-2)
+
+
 def test_normalised_critics_start_at_zero_and_bound_what_they_expect(tmp_path: Path) -> None:
     agent = make_agent(policy_kwargs={"critic_arch": (16, 16), "critic_layer_norm": True})
     observations = torch.randn(5, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -44,7 +45,8 @@ def test_it_equals_a_dummy_vec_env_of_the_single_wrapper() -> None:
     rng = np.random.default_rng(0)
     for env in (ours, reference):
         env.seed(11)
-    np.testing.assert_array_equal(ours.reset(), reference.reset())
+    first = ours.reset()
+    np.testing.assert_array_equal(first, reference.reset())
     ends = timeouts = 0
     dones = np.ones(N, bool)
     for _ in range(60):
@@ -70,6 +72,28 @@ def test_it_equals_a_dummy_vec_env_of_the_single_wrapper() -> None:
                 assert info["episode"]["r"] == wanted["episode"]["r"]
                 assert info["episode"]["l"] == wanted["episode"]["l"]
     assert ends > timeouts > 0
+    again = ours.reset()  # the seed was for the first time alone
+    np.testing.assert_array_equal(again, reference.reset())
+    assert not np.array_equal(again, first)
+
+
+class Numbered(CountingEnv):
+    """Says at its start which episode begins."""
+
+    episode = 0
+
+    def reset(self, **keywords: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        self.episode += 1
+        return super().reset(**keywords)[0], {"episode_number": self.episode}
+
+
+def test_infos_of_a_start_are_those_of_the_last_one() -> None:
+    makers = [lambda end=end: Numbered(end) for end in (2, 3)]
+    env = GymnasiumVecEnv(SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP))
+    env.reset()
+    for expected in ([1, 1], [2, 1], [2, 2]):
+        env.step(np.zeros((2, 1), np.float32))
+        assert [info["episode_number"] for info in env.reset_infos] == expected
 
 
 def test_attributes_methods_and_wrappers() -> None:

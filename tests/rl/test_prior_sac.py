@@ -13,11 +13,14 @@ import torch
 from gymnasium.wrappers import FrameStackObservation, TimeLimit
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
+from torch.distributions import Normal, kl_divergence
 
 from skillgym.errors import InvalidConfig, NormalizedObservations, UnsupportedSpace
 from skillgym.hub import save_skill
+from skillgym.nn.distributions import Gaussian
 from skillgym.nn.priors import CategoricalMLP, GaussianMLP, MixtureMLP
 from skillgym.rl import PriorSAC, SkillReplayBuffer
 from skillgym.rl.errors import ForeignPrior, NoPrior, UnusablePrior
@@ -142,6 +145,83 @@ def test_updates_follow_the_number_of_skills() -> None:
     assert make_agent().learn(50)._n_updates == 42
     env = DummyVecEnv([make_env, make_env])
     assert make_agent(env=env).learn(50)._n_updates == 42
+
+
+def scattered(batch: ReplayBufferSamples) -> ReplayBufferSamples:
+    """Transitions between unlike states, of which every other one is an end."""
+    states = torch.randn(2, *batch.observations.shape)
+    dones, rewards = torch.arange(len(batch.dones)) % 2.0, torch.randn_like(batch.rewards)
+    batch = batch._replace(observations=states[0], next_observations=states[1], rewards=rewards)
+    return batch._replace(dones=dones[:, None])
+
+
+def test_the_gradients_of_an_update_are_those_of_the_papers_losses() -> None:
+    """With the new alpha; from the target critics, through which no gradient reaches the actor."""
+    rate, replay = 1e-2, {"replay_buffer_kwargs": {"gamma": 0.9}}
+    keywords = {"kl": "analytic", "alpha": "auto_0.3", "learning_rate": rate, **replay}
+    agent = make_agent(replay_buffer_class=SkillReplayBuffer, learning_starts=100, **keywords)
+    batch = scattered(agent.learn(30).replay_buffer.sample(16))
+    with torch.no_grad():  # neither is what it started as
+        for parameter in (*agent.actor.parameters(), *agent.critic_target.parameters()):
+            parameter += 0.1 * torch.randn_like(parameter)
+
+    def act(observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, log_std, _ = agent.actor.get_action_dist_params(observations)
+        prior, std = agent.prior(observations), log_std.exp()
+        gap = kl_divergence(Normal(mean, std), Normal(prior.mean, prior.std)).sum(-1)
+        return torch.tanh(mean + std * torch.randn_like(mean)), gap
+
+    torch.manual_seed(3)
+    action, gap = act(batch.observations)
+    alpha = 0.3 * np.exp(rate if gap.mean() > 5.0 else -rate)  # the first step of Adam
+    with torch.no_grad():
+        next_action, next_gap = act(batch.next_observations)
+        next_q = torch.minimum(*agent.critic_target(batch.next_observations, next_action))
+        value = next_q - alpha * next_gap[:, None]
+        target = batch.rewards + 0.9**5 * (1.0 - batch.dones) * value
+    q_of_policy = torch.minimum(*agent.critic(batch.observations, action))[:, 0]
+    actor_loss = (alpha * gap - q_of_policy).mean()
+    errors = [q - target for q in agent.critic(batch.observations, batch.actions)]
+    critic_loss = sum(0.5 * error.square().mean() for error in errors)
+    expected = [
+        torch.autograd.grad(loss, list(network.parameters()))
+        for loss, network in ((actor_loss, agent.actor), (critic_loss, agent.critic))
+    ]
+    torch.manual_seed(3)
+    agent._update(batch)
+    for network, gradients in zip((agent.actor, agent.critic), expected, strict=True):
+        found = [parameter.grad for parameter in network.parameters()]
+        torch.testing.assert_close(found, list(gradients), rtol=1e-4, atol=1e-6)
+
+
+def test_the_target_critics_follow_by_tau_in_their_interval() -> None:
+    """Critics that stand still: the distance falls by 1 - tau with updates 0 and 3 of four."""
+    settings = {"learning_rate": 0.0, "tau": 0.1, "learning_starts": 100}
+    agent = make_agent(target_update_interval=3, **settings).learn(20)
+    with torch.no_grad():
+        for parameter in agent.critic_target.parameters():
+            parameter += torch.randn_like(parameter)
+    before = weights(agent.critic_target) - weights(agent.critic)
+    agent.train(4, 16)
+    after = weights(agent.critic_target) - weights(agent.critic)
+    torch.testing.assert_close(after, 0.9**2 * before)
+
+
+def test_the_sampled_divergence_is_a_mean_of_as_many_samples_as_asked_for() -> None:
+    agent = make_agent(num_kl_samples=20_000)
+    observations = torch.randn(5, 3)
+    policy, prior = Gaussian(torch.ones(5, 2), torch.zeros(5, 2)), agent.prior(observations)
+    torch.testing.assert_close(
+        agent._divergence(policy, prior), policy.kl(prior).sum(-1), rtol=0.05, atol=0.0
+    )
+
+
+def test_a_schedule_of_the_learning_rate_reaches_every_optimizer() -> None:
+    agent = make_agent(learning_rate=lambda remaining: 1e-3 * remaining).learn(20)
+    optimizers = agent.actor.optimizer, agent.critic.optimizer, agent.ent_coef_optimizer
+    rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+    assert rates == pytest.approx([1e-3 * agent._current_progress_remaining] * 3)
+    assert rates[0] < 1e-4
 
 
 def test_semi_markov_discounts_are_used() -> None:

@@ -242,10 +242,26 @@ def test_a_chosen_skill_is_decoded_as_the_environment_decodes_it() -> None:
     np.testing.assert_array_equal(agent.predict(seen, deterministic=True)[0], first.actions[0])
 
 
+def test_a_skill_outside_its_space_is_clipped_before_it_is_decoded() -> None:
+    env = residual_env()
+    agent = make_agent_(env=env)
+    layout = agent.policy.layout
+    with torch.no_grad():
+        agent.skill_level.policy.action_net.bias.fill_(9.0)
+    decision = agent.policy.decide(obs_as_tensor(env.reset(seed=0)[0][None], "cpu"))
+    assert decision.skills.min() > 5.0 and (decision.actions[:, layout.skill] == 5.0).all()
+    seen, *_ = env.step(decision.actions[0])
+    np.testing.assert_allclose(seen[layout.latent], decision.inputs[0, layout.latent], rtol=1e-5)
+
+
 class Probe(BaseCallback):
     """Copies of both buffers at the end of the first roll-out, before the update."""
 
+    def _on_training_start(self) -> None:
+        self.steps: list[tuple[float, dict[str, Any]]] = []
+
     def _on_step(self) -> bool:
+        self.steps.append((float(self.locals["rewards"][0]), self.locals["infos"][0]))
         return True
 
     def _on_rollout_end(self) -> None:
@@ -277,6 +293,21 @@ def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
             before["reward"] + 0.99 * to_go[after["t"]], abs=1e-4
         )
     assert skills.returns[16, 0] == pytest.approx(found[4]["reward"], abs=1e-5)
+
+
+def test_each_level_discounts_its_own_value_after_a_time_limit() -> None:
+    limit, probe = 18, Probe()
+    gammas = {"skill_kwargs": {"gamma": 0.9}, "residual_kwargs": {"gamma": 0.5}}
+    agent = make_agent_(env=residual_env(limit=limit), rollout_steps=limit + 6, **gammas)
+    agent.train = lambda: None
+    agent.learn(4, callback=probe)
+    last = torch.as_tensor(probe.steps[limit - 1][1]["terminal_observation"])[None]
+    for buffer, gamma, value in zip(
+        probe.buffers, (0.9, 0.5), agent.policy.values(last), strict=True
+    ):
+        expected = np.array([reward for reward, _ in probe.steps])
+        expected[limit - 1] += gamma * value.item()
+        np.testing.assert_allclose(buffer.rewards[:, 0], expected, rtol=1e-5)
 
 
 def test_the_value_after_a_time_limit_is_that_of_the_last_state() -> None:
@@ -317,6 +348,13 @@ def test_both_levels_learn_and_the_skills_stay() -> None:
     for level in levels:
         rates = [group["lr"] for group in level.policy.optimizer.param_groups]
         assert rates == pytest.approx([1e-4, 1e-3])
+
+
+def test_both_levels_follow_the_schedule_of_the_learning_rate() -> None:
+    agent = make_agent_(learning_rate=lambda remaining: 1e-3 * (1.0 + remaining)).learn(80)
+    for level in (agent.skill_level, agent.residual_level):
+        rates = [group["lr"] for group in level.policy.optimizer.param_groups]
+        assert rates == pytest.approx([1e-3, 1e-2])  # nothing remains
 
 
 def test_only_the_actor_stops_when_it_has_moved_too_far() -> None:
@@ -549,6 +587,7 @@ def test_a_callback_that_stops_leaves_the_observation_where_the_environment_is()
     seen, layout = agent._last_obs[0], agent.policy.layout
     assert seen[0] == pytest.approx(0.01 * agent.env.envs[0].unwrapped.t)
     assert seen[layout.due] == 0.0 and np.abs(seen[layout.latent]).max() > 0.0
+    assert agent.residual_steps == 0  # what was not learned from does not count
 
 
 class StopAfter(BaseCallback):

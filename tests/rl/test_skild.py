@@ -208,6 +208,15 @@ def test_a_certain_discriminator_does_not_outweigh_the_environment_if_it_is_boun
         make_agent(max_log_odds=0.0)
 
 
+def test_a_schedule_of_the_learning_rate_reaches_both_temperatures() -> None:
+    learned = {"alpha": "auto", "posterior_alpha": "auto"}
+    agent = make_agent(learning_rate=lambda remaining: 1e-3 * remaining, **learned).learn(20)
+    optimizers = agent.ent_coef_optimizer, agent.posterior_temperature.optimizer
+    rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+    assert rates == pytest.approx([1e-3 * agent._current_progress_remaining] * 2)
+    assert rates[0] < 1e-4
+
+
 def test_imitation_ignores_the_environment() -> None:
     agent = make_agent(env_reward_weight=0.0, discriminator_reward_weight=1.0).learn(20)
     assert agent.logger.name_to_value["train/env_reward"] == 0.0

@@ -7,6 +7,7 @@ import pytest
 from gymnasium.spaces import Box, Dict
 from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from skillgym.errors import UnsupportedSpace
 from skillgym.rl import PictureReplayBuffer, SkillReplayBuffer
@@ -35,10 +36,13 @@ def test_samples_are_those_of_sb3_with_the_discount_of_each_skill(compact: bool)
     reference = ReplayBuffer(60, OBSERVATIONS, ACTIONS, **settings)
     for buffer in (ours, reference):
         fill(buffer, 25, 3)
+    normalised = VecNormalize(DummyVecEnv([CountingEnv]))
+    normalised.obs_rms.mean, normalised.obs_rms.var = np.full(2, 30.0), np.full(2, 99.0)
+    normalised.ret_rms.var = np.array(400.0)
     np.random.seed(1)  # noqa: NPY002  (SB3's stream)
-    sample = ours.sample(50)
+    sample = ours.sample(50, normalised)
     np.random.seed(1)  # noqa: NPY002
-    expected = reference.sample(50)
+    expected = reference.sample(50, normalised)
     for name in ("observations", "actions", "next_observations", "dones", "rewards"):
         np.testing.assert_array_equal(getattr(sample, name), getattr(expected, name))
     steps = sample.actions.numpy() % 10 + 1

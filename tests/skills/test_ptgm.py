@@ -135,6 +135,18 @@ def test_standardised_matching() -> None:
     assert len(labels[0].unique()) > 2
 
 
+def test_labels_are_nearest_by_angle_around_the_mean_of_the_data() -> None:
+    walks = random_walks()
+    states = walks.observations + np.float32(3.0)  # all in nearly one direction from the origin
+    model = small_ptgm(standardise=True)
+    model.prepare(WindowDataset(states, walks.actions, walks.episode_ends), seed=0)
+    mean, std = states.mean(0), states.std(0)
+    goals, codes = ((x - mean) / std for x in (states[::7], model.codes.numpy()))
+    cosines = goals @ (codes / np.linalg.norm(codes, axis=1, keepdims=True)).T
+    labels = model.label(torch.from_numpy(states[::7])).numpy()
+    assert (labels == cosines.argmax(1)).mean() > 0.99 and len(np.unique(labels)) > 2
+
+
 def test_losses_in_closed_form() -> None:
     prior = Categorical.from_logits(torch.randn(3, 4, 5))
     labels = torch.tensor([0, 4, 2])
@@ -195,6 +207,22 @@ def test_actions_sample_the_gaussian_and_repeat() -> None:
     greedy.load_state_dict(model.state_dict())
     mean = policy.mean.clamp(-1, 1).numpy()
     np.testing.assert_allclose(greedy.act(obs, state, 0), mean, atol=1e-5)
+
+
+@pytest.mark.parametrize(("raw", "bound"), [(9.0, 2.0), (-30.0, -10.0)])
+def test_acting_bounds_deviations_as_the_losses_do(raw: float, bound: float) -> None:
+    config = PtgmConfig(num_codes=5, hidden_size=16, num_layers=1)
+    wide = gym.spaces.Box(-1e3, 1e3, (3,), np.float32)
+    model, actions = Ptgm.create(spaces(6, 3)[0], wide, config).eval(), []
+    model.codes.normal_()
+    obs = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
+    for log_std in (raw, bound):
+        with torch.no_grad():
+            model.policy.net.head.weight.zero_()
+            model.policy.net.head.bias.copy_(torch.tensor([0.0] * 3 + [log_std] * 3))
+        actions.append(model.act(obs, model.begin(obs, np.zeros(9, int)), 0))
+    np.testing.assert_array_equal(*actions)
+    assert np.abs(actions[0]).max() > 0.0
 
 
 def test_inputs_that_are_left_out_have_no_influence() -> None:

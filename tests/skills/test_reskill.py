@@ -103,6 +103,16 @@ def test_the_loss_is_that_of_the_authors(generator: torch.Generator) -> None:
     assert posterior_kl(posterior) > 0.0
 
 
+def test_the_encoder_gives_logarithms_of_variances() -> None:
+    model = small_reskill().eval()
+    with torch.no_grad():
+        model.encoder.head[-1].weight.zero_()
+        model.encoder.head[-1].bias.copy_(torch.tensor([0.5, 0.0, 2.0, -4.0]))
+    posterior = model.encode(*random_batch(model))
+    torch.testing.assert_close(posterior.mean, torch.tensor([[0.5, 0.0]]).expand(5, 2))
+    torch.testing.assert_close(posterior.std.square().log(), torch.tensor([[2.0, -4.0]] * 5))
+
+
 def test_the_priors_gradient_stops_at_the_latents(generator: torch.Generator) -> None:
     model = small_reskill().train()
     observations, actions = random_batch(model, 16)

@@ -184,6 +184,20 @@ def test_target_kl_learns_beta_with_its_own_rate(generator: torch.Generator) -> 
     assert model.log_beta.item() == pytest.approx(-0.3, abs=0.01)
 
 
+def test_a_learned_beta_weighs_the_kl_which_moves_it_only_by_its_target(
+    generator: torch.Generator,
+) -> None:
+    model = small_model(ClosedLoopSpirl, target_kl=0.25)
+    assert isinstance(model, ClosedLoopSpirl)
+    with torch.no_grad():
+        model.log_beta.fill_(np.log(2.0))
+    total, scalars = model.loss(random_batch(model), generator)
+    parts = scalars["reconstruction"] + 2.0 * scalars["kl"] + scalars["prior_nll"]
+    torch.testing.assert_close(scalars["loss"], parts)
+    total.backward()
+    torch.testing.assert_close(model.log_beta.grad, 2.0 * (0.25 - scalars["kl"]))
+
+
 @pytest.mark.parametrize("cls", MODELS)
 def test_protocol(cls: type[SkillModule]) -> None:
     model = small_model(cls)

@@ -9,6 +9,7 @@ import torch
 
 from skillgym.nn.distributions import Gaussian
 from skillgym.skills.spirl.losses import (
+    best_mse,
     beta_loss,
     posterior_kl,
     prior_kl,
@@ -60,6 +61,13 @@ def test_prior_terms_stop_gradients_to_the_posterior(generator: torch.Generator)
         loss.backward()
         assert posterior.mean.grad is None and posterior.log_std.grad is None
         assert prior.mean.grad is not None and prior.mean.grad.count_nonzero() > 0
+
+
+def test_the_best_draw_is_chosen_for_each_window() -> None:
+    actions = torch.tensor([3.0, 50.0, 99.5])[:, None, None].expand(3, 4, 2)
+    draws = iter(torch.arange(100.0))
+    best = best_mse(lambda: next(draws).expand(3, 4, 2), actions)
+    assert best.item() == pytest.approx((0.0 + 0.0 + 0.25) / 3)
 
 
 @pytest.mark.parametrize(("kl", "direction"), [(2.0, 1.0), (0.5, -1.0)])

@@ -81,6 +81,18 @@ def test_residuals_come_slowly_if_asked_to() -> None:
             ResidualActions(CountingEnv(), StubSkills(), **{name: np.nan})
 
 
+def test_a_step_that_only_resets_is_no_control_step_of_the_weight() -> None:
+    makers = [lambda: CountingEnv(end=3), lambda: CountingEnv()]
+    inner = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.NEXT_STEP)
+    curve = {"weight_midpoint": 0.0, "weight_steepness": 0.1}
+    env = VectorResidualActions(inner, StubSkills(), **curve)
+    env.reset(seed=0)
+    for _ in range(4):  # the fourth starts the first environment again
+        env.step(np.zeros((2, 3), np.float32))
+    observation, *_ = env.step(np.tile(np.float32([0.0, 0.0, 0.5]), (2, 1)))
+    assert observation[0, 1] == pytest.approx(0.5 / (1.0 + np.exp(-0.1 * (3 + 4))))
+
+
 def test_spaces_and_layout() -> None:
     env = counting()
     np.testing.assert_array_equal(env.action_space.low, [-2.0, -2.0, -2.0])

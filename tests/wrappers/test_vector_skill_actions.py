@@ -155,6 +155,15 @@ def test_other_vector_environments_end_inside_a_skill() -> None:
     assert rewards.tolist() == [0, 6, 245]
 
 
+def test_rewards_are_discounted_inside_each_skill() -> None:
+    makers = [lambda end=end: CountingEnv(end) for end in (13, 4)]
+    inner = SyncVectorEnv(makers, autoreset_mode=DISABLED)
+    env = VectorSkillActions(inner, StubSkills(), "discounted", 0.5)
+    env.reset(seed=0)
+    rewards = env.step(np.zeros((2, 2), np.float32))[1]
+    assert rewards.tolist() == [sum(t * 0.5**t for t in range(steps)) for steps in (10, 4)]
+
+
 def test_all_environments_may_be_over_at_once() -> None:
     env = counting_vector([4, 4, 4])
     env.reset(seed=0)
