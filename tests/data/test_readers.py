@@ -237,15 +237,6 @@ def test_missing_episode_is_explained(ours: str, root: Path) -> None:
         load_windows(ours)
 
 
-def test_time_limits_and_the_end_of_a_d4rl_file_end_episodes(d4rl_v0: Path) -> None:
-    with h5py.File(d4rl_v0, "a") as file:
-        timeouts = np.zeros(len(file["terminals"]), bool)
-        timeouts[4] = True
-        file["timeouts"] = timeouts
-        file["terminals"][-1] = False
-    assert load_windows(d4rl_v0).episode_ends.tolist() == [5, 18, 18 + 13, 18 + 13 + 31]
-
-
 def test_truncated_d4rl_file_is_explained(d4rl_v0: Path) -> None:
     d4rl_v0.write_bytes(d4rl_v0.read_bytes()[:3000])
     with pytest.raises(UnreadableDataset, match="copy or download it again"):
