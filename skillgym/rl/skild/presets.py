@@ -26,6 +26,11 @@ from skillgym.rl.skild.skild import SkiLD
 
 MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
 
+ENVIRONMENT_REWARD = {"env_reward_weight": 1.0, "discriminator_reward_weight": 0.0}
+"""Deviation: the authors mix both rewards in kitchen and office. Where an episode ends with its
+last subtask, near the demonstrations, the agent gets more by waiting there: in the misaligned
+kitchen it unlearns the last subtask."""
+
 WITHOUT_REWARD = {"env_reward_weight": 0.0, "absorbing_ends": True}
 """Of agents that imitate.
 
@@ -91,7 +96,7 @@ def kitchen(task: str) -> DemonstrationTask:
         spirl_model="spirl-kitchen",
         spirl=NEAR_PRIOR,
         flat={"buffer_size": 100_000},
-        skild=LEARNED_WEIGHTS,
+        skild={**LEARNED_WEIGHTS, **ENVIRONMENT_REWARD},
         discriminator_updates=5e-4,
     )
 
@@ -129,14 +134,8 @@ OFFICE = DemonstrationTask(
     spirl_model="spirl-office",
     spirl={**NEAR_PRIOR, "target_divergence": 4.0, **OFFICE_RETURN},
     flat={"buffer_size": 100_000},
-    # Deviation: returns over five skills, as SPiRL's, without the discriminator's reward; the
-    # authors mix it in, and have one-step returns. With it there are 3.12 subtasks, not 4.12.
-    skild={
-        **LEARNED_WEIGHTS,
-        **OFFICE_RETURN,
-        "env_reward_weight": 1.0,
-        "discriminator_reward_weight": 0.0,
-    },
+    # Deviation: returns over five skills, as SPiRL's; the authors have one-step returns.
+    skild={**LEARNED_WEIGHTS, **ENVIRONMENT_REWARD, **OFFICE_RETURN},
     # The authors do not imitate here; this is the kitchen's.
     discriminator_updates=5e-4,
 )
