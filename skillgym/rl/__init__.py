@@ -4,6 +4,7 @@ from skillgym.rl.buffers import (
     DemonstrationReplayBuffer,
     PictureReplayBuffer,
     SkillReplayBuffer,
+    SuccessReplayBuffer,
 )
 from skillgym.rl.discrete_prior_sac import DiscretePriorSAC
 from skillgym.rl.gail import GAIL
@@ -26,4 +27,5 @@ __all__ = [
     "SkiLD",
     "SkillPriorPolicy",
     "SkillReplayBuffer",
+    "SuccessReplayBuffer",
 ]

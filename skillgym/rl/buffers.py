@@ -1,4 +1,4 @@
-"""Replay buffers: of skills as a semi-Markov decision process, with demonstrations, with a reward.
+"""Replay buffers: of skills as a semi-Markov process, successes, pictures, demonstrations, rewards.
 
 Shapes: `B` batch, `N` transitions of the demonstrations, `O` observation, `A` action.
 """
@@ -98,7 +98,85 @@ class SkillReplayBuffer(ReplayBuffer):
         return ReplayBufferSamples(*(self.to_torch(array) for array in data))  # type: ignore[arg-type]
 
 
-class PictureReplayBuffer(NStepReplayBuffer):
+class SuccessReplayBuffer(NStepReplayBuffer):
+    """Draws a share of every batch from episodes that earned something.
+
+    For rewards that are so rare that hardly a batch would hold one of their episodes. An episode
+    counts when it is over. With several environments a row of the buffer counts if an episode of
+    any of them does.
+
+    Source: ours; the idea is that of Oh et al. 2018, "Self-Imitation Learning"
+    (arXiv:1806.05635), that successes are to be seen more often, without its loss.
+
+    Args:
+        buffer_size: Number of transitions.
+        observation_space: Observations.
+        action_space: Actions.
+        success_share: Share of a batch that is drawn from such episodes, once there are any.
+        n_steps: Rewards that are summed before the value of a next observation.
+        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps.
+
+    Raises:
+        InvalidConfig: If the share is not between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        *args: Any,
+        success_share: float = 0.0,
+        n_steps: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        check_arrays(observation_space)
+        if not 0.0 <= success_share <= 1.0:
+            raise InvalidConfig("success_share", success_share, "a number from 0 to 1")
+        super().__init__(
+            buffer_size, observation_space, action_space, *args, n_steps=n_steps, **kwargs
+        )
+        self.success_share = success_share
+        self.successful = np.zeros((self.buffer_size, self.n_envs), np.bool_)
+        self._rows: np.ndarray | None = None
+        self._lengths = np.zeros(self.n_envs, np.int64)
+        self._returns = np.zeros(self.n_envs)
+
+    def add(
+        self,
+        obs: np.ndarray,
+        next_obs: np.ndarray,
+        action: np.ndarray,
+        reward: np.ndarray,
+        done: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Store one transition per environment, and mark the episodes that end well with it."""
+        self.successful[self.pos] = False
+        self._lengths = np.minimum(self._lengths + 1, self.buffer_size)
+        self._returns += reward
+        ended = done.astype(bool)
+        for env in np.flatnonzero(ended & (self._returns > 0.0)):
+            rows = np.arange(self.pos - self._lengths[env], self.pos) + 1
+            self.successful[rows % self.buffer_size, env] = True
+        self._lengths[ended] = 0
+        self._returns[ended] = 0.0
+        if ended.any():
+            self._rows = None
+        super().add(obs, next_obs, action, reward, done, infos)
+
+    def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
+        """A batch whose last rows are of successful episodes."""
+        if self._rows is None:
+            self._rows = np.flatnonzero(self.successful.any(axis=1))
+        count = round(self.success_share * batch_size) if len(self._rows) else 0
+        drawn = np.random.randint(0, self.size(), size=batch_size - count)  # noqa: NPY002  (SB3's stream)
+        if count:
+            drawn = np.concatenate([drawn, np.random.choice(self._rows, size=count)])  # noqa: NPY002
+        return self._get_samples(drawn, env)
+
+
+class PictureReplayBuffer(SuccessReplayBuffer):
     """Keeps pictures as bytes, in a quarter of the memory and without loss.
 
     For observations that are a few numbers and then pictures with 256 levels from -1 to 1, such as

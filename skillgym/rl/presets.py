@@ -61,7 +61,9 @@ _MAZE_CRITICS: dict[str, Any] = {"critic_arch": SHALLOW, **NORMALISED}
 _RETURN = {"n_steps": 10}
 
 # The authors have room for a million skills in the open-loop maze, and batches of 256. Deviation:
-# batches of 128, as in the mazes of SkiLD and SkiMo, as an update is little but convolutions.
+# batches of 128, as in the mazes of SkiLD and SkiMo, as an update is little but convolutions. There
+# is nothing to learn from before the first successes, hence the long warm-up by the prior; and they
+# are so few that batches without their episodes forget them.
 _PICTURES: dict[str, Any] = {
     "world": "skillgym/Maze-v0",
     "options": {"variant": "spirl", "observation": "image"},
@@ -71,8 +73,9 @@ _PICTURES: dict[str, Any] = {
         "alpha": 1.0,
         "batch_size": 128,
         "buffer_size": 200_000,
+        "learning_starts": 40_000,
         "replay_buffer_class": PictureReplayBuffer,
-        "replay_buffer_kwargs": {**TIME_LIMITS_END, **_RETURN},
+        "replay_buffer_kwargs": {**TIME_LIMITS_END, **_RETURN, "success_share": 0.25},
     },
 }
 

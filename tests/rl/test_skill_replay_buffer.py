@@ -1,4 +1,4 @@
-"""Replay with semi-Markov discounts."""
+"""Replay with semi-Markov discounts, and with a share of successes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from skillgym.errors import UnsupportedSpace
-from skillgym.rl import PictureReplayBuffer, SkillReplayBuffer
+from skillgym.errors import InvalidConfig, UnsupportedSpace
+from skillgym.evaluation.checkpoints import buffer_arrays, restore_buffer
+from skillgym.rl import PictureReplayBuffer, SkillReplayBuffer, SuccessReplayBuffer
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubSkills
 
@@ -71,7 +72,72 @@ def test_sb3_learns_with_it() -> None:
     np.testing.assert_allclose(agent.replay_buffer.discounts[:10], 0.95**10, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [SkillReplayBuffer, PictureReplayBuffer])
+def run_episodes(buffer: ReplayBuffer, returns: list[float], length: int) -> None:
+    """Episodes whose transitions have their number as action, and are paid at the first one."""
+    for episode, reward in enumerate(returns):
+        for step in range(length):
+            number, end = np.full((1, 1), episode / 10), np.array([step == length - 1])
+            reward_now = np.array([reward if step == 0 else 0.0])
+            observation = np.zeros((1, 2), np.float32)
+            buffer.add(observation, observation, number, reward_now, end, [{}])
+
+
+def drawn(buffer: ReplayBuffer, count: int) -> np.ndarray:
+    """Episodes that a batch is of."""
+    return np.rint(10 * buffer.sample(count).actions[:, 0].numpy()).astype(int)
+
+
+def test_a_share_of_each_batch_is_of_episodes_that_earned_something() -> None:
+    buffer = SuccessReplayBuffer(100, OBSERVATIONS, ACTIONS, device="cpu", success_share=0.25)
+    run_episodes(buffer, [0.0, 0.0, -1.0], 10)
+    assert set(drawn(buffer, 400)) == {0, 1, 2}  # no success: all alike
+    run_episodes(buffer, [0.0, 0.0, 0.0, 1.0, 0.0, 5.0], 10)
+    copy = SuccessReplayBuffer(100, OBSERVATIONS, ACTIONS, device="cpu", success_share=0.25)
+    restore_buffer(copy, buffer_arrays(buffer))
+    for each in (buffer, copy):
+        episodes = drawn(each, 400)
+        assert set(episodes[300:]) == {3, 5}
+        assert set(episodes[:300]) == set(range(6))
+        # Every transition of an episode, not only the one that is paid.
+        rows = np.flatnonzero(each.successful[:, 0])
+        np.testing.assert_array_equal(rows, [*range(60, 70), *range(80, 90)])
+
+
+def test_successes_that_were_overwritten_are_forgotten() -> None:
+    buffer = SuccessReplayBuffer(30, OBSERVATIONS, ACTIONS, device="cpu", success_share=1.0)
+    run_episodes(buffer, [1.0, 0.0, 0.0, 0.0], 8)  # the last one goes on at the beginning
+    np.testing.assert_array_equal(np.flatnonzero(buffer.successful[:, 0]), range(2, 8))
+    run_episodes(buffer, [0.0, 0.0, 0.0, 1.0], 8)  # begins at row 26 and goes on at row 0
+    assert set(drawn(buffer, 200)) == {3}
+    np.testing.assert_array_equal(
+        np.flatnonzero(buffer.successful[:, 0]), [*range(4), *range(26, 30)]
+    )
+    run_episodes(buffer, [2.0], 50)  # longer than the buffer
+    assert buffer.successful.all()
+    run_episodes(buffer, [0.0], 30)
+    assert not buffer.successful.any() and set(drawn(buffer, 10)) == {0}
+
+
+def test_successes_of_several_environments() -> None:
+    buffer = SuccessReplayBuffer(
+        20, OBSERVATIONS, ACTIONS, device="cpu", n_envs=2, success_share=1.0
+    )
+    zero = np.zeros((2, 2), np.float32)
+    for row in range(9):
+        ends = np.array([row == 2, row % 4 == 3])
+        rewards = np.array([0.0, float(row in {2, 8})])
+        buffer.add(zero, zero, np.full((2, 1), row / 10), rewards, ends, [{}, {}])
+    np.testing.assert_array_equal(np.argwhere(buffer.successful), [[row, 1] for row in range(4)])
+    assert set(drawn(buffer, 200)) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, np.nan])
+def test_shares_that_are_none(share: float) -> None:
+    with pytest.raises(InvalidConfig, match=r"success_share.*number from 0 to 1"):
+        SuccessReplayBuffer(10, OBSERVATIONS, ACTIONS, device="cpu", success_share=share)
+
+
+@pytest.mark.parametrize("kind", [SkillReplayBuffer, SuccessReplayBuffer, PictureReplayBuffer])
 def test_dictionaries_are_refused(kind: type[ReplayBuffer]) -> None:
     with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
         kind(10, Dict(state=OBSERVATIONS), ACTIONS, device="cpu")
