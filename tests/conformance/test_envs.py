@@ -84,6 +84,18 @@ def test_there_is_an_id_of_each_kind():
     assert "SkillKitchen-v0" in IDS
 
 
+@pytest.mark.parametrize("env_id", WORLD_IDS)
+def test_episodes_are_as_long_as_the_specs_say(env_id: str):
+    named = {"Kitchen": 280, "Maze": 2000, "Office": 350, "Tabletop": 360}
+    expected = named.get(env_id[9:-3], 100 if "Hook" in env_id else 50)
+    env = gym.make(env_id)
+    assert env.spec.max_episode_steps == env.unwrapped.world.max_episode_steps == expected
+    vector = gym.make_vec(env_id, 2, vectorization_mode="vector_entry_point")
+    assert vector.max_episode_steps == expected
+    env.close()
+    vector.close()
+
+
 def test_gymnasium_check_env(env):
     inner = bare(env)
     with warnings.catch_warnings(record=True) as caught:

@@ -346,8 +346,17 @@ def test_sizes_and_weights_are_those_of_the_authors(maze: gym.Env[Any, Any]) -> 
     # Deviations of kitchen and office: the authors' weights are fixed, their bound is 46.
     assert (tuned["alpha"], tuned["posterior_alpha"]) == ("auto_0.1", "auto_0.1")
     assert (tuned["target_divergence"], tuned["posterior_target_divergence"]) == (2.5, 2.5)
-    returns = {"env_reward_weight": 1.0, "discriminator_reward_weight": 0.0, "n_steps": 5}
-    assert PRESETS["skild-office"].agent == {**PRESETS["skild-kitchen-kbts"].agent, **returns}
+    kitchen = PRESETS["skild-kitchen-kbts"].agent
+    assert PRESETS["skild-office"].agent == {**kitchen, "n_steps": 5}
+    # Another: of the two rewards only the environment's, but in the presets `skild-mixed`.
+    assert (kitchen["env_reward_weight"], kitchen["discriminator_reward_weight"]) == (1.0, 0.0)
+    rewards = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
+    for task in ("kitchen-kbts", "kitchen-misaligned", "office"):
+        mixed, own = PRESETS[f"skild-mixed-{task}"], PRESETS[f"skild-{task}"]
+        assert mixed.agent == {**own.agent, **rewards} and mixed.algorithm is SkiLD
+        assert (mixed.world, mixed.options) == (own.world, own.options)
+        assert mixed.skill_model == own.skill_model == f"skild-{task}"
+    assert "skild-mixed-maze" not in PRESETS  # it is `skild-maze`
     # Another: the authors learn this weight.
     assert PRESETS["skild-imitation-maze"].agent["posterior_alpha"] == 1.0
     assert tuned["max_log_odds"] == agent.max_log_odds == 5.0
