@@ -20,9 +20,9 @@ FAMILIES = (
     "Preset; `skillgym worlds` lists all of them.",
     "kitchen: spirl-cl, spirl-ol, ssp, flat-prior, bc-sac, sac, ptgm, ptgm-ppo",
     "maze, tabletop: spirl-maze-skimo, spirl-maze-image, spirl-maze-image-open, spirl-tabletop",
-    "demonstrations, METHOD-TASK: spirl, skild, skild-imitation, skild-imitation-tuned, "
-    "skill-bc-rl, bc-rl, demo-replay, gail, gail-rl; of kitchen-kbts, kitchen-misaligned, maze, "
-    "office",
+    "demonstrations, METHOD-TASK: spirl, skild, skild-mixed (not in the maze), skild-imitation, "
+    "skild-imitation-tuned, skill-bc-rl, bc-rl, demo-replay, gail, gail-rl; of kitchen-kbts, "
+    "kitchen-misaligned, maze, office",
     "Fetch, METHOD-TASK: reskill, reskill-gaussian, reskill-unit, reskill-no-residual, spirl, ppo, "
     "sac, sac-her; of slippery-push, clean-up, pyramid-stack, complex-hook",
 )

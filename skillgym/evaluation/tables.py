@@ -172,7 +172,12 @@ SKILD_TABLE = Table(
     title="SkiLD, SPiRL and baselines with demonstrations",
     tasks=(
         *(
-            Task(name=name, suffix=f"-{name}", methods=(*GUIDED, *IMITATION), steps=1_250_000)
+            Task(
+                name=name,
+                suffix=f"-{name}",
+                methods=(*GUIDED, "skild-mixed", *IMITATION),
+                steps=1_250_000,
+            )
             for name in ("kitchen-kbts", "kitchen-misaligned")
         ),
         Task(

@@ -8,7 +8,7 @@ code but SPiRL and GAIL; they are what their names say.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skillgym.rl.agent_preset import (
@@ -167,13 +167,20 @@ def skild_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
         "world": task.world,
         "options": task.options,
     }
+    skild = AgentPreset(
+        title=f"{task.name}: skills, guided by demonstrations",
+        algorithm=SkiLD,
+        agent={**FROM_PRIOR, "policy_kwargs": NORMALISED, **MIXED, **task.skild},
+        **common,
+    )
+    mixed = replace(
+        skild,
+        title=f"{task.name}: the same, with the discriminator's reward mixed in, as in the paper",
+        agent={**skild.agent, **MIXED},
+    )
     guided = {
-        "skild": AgentPreset(
-            title=f"{task.name}: skills, guided by demonstrations",
-            algorithm=SkiLD,
-            agent={**FROM_PRIOR, "policy_kwargs": NORMALISED, **MIXED, **task.skild},
-            **common,
-        ),
+        "skild": skild,
+        **({} if mixed.agent == skild.agent else {"skild-mixed": mixed}),
         "skill-bc-rl": AgentPreset(
             title=f"{task.name}: cloned skills of demonstrations, fine-tuned with SAC",
             agent={
