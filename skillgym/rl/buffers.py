@@ -188,7 +188,7 @@ class PictureReplayBuffer(SuccessReplayBuffer):
         action_space: Actions.
         state_size: Numbers before the pictures, which are kept as they are.
         n_steps: Rewards that are summed before the value of a next observation.
-        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps.
+        kwargs: Other keywords of `SuccessReplayBuffer`; `gamma`, if there are several steps.
 
     Raises:
         InvalidConfig: If there are no pictures.
