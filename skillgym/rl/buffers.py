@@ -19,6 +19,7 @@ from torch import Tensor
 
 from skillgym.checks import check_arrays
 from skillgym.errors import InvalidConfig, ShapeMismatch
+from skillgym_envs.core.checks import check_range
 
 if TYPE_CHECKING:
     from skillgym.data import Transitions
@@ -131,8 +132,7 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         **kwargs: Any,
     ) -> None:
         check_arrays(observation_space)
-        if not 0.0 <= success_share <= 1.0:
-            raise InvalidConfig("success_share", success_share, "a number from 0 to 1")
+        check_range("success_share", success_share, 0.0, 1.0)
         super().__init__(
             buffer_size, observation_space, action_space, *args, n_steps=n_steps, **kwargs
         )
@@ -187,8 +187,7 @@ class PictureReplayBuffer(SuccessReplayBuffer):
         observation_space: Observations (O,).
         action_space: Actions.
         state_size: Numbers before the pictures, which are kept as they are.
-        n_steps: Rewards that are summed before the value of a next observation.
-        kwargs: Other keywords of `SuccessReplayBuffer`; `gamma`, if there are several steps.
+        kwargs: Other keywords of `SuccessReplayBuffer`.
 
     Raises:
         InvalidConfig: If there are no pictures.
@@ -201,7 +200,6 @@ class PictureReplayBuffer(SuccessReplayBuffer):
         action_space: spaces.Space[Any],
         *args: Any,
         state_size: int = 4,
-        n_steps: int = 1,
         **kwargs: Any,
     ) -> None:
         check_arrays(observation_space)
@@ -210,7 +208,7 @@ class PictureReplayBuffer(SuccessReplayBuffer):
             raise InvalidConfig("state_size", state_size, f"0 to {state_size + pixels - 1}")
         # SB3's buffer holds the states and the places of their pictures.
         kept = spaces.Box(-np.inf, np.inf, (state_size + 1,), np.float32)
-        super().__init__(buffer_size, kept, action_space, *args, n_steps=n_steps, **kwargs)
+        super().__init__(buffer_size, kept, action_space, *args, **kwargs)
         self.state_size = state_size
         self.pictures = np.zeros((self.buffer_size, 2 * self.n_envs, pixels), np.uint8)
 
