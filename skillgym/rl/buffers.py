@@ -115,7 +115,8 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         action_space: Actions.
         success_share: Share of a batch that is drawn from such episodes, once there are any.
         n_steps: Rewards that are summed before the value of a next observation.
-        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps.
+        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps,
+            which skillgym's agents give it themselves.
 
     Raises:
         InvalidConfig: If the share is not between 0 and 1.
@@ -152,6 +153,7 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         infos: list[dict[str, Any]],
     ) -> None:
         """Store one transition per environment, and mark the episodes that end well with it."""
+        changed = done.any() or self.successful[self.pos].any()
         self.successful[self.pos] = False
         self._lengths = np.minimum(self._lengths + 1, self.buffer_size)
         self._returns += reward
@@ -161,7 +163,7 @@ class SuccessReplayBuffer(NStepReplayBuffer):
             self.successful[rows % self.buffer_size, env] = True
         self._lengths[ended] = 0
         self._returns[ended] = 0.0
-        if ended.any():
+        if changed:
             self._rows = None
         super().add(obs, next_obs, action, reward, done, infos)
 
@@ -173,7 +175,9 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         drawn = np.random.randint(0, self.size(), size=batch_size - count)  # noqa: NPY002  (SB3's stream)
         if count:
             drawn = np.concatenate([drawn, np.random.choice(self._rows, size=count)])  # noqa: NPY002
-        return self._get_samples(drawn, env)
+        batch = self._get_samples(drawn, env)
+        # After one reward the discount is the agent's own, which may not be `gamma`.
+        return batch if self.n_steps > 1 else batch._replace(discounts=None)
 
 
 class PictureReplayBuffer(SuccessReplayBuffer):

@@ -118,6 +118,26 @@ def test_successes_that_were_overwritten_are_forgotten() -> None:
     assert not buffer.successful.any() and set(drawn(buffer, 10)) == {0}
 
 
+def test_a_success_is_not_drawn_once_it_is_overwritten_by_an_episode_that_goes_on() -> None:
+    buffer = SuccessReplayBuffer(10, OBSERVATIONS, ACTIONS, device="cpu", success_share=1.0)
+    run_episodes(buffer, [1.0], 10)
+    assert set(drawn(buffer, 100)) == {0}
+    zero, other = np.zeros((1, 2), np.float32), np.full((1, 1), 0.7)
+    for _ in range(3):
+        buffer.add(zero, zero, other, np.zeros(1), np.zeros(1), [{}])
+    assert set(drawn(buffer, 100)) == {0}
+
+
+def test_the_discount_after_one_reward_is_the_agents() -> None:
+    for n_steps, discount in ((1, None), (2, 0.9**2)):
+        buffer = SuccessReplayBuffer(
+            9, OBSERVATIONS, ACTIONS, device="cpu", n_steps=n_steps, gamma=0.9
+        )
+        run_episodes(buffer, [0.0], 2)
+        given = buffer.sample(20).discounts
+        assert (None if given is None else float(given.min())) == pytest.approx(discount)
+
+
 def test_successes_of_several_environments() -> None:
     buffer = SuccessReplayBuffer(
         20, OBSERVATIONS, ACTIONS, device="cpu", n_envs=2, success_share=1.0

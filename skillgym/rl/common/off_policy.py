@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.buffers import NStepReplayBuffer
 from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
@@ -39,6 +40,12 @@ class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """Those that follow the schedule of the learning rate."""
 
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        # As SB3 does where it chooses the buffer itself.
+        if isinstance(self.replay_buffer, NStepReplayBuffer):
+            self.replay_buffer.gamma = self.replay_buffer_kwargs.get("gamma", self.gamma)
+
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +71,9 @@ class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
         target: list[Tensor] = list(self.critic_target.parameters())
         online: list[Tensor] = list(self.critic.parameters())
         torch._foreach_lerp_(target, online, self.tau)
+        # Running statistics of a BatchNorm in a features extractor, as in SB3's SAC.
+        for old, new in zip(self.critic_target.buffers(), self.critic.buffers(), strict=True):
+            old.copy_(new)
 
     def _record(self, updates: list[dict[str, Tensor]]) -> None:
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
