@@ -180,6 +180,16 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         return batch if self.n_steps > 1 else batch._replace(discounts=None)
 
 
+def cut_episodes(buffer: ReplayBuffer) -> None:
+    """Let no return, and no success, run across the last row: the next one is of new episodes."""
+    if isinstance(buffer, NStepReplayBuffer) and (buffer.full or buffer.pos):
+        last = buffer.pos - 1
+        buffer.timeouts[last] = np.maximum(buffer.timeouts[last], 1.0 - buffer.dones[last])
+    if isinstance(buffer, SuccessReplayBuffer):
+        buffer._lengths[:] = 0
+        buffer._returns[:] = 0.0
+
+
 class PictureReplayBuffer(SuccessReplayBuffer):
     """Keeps pictures as bytes, in a quarter of the memory and without loss.
 

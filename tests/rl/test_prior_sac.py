@@ -247,6 +247,21 @@ def test_returns_over_several_skills_have_the_agents_discount(
         assert discounts.min().item() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("goes_on", "steps"), [(False, 1), (True, 3)])
+def test_returns_do_not_run_into_the_episodes_that_a_second_call_of_learn_begins(
+    goes_on: bool, steps: int
+) -> None:
+    keywords = {"n_steps": 3, "gamma": 0.9}
+    agent = make_agent(
+        gamma=0.9, replay_buffer_class=SuccessReplayBuffer, replay_buffer_kwargs=keywords
+    )
+    for _ in range(2):  # of three skills; an episode has seven
+        agent.learn(3, reset_num_timesteps=not goes_on)
+    last = agent.replay_buffer._get_samples(np.array([2]))
+    assert last.discounts.item() == pytest.approx(0.9**steps)
+    assert last.dones.item() == 0.0
+
+
 class Normalising(FlattenExtractor):
     """Features with running statistics."""
 

@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.evaluation.checkpoints import buffer_arrays, restore_buffer
 from skillgym.rl import PictureReplayBuffer, SkillReplayBuffer, SuccessReplayBuffer
+from skillgym.rl.buffers import cut_episodes
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubSkills
 
@@ -126,6 +127,15 @@ def test_a_success_is_not_drawn_once_it_is_overwritten_by_an_episode_that_goes_o
     for _ in range(3):
         buffer.add(zero, zero, other, np.zeros(1), np.zeros(1), [{}])
     assert set(drawn(buffer, 100)) == {0}
+
+
+def test_an_episode_that_was_cut_is_no_success_of_the_next_one() -> None:
+    buffer = SuccessReplayBuffer(20, OBSERVATIONS, ACTIONS, device="cpu", success_share=1.0)
+    zero = np.zeros((1, 2), np.float32)
+    buffer.add(zero, zero, zero[:, :1], np.ones(1), np.zeros(1), [{}])
+    cut_episodes(buffer)
+    run_episodes(buffer, [0.0, 1.0], 3)
+    np.testing.assert_array_equal(np.flatnonzero(buffer.successful[:, 0]), [4, 5, 6])
 
 
 def test_the_discount_after_one_reward_is_the_agents() -> None:
