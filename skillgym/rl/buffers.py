@@ -155,7 +155,7 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         """Store one transition per environment, and mark the episodes that end well with it."""
         changed = done.any() or self.successful[self.pos].any()
         self.successful[self.pos] = False
-        self._lengths = np.minimum(self._lengths + 1, self.buffer_size)
+        self._lengths += 1
         self._returns += reward
         ended = done.astype(bool)
         for env in np.flatnonzero(ended & (self._returns > 0.0)):
