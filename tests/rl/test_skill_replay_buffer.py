@@ -129,13 +129,18 @@ def test_a_success_is_not_drawn_once_it_is_overwritten_by_an_episode_that_goes_o
     assert set(drawn(buffer, 100)) == {0}
 
 
-def test_an_episode_that_was_cut_is_no_success_of_the_next_one() -> None:
+@pytest.mark.parametrize(
+    ("earned", "returns", "rows"), [(1.0, [0.0, 1.0], [4, 5, 6]), (0.0, [1.0], [1, 2, 3])]
+)
+def test_an_episode_that_was_cut_is_no_part_of_the_next_one(
+    earned: float, returns: list[float], rows: list[int]
+) -> None:
     buffer = SuccessReplayBuffer(20, OBSERVATIONS, ACTIONS, device="cpu", success_share=1.0)
     zero = np.zeros((1, 2), np.float32)
-    buffer.add(zero, zero, zero[:, :1], np.ones(1), np.zeros(1), [{}])
+    buffer.add(zero, zero, zero[:, :1], np.full(1, earned), np.zeros(1), [{}])
     cut_episodes(buffer)
-    run_episodes(buffer, [0.0, 1.0], 3)
-    np.testing.assert_array_equal(np.flatnonzero(buffer.successful[:, 0]), [4, 5, 6])
+    run_episodes(buffer, returns, 3)
+    np.testing.assert_array_equal(np.flatnonzero(buffer.successful[:, 0]), rows)
 
 
 def test_the_discount_after_one_reward_is_the_agents() -> None:
