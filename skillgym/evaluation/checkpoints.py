@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
@@ -23,6 +23,7 @@ from skillgym.errors import CorruptFile, SkillgymError
 from skillgym.files import atomic_directory, read_json, recover, write_json
 from skillgym.nn.devices import gpus_in_use
 from skillgym.nn.mlp import sha256
+from skillgym.rl.buffers import cut_episodes
 from skillgym.rl.common.priors import find_skill_model
 from skillgym.rl.errors import ForeignPrior, NoPrior
 from skillgym.runs.folder import state_path
@@ -121,10 +122,7 @@ def restore_buffer(buffer: ReplayBuffer, arrays: dict[str, NDArray[Any]]) -> Non
         value[: len(arrays[name])] = arrays[name]
     position, full = arrays["_pos"].tolist()
     buffer.pos, buffer.full = position, bool(full)
-    if isinstance(buffer, NStepReplayBuffer) and (buffer.full or buffer.pos):
-        # The next row is of a new episode: no return may run across.
-        last = buffer.pos - 1
-        buffer.timeouts[last] = np.maximum(buffer.timeouts[last], 1.0 - buffer.dones[last])
+    cut_episodes(buffer)
     if isinstance(buffer, HerReplayBuffer):  # new episodes; unfinished ones stay without a length
         buffer._current_ep_start[:] = buffer.pos
 

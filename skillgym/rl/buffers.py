@@ -115,7 +115,8 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         action_space: Actions.
         success_share: Share of a batch that is drawn from such episodes, once there are any.
         n_steps: Rewards that are summed before the value of a next observation.
-        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps.
+        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps,
+            which skillgym's agents give it themselves.
 
     Raises:
         InvalidConfig: If the share is not between 0 and 1.
@@ -152,8 +153,9 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         infos: list[dict[str, Any]],
     ) -> None:
         """Store one transition per environment, and mark the episodes that end well with it."""
+        changed = done.any() or self.successful[self.pos].any()
         self.successful[self.pos] = False
-        self._lengths = np.minimum(self._lengths + 1, self.buffer_size)
+        self._lengths += 1
         self._returns += reward
         ended = done.astype(bool)
         for env in np.flatnonzero(ended & (self._returns > 0.0)):
@@ -161,7 +163,7 @@ class SuccessReplayBuffer(NStepReplayBuffer):
             self.successful[rows % self.buffer_size, env] = True
         self._lengths[ended] = 0
         self._returns[ended] = 0.0
-        if ended.any():
+        if changed:
             self._rows = None
         super().add(obs, next_obs, action, reward, done, infos)
 
@@ -173,7 +175,19 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         drawn = np.random.randint(0, self.size(), size=batch_size - count)  # noqa: NPY002  (SB3's stream)
         if count:
             drawn = np.concatenate([drawn, np.random.choice(self._rows, size=count)])  # noqa: NPY002
-        return self._get_samples(drawn, env)
+        batch = self._get_samples(drawn, env)
+        # After one reward the discount is the agent's own, which may not be `gamma`.
+        return batch if self.n_steps > 1 else batch._replace(discounts=None)
+
+
+def cut_episodes(buffer: ReplayBuffer) -> None:
+    """Let no return, and no success, run across the last row: the next one is of new episodes."""
+    if isinstance(buffer, NStepReplayBuffer) and (buffer.full or buffer.pos):
+        last = buffer.pos - 1
+        buffer.timeouts[last] = np.maximum(buffer.timeouts[last], 1.0 - buffer.dones[last])
+    if isinstance(buffer, SuccessReplayBuffer):
+        buffer._lengths[:] = 0
+        buffer._returns[:] = 0.0
 
 
 class PictureReplayBuffer(SuccessReplayBuffer):

@@ -29,7 +29,7 @@ from skillgym_envs.collect import (
     dataset_spec,
 )
 from skillgym_envs.collect import spec as spec_module
-from skillgym_envs.collect.assembly import success_table
+from skillgym_envs.collect.assembly import install, success_table
 from skillgym_envs.collect.episodes import Episode, Recorder
 from skillgym_envs.collect.staging import differences
 from skillgym_envs.core.errors import InvalidConfig
@@ -183,6 +183,18 @@ def test_complete_dataset_is_left_alone_and_others_are_protected(tmp_path: Path)
         collect(reseeded(SMALL, 1), tmp_path, workers=1)
     collect(reseeded(SMALL, 1), tmp_path, workers=1, overwrite=True)
     assert metadata(path)["seed"] == 1
+
+
+def test_a_dataset_whose_replacement_fails_is_put_back(small: Path, tmp_path: Path) -> None:
+    path = tmp_path / SMALL.dataset_id
+    shutil.copytree(small, path)
+
+    def build_nothing() -> None:
+        """Then there is nothing to move to its place."""
+
+    with pytest.raises(FileNotFoundError):
+        install(SMALL.dataset_id, tmp_path, tmp_path / "work", [], 0, build_nothing)
+    assert content(path) == content(small)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -87,6 +87,21 @@ def test_reward_can_be_recomputed(task):
     ]
 
 
+def test_a_reward_that_is_no_flag_can_be_recomputed_to_the_last_bit():
+    """The hand goes down above a block in the tray: goals have the precision of observations."""
+    env = make("CleanUp")
+    env.reset(seed=0)
+    block = env.unwrapped.data.joint("object0:joint")
+    block.qpos[:3], block.qvel[:] = (1.4, 1.06, 0.46), 0.0
+    compute, rewards = env.get_wrapper_attr("compute_reward"), []
+    for _ in range(12):
+        observation, reward, *_, info = env.step(np.array([0.0, 0.0, -0.5, 0.0]))
+        achieved, desired = observation["achieved_goal"], observation["desired_goal"]
+        assert compute(achieved, desired, info) == reward
+        rewards.append(reward)
+    assert len({reward for reward in rewards if 0.0 < reward < 1.0}) > 2
+
+
 @pytest.mark.parametrize("task", ["Place", "SlipperyPush", "Hook", "ComplexHook"])
 def test_a_goal_that_was_reached_pays(task):
     """What hindsight relabelling rests on: the achieved goal as the desired one is a success."""

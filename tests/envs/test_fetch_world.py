@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,39 @@ def test_the_fingers_open_and_close_within_three_steps():
         np.testing.assert_allclose(observation[3:5], wanted, atol=2e-3)
     held, *_ = env.step(np.zeros(4))
     np.testing.assert_allclose(held[3:5], 0.0, atol=2e-3)
+
+
+@pytest.mark.parametrize(("task", "body"), [("PyramidStack", "object1"), ("Hook", "hook")])
+def test_bodies_beside_the_cube_are_damped_as_it_is(task, body):
+    model = TASKS[task]().model
+    for name in ("object0", body):
+        first = int(model.joint(f"{name}:joint").dofadr[0])
+        np.testing.assert_array_equal(model.dof_damping[first : first + 6], 0.01)
+
+
+@pytest.mark.parametrize("task", ["Place", "Hook"])
+def test_each_finger_is_observed_and_held_where_it_is(task):
+    """The two joints and the two actuators do not have the same order."""
+    world = TASKS[task]()
+    names = [f"robot0:{side}_gripper_finger_joint" for side in "rl"]
+    joints = [world.model.joint(name) for name in names]
+    start = replace(world.start, qpos=world.start.qpos.copy())
+    start.qpos[[int(joint.qposadr[0]) for joint in joints]] = 0.01, 0.03
+    state, memory = world.begin([np.random.default_rng(0)], [start])
+    simulator = SerialSimulator(world.model, 1, world.frame_skip)
+    simulator.load([0], state)
+    physics = simulator.physics
+    physics.qvel[0, [int(joint.dofadr[0]) for joint in joints]] = 1.0, 2.0
+    observation, seen = world.observe(physics, memory, None)
+    part = world.layout.slices
+    np.testing.assert_allclose(observation[0, part["fingers"]], [0.01, 0.03])
+    speeds = np.array([1.0, 2.0]) * world.control_timestep
+    np.testing.assert_allclose(observation[0, part["finger_vel"]], speeds)
+    moved = [int(joint) for joint in world.model.actuator_trnid[:, 0]]
+    positions = physics.qpos[0, world.model.jnt_qposadr[moved]]
+    for known in (memory, seen):  # at the start of an episode, and later
+        np.testing.assert_allclose(world.control(np.zeros((1, 4)), known).ctrl[0], positions)
+    assert positions.tolist() == [0.03, 0.01]
 
 
 @pytest.mark.parametrize("task", BLOCK_TASKS)

@@ -13,9 +13,10 @@ import torch
 import skillgym_envs  # noqa: F401  (registers the tabletop)
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.errors import InvalidAction, SkillgymError
+from skillgym_envs.core.simulator import SerialSimulator
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.core.world import Physics
-from skillgym_envs.tabletop import TabletopWorld
+from skillgym_envs.tabletop import Snapshot, TabletopWorld
 from skillgym_envs.tabletop.control import tcp_jacobian
 
 HOME_TCP = (0.02587, -0.23131, 0.57128, 3.09045, -0.02909, 1.50014)
@@ -215,6 +216,27 @@ def test_since_the_subtask_holds_for_blocks_too(since):
     env.data.joint("base__drawer").qpos = 0.15
     rewards = [env.step(np.zeros(7))[1] for _ in range(3)]
     assert rewards == [1.0, float(since == "episode"), 0.0]
+
+
+def test_snapshots_have_the_speeds_of_blocks_and_whether_the_robot_touches_anything_else():
+    world = TabletopWorld(tasks=("push_red_block_right",))
+    state, memory = world.reset([np.random.default_rng(0)])
+    simulator = SerialSimulator(world.model, 1, world.frame_skip)
+    simulator.load([0], state)
+    physics, model = simulator.physics, world.model
+    speeds = np.arange(18.0).reshape(3, 6)
+    for colour, speed in zip(("red", "blue", "pink"), speeds, strict=True):
+        first = int(model.joint(colour).dofadr[0])
+        physics.qvel[0, first : first + 6] = speed
+    of_red, of_all = (
+        int(model.sensor(name).adr[0]) for name in ("red touches robot", "robot touches anything")
+    )
+    for contacts, with_red, occupied in ((0, 0, 0.0), (2, 2, 0.0), (3, 2, 1.0), (1, 0, 1.0)):
+        physics.sensordata[0, [of_all, of_red]] = contacts, with_red
+        _, seen = world.observe(physics, memory, np.zeros((1, 0)))
+        snapshot = Snapshot.unpack(seen["snapshot"])
+        np.testing.assert_array_equal(snapshot.velocity[0], speeds)
+        assert snapshot.occupied.tolist() == [[occupied]]
 
 
 def test_a_button_that_is_pressed_at_the_start_switches_nothing():

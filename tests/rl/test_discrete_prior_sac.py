@@ -210,18 +210,24 @@ def test_the_replay_holds_the_executed_skill_with_its_own_states() -> None:
 
 
 def test_literally_a_transition_holds_the_skill_that_was_chosen_after_it() -> None:
-    """But the last one of an episode (7 skills), which holds its own, and the newest."""
+    """But the last one of an episode (7 or 5 skills), which holds its own, and the newest."""
+    model = StubCodes()
+    envs = [lambda k=k: SkillActions(TimeLimit(Bounded(), 5 * k), model) for k in (7, 5)]
     executed, stored = (
-        make_agent(literal=literal, learning_starts=100).learn(20).replay_buffer
+        make_agent(env=DummyVecEnv(envs), literal=literal, learning_starts=100)
+        .learn(40)
+        .replay_buffer
         for literal in (False, True)
     )
     np.testing.assert_array_equal(stored.observations[:20], executed.observations[:20])
-    last = np.isin(np.arange(20), [6, 13, 19])
-    assert executed.dones[:20, 0].astype(bool).tolist() == np.isin(np.arange(20), [6, 13]).tolist()
-    np.testing.assert_array_equal(stored.actions[:20][last], executed.actions[:20][last])
-    after = executed.actions[1:21][~last[:20]]
-    np.testing.assert_array_equal(stored.actions[:20][~last], after)
-    assert (stored.actions[:19] != executed.actions[:19]).any()
+    for env, length in enumerate((7, 5)):
+        ends = np.arange(1, 21) % length == 0
+        assert executed.dones[:20, env].astype(bool).tolist() == ends.tolist()
+        last, own = ends | (np.arange(20) == 19), executed.actions[:20, env]
+        np.testing.assert_array_equal(stored.actions[:20, env][last], own[last])
+        after = executed.actions[1:21, env][~last]
+        np.testing.assert_array_equal(stored.actions[:20, env][~last], after)
+        assert (stored.actions[:19, env] != own[:19]).any()
 
 
 def test_literally_the_next_value_is_that_of_one_skill() -> None:
@@ -591,3 +597,12 @@ def test_checkpoints_of_a_run(make: Any, tmp_path: Path) -> None:
     assert torch.equal(weights(agent.policy), weights(loaded.policy))
     if isinstance(agent, DiscretePriorSAC):
         np.testing.assert_array_equal(agent.replay_buffer.actions, loaded.replay_buffer.actions)
+
+
+def test_each_environment_is_charged_for_its_own_divergence() -> None:
+    agent, observations = make_ppo(policy="MlpPolicy"), torch.randn(5, 2, 3)
+    with torch.no_grad():
+        agent.policy.action_net.bias.copy_(torch.arange(4.0))
+    own = torch.stack([agent.divergence(observations[:, env]) for env in range(2)], dim=1)
+    torch.testing.assert_close(agent.divergence(observations), own)
+    assert own.std() > 0.0

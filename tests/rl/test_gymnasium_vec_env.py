@@ -104,6 +104,10 @@ def test_attributes_methods_and_wrappers() -> None:
     env.set_attr("max_episode_steps", 30)
     assert env.env.env.max_episode_steps == 30
     assert env.env_method("__repr__", indices=[1]) == [repr(env.env)]
+    calls: list[int] = []
+    env.env.call_me = calls.append  # type: ignore[attr-defined]
+    assert env.env_method("call_me", 1) == [None] * N
+    assert calls == [1]  # once for all of them
     assert env.env_is_wrapped(Monitor) == [False] * N
     env.close()
     assert env.env.closed

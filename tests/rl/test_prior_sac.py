@@ -13,6 +13,7 @@ import torch
 from gymnasium.wrappers import FrameStackObservation, TimeLimit
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
@@ -22,7 +23,7 @@ from skillgym.errors import InvalidConfig, NormalizedObservations, UnsupportedSp
 from skillgym.hub import save_skill
 from skillgym.nn.distributions import Gaussian
 from skillgym.nn.priors import CategoricalMLP, GaussianMLP, MixtureMLP
-from skillgym.rl import PriorSAC, SkillReplayBuffer
+from skillgym.rl import PriorSAC, SkillReplayBuffer, SuccessReplayBuffer
 from skillgym.rl.errors import ForeignPrior, NoPrior, UnusablePrior
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
 from skillgym.wrappers import SkillActions
@@ -229,6 +230,52 @@ def test_semi_markov_discounts_are_used() -> None:
     agent = make_agent(**keywords).learn(20)
     batch = agent.replay_buffer.sample(4)
     torch.testing.assert_close(batch.discounts, torch.full((4, 1), 0.9**5))
+
+
+@pytest.mark.parametrize(("own", "expected"), [({}, 0.9**3), ({"gamma": 0.8}, 0.8**3)])
+def test_returns_over_several_skills_have_the_agents_discount(
+    own: dict[str, float], expected: float, tmp_path: Path
+) -> None:
+    keywords = {"n_steps": 3, **own}
+    agent = make_agent(
+        gamma=0.9, replay_buffer_class=SuccessReplayBuffer, replay_buffer_kwargs=keywords
+    ).learn(20)
+    agent.save(tmp_path / "agent")
+    loaded = PriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu").learn(20)
+    for each in (agent, loaded):
+        discounts = each.replay_buffer.sample(200).discounts
+        assert discounts.min().item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("goes_on", "steps"), [(False, 1), (True, 3)])
+def test_returns_do_not_run_into_the_episodes_that_a_second_call_of_learn_begins(
+    goes_on: bool, steps: int
+) -> None:
+    keywords = {"n_steps": 3, "gamma": 0.9}
+    agent = make_agent(
+        gamma=0.9, replay_buffer_class=SuccessReplayBuffer, replay_buffer_kwargs=keywords
+    )
+    for _ in range(2):  # of three skills; an episode has seven
+        agent.learn(3, reset_num_timesteps=not goes_on)
+    last = agent.replay_buffer._get_samples(np.array([2]))
+    assert last.discounts.item() == pytest.approx(0.9**steps)
+    assert last.dones.item() == 0.0
+
+
+class Normalising(FlattenExtractor):
+    """Features with running statistics."""
+
+    def __init__(self, observation_space: Any) -> None:
+        super().__init__(observation_space)
+        self.flatten = nn.Sequential(self.flatten, nn.BatchNorm1d(self.features_dim))
+
+
+def test_target_critics_have_the_running_statistics_of_the_critics() -> None:
+    networks = {"net_arch": [16], "features_extractor_class": Normalising}
+    settings = {**SMALL, "policy_kwargs": networks}
+    agent = PriorSAC("MlpPolicy", make_env(), **settings).learn(20)
+    assert buffers(agent.critic).abs().max() > 1.0  # they have moved
+    assert torch.equal(buffers(agent.critic_target), buffers(agent.critic))
 
 
 def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:

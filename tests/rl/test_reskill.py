@@ -414,12 +414,15 @@ def test_an_update_is_that_of_stable_baselines() -> None:
     )
     agent.train = lambda: None
     agent.learn(20)
-    after = []
+    after, logged = [], []
     for train in (PPO.train, ReskillPPO.train):
         twin = deepcopy(agent)
         np.random.seed(3)  # noqa: NPY002  (SB3's stream)
         train(twin)
         after.append(weights(twin.policy))
+        names = "clip_fraction", "explained_variance", "std", "value_loss"
+        logged.append([float(twin.logger.name_to_value[f"train/{name}"]) for name in names])
+    assert logged[0] == pytest.approx(logged[1], rel=1e-4) and logged[0][0] > 0.0
     torch.testing.assert_close(after[0], after[1], rtol=1e-4, atol=1e-5)
     assert (after[0] - weights(agent.policy)).abs().max() > 1e-2
 

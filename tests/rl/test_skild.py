@@ -14,6 +14,7 @@ import torch
 from gymnasium.wrappers import TimeLimit, TransformReward
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
+from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
 from skillgym.data.errors import DatasetNotFound
@@ -289,6 +290,21 @@ def test_returns_over_several_skills_have_the_discriminators_reward_of_each(
             if over[step]:
                 break
         torch.testing.assert_close(several._rewards(batch)[0, 0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_rewards_that_are_stored_are_those_of_each_environment() -> None:
+    model = make_model()
+    agent = make_agent(
+        env=DummyVecEnv([lambda: make_env(model)] * 2),
+        n_steps=3,
+        learning_starts=100,
+        env_reward_weight=0.0,
+        discriminator_reward_weight=1.0,
+    ).learn(10)
+    buffer = agent.replay_buffer
+    expected = agent._logits(torch.as_tensor(buffer.observations[:5].reshape(10, 3)))
+    np.testing.assert_allclose(buffer.rewards[:5].flatten(), expected, rtol=1e-5)
+    assert (buffer.rewards[:5, 0] != buffer.rewards[:5, 1]).any()
 
 
 def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:

@@ -71,6 +71,13 @@ def test_learned_and_fixed_temperatures() -> None:
     assert fixed.value.item() == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("value", [0.5, "0.5", 0.0, "0"])
+def test_numbers_are_fixed_weights_also_as_words(value: str | float) -> None:
+    """As in SB3's `ent_coef`."""
+    fixed = Temperature("alpha", value, 5.0, 1e-2, CPU)
+    assert fixed.optimizer is None and fixed.value.item() == float(value)
+
+
 @pytest.mark.parametrize("value", ["automatic", "auto_x", -1.0, "auto_0", "auto_-1"])
 def test_impossible_temperatures(value: object) -> None:
     with pytest.raises(InvalidConfig, match="posterior_alpha="):

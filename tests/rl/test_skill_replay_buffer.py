@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.evaluation.checkpoints import buffer_arrays, restore_buffer
 from skillgym.rl import PictureReplayBuffer, SkillReplayBuffer, SuccessReplayBuffer
+from skillgym.rl.buffers import cut_episodes
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubSkills
 
@@ -116,6 +117,40 @@ def test_successes_that_were_overwritten_are_forgotten() -> None:
     assert buffer.successful.all()
     run_episodes(buffer, [0.0], 30)
     assert not buffer.successful.any() and set(drawn(buffer, 10)) == {0}
+
+
+def test_a_success_is_not_drawn_once_it_is_overwritten_by_an_episode_that_goes_on() -> None:
+    buffer = SuccessReplayBuffer(10, OBSERVATIONS, ACTIONS, device="cpu", success_share=1.0)
+    run_episodes(buffer, [1.0], 10)
+    assert set(drawn(buffer, 100)) == {0}
+    zero, other = np.zeros((1, 2), np.float32), np.full((1, 1), 0.7)
+    for _ in range(3):
+        buffer.add(zero, zero, other, np.zeros(1), np.zeros(1), [{}])
+    assert set(drawn(buffer, 100)) == {0}
+
+
+@pytest.mark.parametrize(
+    ("earned", "returns", "rows"), [(1.0, [0.0, 1.0], [4, 5, 6]), (0.0, [1.0], [1, 2, 3])]
+)
+def test_an_episode_that_was_cut_is_no_part_of_the_next_one(
+    earned: float, returns: list[float], rows: list[int]
+) -> None:
+    buffer = SuccessReplayBuffer(20, OBSERVATIONS, ACTIONS, device="cpu", success_share=1.0)
+    zero = np.zeros((1, 2), np.float32)
+    buffer.add(zero, zero, zero[:, :1], np.full(1, earned), np.zeros(1), [{}])
+    cut_episodes(buffer)
+    run_episodes(buffer, returns, 3)
+    np.testing.assert_array_equal(np.flatnonzero(buffer.successful[:, 0]), rows)
+
+
+def test_the_discount_after_one_reward_is_the_agents() -> None:
+    for n_steps, discount in ((1, None), (2, 0.9**2)):
+        buffer = SuccessReplayBuffer(
+            9, OBSERVATIONS, ACTIONS, device="cpu", n_steps=n_steps, gamma=0.9
+        )
+        run_episodes(buffer, [0.0], 2)
+        given = buffer.sample(20).discounts
+        assert (None if given is None else float(given.min())) == pytest.approx(discount)
 
 
 def test_successes_of_several_environments() -> None:

@@ -285,6 +285,32 @@ def test_a_reset_mask_restarts_only_its_environments() -> None:
     assert np.abs(again).max() < 9.0
 
 
+def test_an_episode_that_ends_leaves_a_skill_due_that_is_over_elsewhere() -> None:
+    makers = [lambda: CountingEnv(end=4), lambda: CountingEnv()]
+    inner = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = VectorResidualActions(inner, StubSkills(max_steps=4))
+    env.reset(seed=0)
+    for _ in range(4):
+        observation, *_ = env.step(np.zeros((2, 3), np.float32))
+    assert observation[:, 6].tolist() == [1.0, 1.0]
+    observation, *_ = env.step(np.tile(np.float32([1.0, 0.5, 0.0]), (2, 1)))
+    np.testing.assert_array_equal(observation[:, 3:5], [[1.0, 0.5]] * 2)
+
+
+def test_the_step_after_a_reset_of_ones_own_is_run() -> None:
+    """In NEXT_STEP the environment would have been reset by the next step."""
+    makers = [lambda: CountingEnv(end=3)]
+    inner = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.NEXT_STEP)
+    env = VectorResidualActions(inner, StubSkills(max_steps=4))
+    for _ in range(2):
+        env.reset(seed=0)
+        for step in range(3):
+            observation, _, terminated, *_ = env.step(np.float32([[1.0, 0.0, 0.0]]))
+            assert observation[0, 0] == step + 1
+            np.testing.assert_array_equal(observation[0, 3:5], [1.0, 0.0])
+            assert terminated[0] == (step == 2)
+
+
 def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(WrongAutoresetMode, match="SAME_STEP"):
         vector(AutoresetMode.DISABLED)

@@ -20,6 +20,7 @@ from skillgym.wrappers.errors import (
     UnusableEnds,
     WrongAutoresetMode,
 )
+from skillgym.wrappers.vector_infos import merge_rows, object_rows
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from tests.skill_stubs import CountingEnv, GivenActions, GivenEnds, StubSkills
@@ -279,3 +280,10 @@ def test_refuses_wrong_shapes_and_uneven_skills() -> None:
         env.step(np.array([[0, 1], [0, -1], [0, -1]], np.float32))
     env.reset(seed=0)
     assert env.step(np.ones((N, 2), np.float32))[4]["skill_steps"].tolist() == [4, 4, 4]
+
+
+def test_infos_that_only_some_environments_have_are_empty_for_the_others() -> None:
+    chosen, everyone = np.array([True, False]), np.ones(2, bool)
+    other = {"name": object_rows(["a", "b"], everyone), "count": np.array([2, 3])}
+    merged = merge_rows({}, other, chosen)
+    assert merged["name"].tolist() == ["a", None] and merged["count"].tolist() == [2, 0]

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.buffers import NStepReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.type_aliases import ReplayBufferSamples
+from stable_baselines3.common.type_aliases import MaybeCallback, ReplayBufferSamples
 from torch import Tensor
 
+from skillgym.rl.buffers import cut_episodes
 from skillgym.rl.common.priors import PriorAlgorithm
 
 
@@ -39,6 +42,26 @@ class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """Those that follow the schedule of the learning rate."""
 
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        # As SB3 does where it chooses the buffer itself.
+        if isinstance(self.replay_buffer, NStepReplayBuffer):
+            self.replay_buffer.gamma = self.replay_buffer_kwargs.get("gamma", self.gamma)
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        *arguments: Any,
+        **keywords: Any,
+    ) -> tuple[int, BaseCallback]:
+        if self.replay_buffer is not None and (reset_num_timesteps or self._last_obs is None):
+            cut_episodes(self.replay_buffer)  # SB3 resets the environments
+        return super()._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, *arguments, **keywords
+        )
+
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +87,9 @@ class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
         target: list[Tensor] = list(self.critic_target.parameters())
         online: list[Tensor] = list(self.critic.parameters())
         torch._foreach_lerp_(target, online, self.tau)
+        # Running statistics of a BatchNorm in a features extractor, as in SB3's SAC.
+        for old, new in zip(self.critic_target.buffers(), self.critic.buffers(), strict=True):
+            old.copy_(new)
 
     def _record(self, updates: list[dict[str, Tensor]]) -> None:
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")

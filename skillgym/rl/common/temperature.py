@@ -39,7 +39,7 @@ class Temperature:
         device: torch.device,
         minimum: float = 0.0,
     ) -> None:
-        learned = isinstance(value, str)
+        learned = is_learned(value)
         self.target = target
         self.minimum = minimum
         self.log_value = torch.full((1,), start_of(field, value), device=device).log()
@@ -70,6 +70,11 @@ class Temperature:
         return loss
 
 
+def is_learned(value: str | float) -> bool:
+    """Whether a keyword's value is the start of a learned weight, no fixed one."""
+    return str(value).startswith("auto")
+
+
 def start_of(field: str, value: str | float) -> float:
     """The first weight that a keyword's value means.
 
@@ -84,7 +89,7 @@ def start_of(field: str, value: str | float) -> float:
     except ValueError:
         start = math.nan
     # A learned weight of 0 would never change.
-    if not 0.0 <= start < math.inf or (start == 0.0 and isinstance(value, str)):
+    if not 0.0 <= start < math.inf or (start == 0.0 and is_learned(value)):
         expected = "'auto', 'auto_<start>' with a positive start, or a number of at least 0"
         raise InvalidConfig(field, value, expected)
     return start
