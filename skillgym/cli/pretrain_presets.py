@@ -224,7 +224,7 @@ PRESETS: dict[str, Pretraining] = {
     ),
     "spirl-maze-skimo": SpirlPretraining(
         title="closed-loop SPiRL skills of the maze, for agents without demonstrations",
-        # Deviation: 3e-2. The larger beta is, the closer the latents are to the prior.
+        # Deviation: 3e-2. The larger beta is, the less of the latents the prior has to predict.
         model=SpirlConfig(
             beta=3e-2,
             prior_positions=2,

@@ -74,7 +74,7 @@ def rollout(
 ) -> Episodes:
     """Run a policy for a number of episodes.
 
-    Every environment contributes its first episodes, all (nearly) equally many, so that short
+    Every environment contributes its first episodes, in numbers as equal as possible, so that short
     episodes are not counted more often than long ones.
 
     Args:
