@@ -1,9 +1,9 @@
-"""What ReSkill's scripted controllers reach in the Fetch worlds.
+"""Returns and success of ReSkill's scripted controllers in the Fetch worlds.
 
     python -m benchmarks.fetch_experts --episodes 100
 
 Two parts: the returns of controllers that act for a whole episode without noise (once they have
-finished, the arm goes up, or the closed hand stays), and the statistics of episodes as they are
+finished, the arm rises, or the closed hand stays), and the statistics of episodes as they are
 recorded for a dataset, with noise.
 """
 
@@ -26,7 +26,7 @@ from skillgym_envs.fetch.scenes import BlockScene
 
 COLUMNS = ("part", "world", "controller", "n", "mean", "sd", "last", "any", "steps", "outside")
 AFTERWARDS = {"pick and place": np.array([0.0, 0.0, 1.0, 1.0]), "push": np.zeros(4)}
-"""What a controller does when it has finished: raise the open hand, or keep it where it is."""
+"""Action after a controller has finished: raise the open hand, or keep it in place."""
 
 
 class RoughPushWorld(SlipperyPushWorld):

@@ -2,9 +2,9 @@
 
     python -m benchmarks.kitchen_expert --element-tries 200 --sequence-tries 20
 
-Three parts: every element from the start pose; every element after two other elements, drawn at
-random; and every four-element sequence of the play dataset within the 280 steps of an episode.
-Rows appear and are written as they are done; the default takes about ten minutes on two idle cores.
+Three parts: every element from the start pose; every element after two other, random elements; and
+every four-element sequence of the play dataset within the 280 steps of an episode. Rows are printed
+and written when they are complete; the default takes about ten minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Try:
 
 @dataclass(frozen=True)
 class Result:
-    """How an episode went.
+    """Result of an episode.
 
     Attributes:
-        complete: The elements were completed (distance 0.3) in the given order, none else between.
-        done: The expert also thought so and had drawn its hand back in time.
+        complete: The elements were completed (distance 0.3) in order, without others in between.
+        done: The expert also considered them complete, and had drawn its hand back in time.
         steps: Control steps until then.
-        tries: Tries that were begun again.
+        tries: Attempts that were repeated.
         distance: Largest distance of an element from its goal at the end.
     """
 

@@ -1,9 +1,9 @@
-"""How often the scripted office expert does its tasks.
+"""How often the scripted office expert completes its tasks.
 
     python -m benchmarks.office_expert --episodes 500
 
-Random tasks (`tasks="rand"`), by the turn in which the drawer comes, and the fixed one; 350 control
-steps each, the noise of the data.
+Random tasks (`tasks="rand"`), by the position of the drawer, and the fixed one; 350 control steps
+each, with the noise of the data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TURNS = ("drawer first", "drawer second", "drawer last")
 
 @dataclass(frozen=True)
 class Row:
-    """Episodes of one kind of task."""
+    """Episodes of one type of task."""
 
     tasks: str
     episodes: int
@@ -47,7 +47,7 @@ class Try:
 
 
 def attempt(kind: str, task: Sequence[str], seed: int, noise: float) -> Try:
-    """Let the expert do a task."""
+    """Run the expert on a task."""
     env = WorldEnv(OfficeWorld(tasks=task))
     env.reset(seed=seed)
     expert = OfficeExpert(task, np.random.default_rng(seed), noise)
@@ -64,7 +64,7 @@ def attempt(kind: str, task: Sequence[str], seed: int, noise: float) -> Try:
 
 
 def summary(kind: str, tries: Sequence[Try]) -> Row:
-    """The row of some tries."""
+    """The row of some attempts."""
     steps = [each.steps for each in tries if each.steps]
     return Row(
         tasks=kind,

@@ -1,4 +1,4 @@
-"""Which physics step the office needs: what random actions do to it.
+"""Stability of the office under random actions, by the length of physics steps.
 
     python -m benchmarks.office_stability --substeps 5 10 20 --steps 100000
 
@@ -21,7 +21,7 @@ from skillgym_envs.core.batch import WorldBatch
 from skillgym_envs.core.simulator import ThreadedSimulator
 from skillgym_envs.office import OBJECTS, OfficeWorld
 
-DESK_EDGE = -0.45  # an object that is lower has left the desk [m]
+DESK_EDGE = -0.45  # lower objects have left the desk [m]
 LONGEST_HOLD = 20  # control steps
 
 
@@ -45,9 +45,9 @@ def measure(substeps: int, steps: int, seeds: int, threads: int | None = None) -
     """Act at random.
 
     Args:
-        substeps: Physics steps of a control step of 1/24 s.
-        steps: Control steps in all.
-        seeds: Environments that they are spread over.
+        substeps: Physics steps per control step of 1/24 s.
+        steps: Total number of control steps.
+        seeds: Number of environments that share them.
         threads: Threads that step them; the usable cores if None.
     """
     began = time.perf_counter()
@@ -97,9 +97,9 @@ def main(
     """Measure physics steps and write a table.
 
     Args:
-        substeps: Physics steps of a control step of 1/24 s, one measurement each.
-        steps: Control steps of each measurement, in all.
-        seeds: Environments that they are spread over.
+        substeps: Physics steps per control step of 1/24 s, one measurement each.
+        steps: Total number of control steps of each measurement.
+        seeds: Number of environments that share them.
         threads: Threads that step them; the usable cores if None.
         out: The CSV file.
     """

@@ -1,4 +1,4 @@
-"""Trains the bundled skill models, and shows how: losses, prior roll-outs, minutes.
+"""Trains the bundled skill models, and plots losses, prior roll-outs and minutes.
 
     python -m benchmarks.pretraining --bundle-models
 
@@ -34,15 +34,15 @@ COLUMNS = (
 
 
 def train(name: str, folder: Path, threads: int) -> None:
-    """Train a model, or go on with it."""
+    """Train a model, or continue its training."""
     command = [sys.executable, "-m", "skillgym.cli.main", "pretrain", name, "--folder", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     if code := subprocess.run(command, env=environment).returncode:
-        sys.exit(code)  # the command has said why
+        sys.exit(code)  # the command has printed the reason
 
 
 def validations(name: str, folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run's log that hold a validation or roll-outs, with the minutes until then."""
+    """The rows of a run's log with a validation or roll-outs, and the minutes until then."""
     rows, minutes, last = [], 0.0, 0.0
     with (folder / "metrics.csv").open(newline="", encoding="utf8") as file:
         for row in csv.DictReader(file):
@@ -66,7 +66,7 @@ PANELS = {
 
 
 def figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """The measured ones of the panels; of a model with skills, the loss is in the others."""
+    """The panels with data; for a model with skills, the others include the loss."""
     known = [key for key in COLUMNS if any(row.get(key) for row in rows)]
     panels = {title: keys for title, keys in PANELS.items() if keys[0] in known}
     if len(panels) == len(PANELS):

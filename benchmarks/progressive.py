@@ -1,4 +1,4 @@
-"""Tables of long measurements: rows are shown and written as they are done."""
+"""Tables of long measurements: rows are printed and written when they are complete."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from skillgym.runs.record import origin
 def publish(
     rows: Iterable[Sequence[Any]], columns: Sequence[str], path: Path, **measured: Any
 ) -> None:
-    """Print rows and write them, with where they come from; a killed run leaves whole rows.
+    """Print rows and write them, with machine and versions; a killed run leaves complete rows.
 
     Args:
-        rows: Cells of each row; this is where the time goes.
-        columns: Their names.
+        rows: Cells of each row, which are computed while iterating.
+        columns: Names of the columns.
         path: Table to write.
         measured: More columns with one value, such as the seed.
     """

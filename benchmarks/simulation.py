@@ -1,4 +1,4 @@
-"""Speed of the worlds beside bare MuJoCo, and beside the environments that they stand for."""
+"""Speed of the worlds, compared with bare MuJoCo and with the reference environments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EPISODE = {
     "skillgym/Office-v0": 200,
     "skillgym/Tabletop-v0": 200,
 }
-"""Worlds, and control steps of a run."""
+"""Worlds, and control steps per run."""
 
 SIBLINGS = {
     "skillgym/Maze-v0": "PointMaze_Large-v3",
@@ -45,10 +45,10 @@ _CONTROL = int(
 
 
 class Recording(NamedTuple):
-    """What a simulator was told to do.
+    """Recorded inputs of a simulator.
 
     Attributes:
-        states: States before the first control step, one row per environment, of kind `_STATE`.
+        states: States before the first control step, one row per environment, of type `_STATE`.
         controls: The control of each step.
         end: Positions (N, nq) at the end.
     """
@@ -82,7 +82,7 @@ def record(env: Any, actions: np.ndarray) -> Recording:
 
 
 def random_actions(env_id: str, *shape: int) -> np.ndarray:
-    """Actions (*shape, A); small ones, so that no gripper is told to close."""
+    """Small actions (*shape, A), with which no gripper closes."""
     spec = gym.make(env_id)
     size = spec.action_space.shape
     spec.close()
@@ -93,7 +93,7 @@ def random_actions(env_id: str, *shape: int) -> np.ndarray:
 def single(env_id: str, repeats: int, target: str) -> list[Row]:
     """One environment against a loop over `mj_step` with the same controls.
 
-    Where the physics leaves out what only pictures show, the model with it is another reference.
+    If the world's model lacks purely visual geoms, the model with them is another reference.
     """
     env = gym.make(env_id)
     simulator = env.unwrapped._simulator
@@ -132,7 +132,7 @@ def single(env_id: str, repeats: int, target: str) -> list[Row]:
 
 
 def write_control(data: mujoco.MjData, control: Control) -> None:
-    """Give the first environment's control to MuJoCo."""
+    """Set the first environment's control in MuJoCo."""
     data.ctrl[:] = control.ctrl[0]
     if control.qvel is not None:
         data.qvel[:] = control.qvel[0]
@@ -171,7 +171,7 @@ def batch(
     """N environments on threads against MuJoCo's own thread pool; kitchens against SB3's too."""
     steps, size = min(EPISODE[env_id], max(20, 600 // num_envs)), max(2, 40 // num_envs)
     actions = random_actions(env_id, steps, num_envs)
-    # Forks, so it comes before any thread is started.
+    # Forks, so it has to come before any thread is started.
     processes = subprocesses(num_envs) if env_id == KITCHEN else None
     env = gym.make_vec(
         env_id,
@@ -195,7 +195,7 @@ def batch(
         "environments": lambda: run(env),
         "mujoco.rollout, a call per control step": lambda: native.run(1, size),
     }
-    if not native.overwrites:  # a rollout over many steps shows no state in between
+    if not native.overwrites:  # a rollout over many steps does not return the states in between
         several = f"mujoco.rollout, a call per {size} control steps"
         programs[several] = lambda: native.run(size, size)
     if processes is not None:
@@ -215,12 +215,12 @@ class NativeRollouts:
     """The same controls from the same states through `mujoco.rollout`.
 
     Args:
-        env: Environments that say what the controls are.
+        env: Environments that compute the controls.
         actions: Actions (T, N, A).
         threads: Number of threads.
 
     Attributes:
-        overwrites: Whether each control step begins with velocities of its own.
+        overwrites: Whether each control step sets velocities at its start.
     """
 
     def __init__(self, env: WorldVectorEnv, actions: np.ndarray, threads: int) -> None:
@@ -238,7 +238,7 @@ class NativeRollouts:
         self._control = np.repeat(np.stack(controls, 1), self._skip, axis=1)
         self._velocities = [control.qvel for control in recording.controls]
         self.overwrites = self._velocities[0] is not None
-        self._slots = slice(1 + model.nq, 1 + model.nq + model.nv)  # behind time and positions
+        self._slots = slice(1 + model.nq, 1 + model.nq + model.nv)  # after time and positions
 
     def _flat(self, control: Control, model: mujoco.MjModel) -> np.ndarray:
         """Inputs of a control step in MuJoCo's order, (N, C)."""
@@ -287,7 +287,7 @@ class NativeRollouts:
 
 
 def subprocesses(num_envs: int) -> Any:
-    """SB3's SubprocVecEnv of FrankaKitchen-v1, without the goals: SB3 knows no nested ones."""
+    """SB3's SubprocVecEnv of FrankaKitchen-v1, without goals, as SB3 supports no nested ones."""
     import gymnasium_robotics
     from stable_baselines3.common.vec_env import SubprocVecEnv
 

@@ -1,9 +1,9 @@
-"""How often the tabletop's scripted expert does each of the 34 tasks.
+"""How often the tabletop's scripted expert completes each of the 34 tasks.
 
     python -m benchmarks.tabletop_experts --tries 200
 
-A try begins in a state of CALVIN's evaluation, drawn at random from those that allow the task; if
-none does, other tasks come first, and a try in which these fail is not counted.
+An attempt starts in a random state of CALVIN's evaluation in which the task is possible; if there
+is none, other tasks come first, and an attempt in which these fail is not counted.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from skillgym_envs.tabletop.scenes import COLOURS
 
 COLUMNS = ("task", "tries", "successes", "steps")
 LIMIT = 240
-"""Control steps that a task may take, as in CALVIN's test of single tasks."""
+"""Largest number of control steps per task, as in CALVIN's test of single tasks."""
 
 
 def chain_of(task: str, rng: np.random.Generator) -> tuple[str, ...]:
-    """The task, after those that it needs."""
+    """The task, preceded by those that it requires."""
     lift = f"lift_{rng.choice(COLOURS)}_block_table"
     if task.startswith("lift") and task.endswith("drawer"):
         return task.replace("_drawer", "_table"), "place_in_drawer", task
@@ -46,7 +46,7 @@ def environment(tasks: tuple[str, ...]) -> WorldEnv:
 
 
 def attempt(task: str, seed: int) -> tuple[bool, bool, int]:
-    """One try: whether it counts, whether it succeeds, and control steps of the whole chain."""
+    """One attempt: whether it counts, whether it succeeds, and control steps of the whole chain."""
     rng = np.random.default_rng(seed)
     tasks = chain_of(task, rng)
     states = [state for state in initial_states() if is_possible(state, tasks)]
@@ -59,7 +59,7 @@ def attempt(task: str, seed: int) -> tuple[bool, bool, int]:
     while not over:
         *_, over, _, info = env.step(expert.act(env.data))
         done, steps = len(info["subtasks_completed"]), steps + 1
-        # The expert may be done a little before the task is: a block has still to fall.
+        # The expert may finish slightly before the task: a block may still have to fall.
         over = over or (expert.done and steps > LIMIT)
     return done >= len(tasks) - 1, done == len(tasks), steps
 
@@ -74,8 +74,8 @@ def main(
     """Run the benchmark, print and write the table.
 
     Args:
-        tries: Tries per task.
-        tasks: Tasks to try; all if empty.
+        tries: Attempts per task.
+        tasks: Tasks to run; all if empty.
         workers: Processes.
         seed: First seed.
         out: Table to write.
@@ -89,7 +89,7 @@ def main(
 
 
 def row_of(results: Iterable[tuple[bool, bool, int]]) -> tuple[int, int, float | str]:
-    """Tries that count, successes, and the mean of their control steps."""
+    """Attempts that count, successes, and the mean of their control steps."""
     counted = [result for result in results if result[0]]
     good = [steps for _, success, steps in counted if success]
     return len(counted), len(good), round(float(np.mean(good)), 1) if good else ""

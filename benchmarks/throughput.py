@@ -1,4 +1,4 @@
-"""Speed of the environments, of skill decoding and of the agents, each beside its reference.
+"""Speed of environments, skill decoding and agents, each compared with a reference.
 
     python -m benchmarks.throughput
 
@@ -65,7 +65,7 @@ def pictures(num_envs: int, repeats: int, size: int = 32) -> list[Row]:
 
 
 def decoding(num_envs: int, repeats: int, skill_model: str, skills: int = 2) -> list[Row]:
-    """Share of the time that skill steps of many environments spend outside physics."""
+    """Share of time that skill steps of many environments spend outside physics."""
     env = gym.make_vec(
         "SkillKitchen-v0",
         num_envs,
@@ -114,7 +114,7 @@ START = {
 
 
 def starting(repeats: int, skill_model: str) -> list[Row]:
-    """Seconds from a started interpreter to a package, and to an environment that was reset."""
+    """Seconds from the start of the interpreter to an imported package, and to the first reset."""
     rows = []
     for what, (code, target) in START.items():
         program = f"import time; t = time.perf_counter()\n{code.format(model=skill_model)}\n"
@@ -150,7 +150,7 @@ def main(
         skill_model: Skill model of the rows with skills.
         results: Folder of the results.
     """
-    # The subprocesses are forked, so they come before torch has started its threads.
+    # The subprocesses are forked, so this has to come before torch starts its threads.
     parts: dict[str, Callable[[], list[Row]]] = {
         **{f"single-{name(i)}": partial(single, i, repeats, SINGLE[i]) for i in EPISODE},
         **{f"sibling-{name(i)}": partial(sibling, i, repeats) for i in SIBLINGS},

@@ -1,4 +1,4 @@
-"""Comparing speeds on a machine that is never quite idle, and writing them down."""
+"""Comparison of speeds on a machine that is never quite idle, and tables of the results."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Row:
     """One measured line of the table.
 
     Attributes:
-        what: What was measured.
+        what: Description of the measurement.
         ours: Our number, the median over the pieces.
-        unit: Its unit.
-        target: What is to be reached, for example `>= 0.95`; empty for information.
-        reference: The number it is compared with, if any.
-        against: What the reference is.
-        ratio: Median of the ratios ours / reference of pieces of work that are neighbours in time.
+        unit: Unit.
+        target: Target, for example `>= 0.95`; empty if there is none.
+        reference: The number with which it is compared, if any.
+        against: Description of the reference.
+        ratio: Median of the ratios ours / reference of pieces of work that are adjacent in time.
     """
 
     what: str
@@ -68,7 +68,7 @@ Program = Callable[[], Iterator[int]]
 
 
 def interleaved(programs: Mapping[str, Program], repeats: int) -> dict[str, list[float]]:
-    """Speeds of several programs, piece by piece in turns, so that all see the same machine.
+    """Speeds of several programs, which take turns piece by piece, under the same conditions.
 
     Args:
         programs: Programs with pieces of the same work.
@@ -124,7 +124,7 @@ def write(rows: list[Row], folder: Path, command: str) -> Path:
     Args:
         rows: The rows.
         folder: Folder of the results.
-        command: The command that makes them again.
+        command: The command that reproduces them.
 
     Returns:
         Path of the Markdown file.

@@ -1,4 +1,4 @@
-"""Speed of the agents' updates, each beside the nearest algorithm of Stable-Baselines3."""
+"""Speed of the agents' updates, compared with the nearest algorithms of Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ OBSERVATION, ACTION, LATENT, CODES = 60, 9, 10, 50
 """Sizes of the kitchen."""
 
 Q_ARCH = [256] * 6
-"""Hidden layers of the critics there."""
+"""Hidden layers of the critics in the kitchen."""
 
 
 class RandomEnv(gym.Env[np.ndarray, Any]):
-    """Numbers to learn from at no cost: only the updates are timed.
+    """Random numbers to learn from, at no cost, as only the updates are timed.
 
     Args:
         observation_size: Size of the observations.
         action_space: Actions.
-        skill_model: For agents that look for one.
+        skill_model: Skill model, for agents that need one.
     """
 
     skill_name = None
@@ -44,7 +44,7 @@ class RandomEnv(gym.Env[np.ndarray, Any]):
         return self.np_random.normal(size=self.observation_space.shape).astype(np.float32), {}
 
     def step(self, action: Any) -> Any:
-        """Another one, with a random reward."""
+        """A random observation and reward."""
         return self.reset()[0], float(self.np_random.random()), False, False, {}
 
 
@@ -100,7 +100,7 @@ def _fill(agents: dict[str, Any], steps: int) -> None:
 
     for agent in agents.values():
         agent.set_logger(configure(None, []))
-        agent.learning_starts = 2 * steps  # of those that have one: nothing is learned yet
+        agent.learning_starts = 2 * steps  # for those that have it: nothing is learned yet
         agent.learn(steps)
 
 

@@ -15,7 +15,7 @@ from skillgym.data import load_windows
 
 
 def main(dataset: str = "skillgym/kitchen/play-mini-v0") -> None:
-    """Print what is in a dataset, and draw a batch of windows from it."""
+    """Print the size of a dataset, and sample a batch of windows from it."""
     data = load_windows(dataset)
     print(f"{data.num_episodes} episodes, {data.num_transitions} transitions")
 

@@ -1,4 +1,4 @@
-"""Any Stable-Baselines3 algorithm acts with skills: here PPO on eight kitchens, stepped by threads.
+"""Any Stable-Baselines3 algorithm can choose skills: here PPO on eight kitchens, run in threads.
 
 Usage: python examples/sb3_on_skills.py [SKILLS]
 """

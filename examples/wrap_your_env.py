@@ -1,7 +1,7 @@
-"""From recordings to an agent, in an environment skillgym knows nothing about: Pusher-v5.
+"""From recordings to an agent, in an environment of another package: Pusher-v5.
 
-The recordings here are smooth random motions; put your own in their place. Skills are learned from
-them, become the actions of the environment, and an agent starts as their prior.
+The recordings here are smooth random motions; replace them by your own. Skills are learned from
+them and become the actions of the environment, and an agent starts as their prior.
 
 Usage: python examples/wrap_your_env.py [GRADIENT_STEPS [SKILLS]]
 """
@@ -41,7 +41,7 @@ def main(gradient_steps: int = 3_000, skills: int = 2_000) -> None:
 
     config = SpirlConfig(skill_horizon=5, latent_size=4)
     model = ClosedLoopSpirl.create(env.observation_space, env.action_space, config, seed=0)
-    with TemporaryDirectory() as folder:  # a folder that stays makes a run that can go on
+    with TemporaryDirectory() as folder:  # a run in a permanent folder can be resumed
         pretrain(model, data, folder, TrainerConfig(steps=gradient_steps))
 
     env = SkillActions(env, model)

@@ -1,4 +1,4 @@
-"""Checks of settings, beside those of `skillgym_envs.core.checks`. Imports no torch."""
+"""Checks of settings, in addition to `skillgym_envs.core.checks`. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def check_positive(name: str, given: float, below: float | None = None) -> None:
     try:
         if given > 0 and (below is None or given < below):
             return
-    except (TypeError, ValueError):  # the latter for arrays
+    except (TypeError, ValueError):  # ValueError: arrays
         pass
     limit = "" if below is None else f" below {below:g}"
     raise InvalidConfig(name, given, f"a positive number{limit}")
 
 
 def check_arrays(observation_space: Space[Any]) -> tuple[int, ...]:
-    """Shape of observations that are arrays, no dictionaries.
+    """Shape of observations that are arrays, not dictionaries.
 
     Raises:
         UnsupportedSpace: If they are not.
@@ -38,7 +38,7 @@ def check_arrays(observation_space: Space[Any]) -> tuple[int, ...]:
 
 
 def make_tuple(config: object, field: str) -> tuple[Any, ...]:
-    """Make a field of a frozen configuration a tuple, in place of which JSON has a list.
+    """Convert a field of a frozen configuration to a tuple, for which JSON has a list.
 
     Raises:
         InvalidConfig: If it is a single value.
@@ -50,7 +50,7 @@ def make_tuple(config: object, field: str) -> tuple[Any, ...]:
 
 
 def require(config: object, field: str, valid: bool, expected: str) -> None:
-    """Check a rule that the other functions do not know, such as one about several fields.
+    """Check a rule for which there is no other function, such as one about several fields.
 
     Raises:
         InvalidConfig: Unless `valid`.
@@ -61,14 +61,14 @@ def require(config: object, field: str, valid: bool, expected: str) -> None:
 
 @contextmanager
 def keywords_of(world: str, options: Mapping[str, Any]) -> Iterator[None]:
-    """Where an environment is made whose package does not check its keywords as skillgym does.
+    """Context in which another package's environment is made, to explain unknown keywords.
 
     Args:
-        world: Its id.
-        options: Its keywords.
+        world: Id of the environment.
+        options: Keywords of the environment.
 
     Raises:
-        InvalidConfig: In place of the TypeError for a keyword that it does not take.
+        InvalidConfig: Instead of the TypeError for a keyword that the environment does not take.
     """
     try:
         yield

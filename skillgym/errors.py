@@ -9,19 +9,19 @@ from skillgym_envs.core.errors import InvalidConfig, SkillgymError, nearest
 
 
 def with_article(name: str) -> str:
-    """A name behind "a" or "an"."""
+    """A name after "a" or "an"."""
     return f"{'an' if name.startswith(tuple('AEIOaeio')) else 'a'} {name}"
 
 
 class UnknownField(SkillgymError, ValueError):
-    """A configuration has a field that its dataclass does not know."""
+    """A configuration has a field that its dataclass lacks."""
 
     def __init__(self, field: str, owner: str, known: Iterable[str]) -> None:
         super().__init__(f"Got the unknown field {field!r} for {owner}; {nearest(field, known)}")
 
 
 class UnsupportedSpace(SkillgymError, ValueError):
-    """A space is of a kind that cannot be used."""
+    """A space is of a type that cannot be used."""
 
     def __init__(
         self, role: str, given: object, expected: str = "a one-dimensional Box", advice: str = ""
@@ -78,7 +78,7 @@ class NoSkillInRun(SkillgymError, FileNotFoundError):
     def __init__(self, folder: Path) -> None:
         super().__init__(
             f"Got the run folder {folder} without a checkpoint of a skill model, expected one of "
-            "`skillgym pretrain`; go on with that run until its first checkpoint, or give another "
+            "`skillgym pretrain`; continue that run until its first checkpoint, or give another "
             "folder."
         )
 
@@ -114,12 +114,12 @@ class UnknownFormat(SkillgymError, ValueError):
 
 
 class UnknownType(SkillgymError, ValueError):
-    """A checkpoint holds a kind of skill model that is not registered."""
+    """A checkpoint holds a type of skill model that is not registered."""
 
     def __init__(self, given: object, known: Iterable[str]) -> None:
         super().__init__(
-            f"Got the unknown skill model type {given!r}, expected a registered one; import the "
-            "module of a class of your own and call `skillgym.hub.register_model_type` before, as "
+            f"Got the unknown skill model type {given!r}, expected a registered one; for your own "
+            "class, import its module and call `skillgym.hub.register_model_type` first, as "
             f"docs/own_skill_models.md says; {nearest(str(given), known)}"
         )
 
@@ -159,13 +159,13 @@ class NormalizedObservations(SkillgymError, ValueError):
 
     def __init__(self, given: str, remedy: str) -> None:
         super().__init__(
-            f"Got {given}, expected raw observations, as those that skill models and priors are "
-            f"trained on and those of demonstrations are; {remedy}."
+            f"Got {given}, expected raw observations, like those in demonstrations and in the "
+            f"training data of skill models and priors; {remedy}."
         )
 
 
 class UnusableConfig(SkillgymError, TypeError):
-    """A skill model is to be made from something that is not its configuration."""
+    """An object that is not a skill model's configuration was given as one."""
 
     def __init__(self, owner: str, given: object, expected: str) -> None:
         super().__init__(
@@ -175,12 +175,12 @@ class UnusableConfig(SkillgymError, TypeError):
 
 
 class NotSavable(SkillgymError, TypeError):
-    """A checkpoint is to be made of something that cannot be built again from one."""
+    """An object cannot be saved, as it could not be rebuilt from a checkpoint."""
 
     def __init__(self, given: object) -> None:
         super().__init__(
             f"Got {with_article(type(given).__name__)} to save, expected a subclass of "
-            "skillgym.skills.base.SkillModule, which can be built again from its configuration and "
+            "skillgym.skills.base.SkillModule, which can be rebuilt from its configuration and "
             "tensors; derive the class from it as docs/own_skill_models.md says."
         )
 
@@ -200,7 +200,7 @@ class ForeignEmbedding(SkillgymError, ValueError):
     def __init__(self, given: str, expected: str) -> None:
         super().__init__(
             f"Got a skill embedding with sha256 {given[:12]}, expected {expected[:12]}, the one "
-            "that posterior and discriminator were trained with; use the files of one model, or "
+            "with which posterior and discriminator were trained; use the files of one model, or "
             "train them again for this embedding."
         )
 

@@ -16,19 +16,19 @@ from skillgym_envs.core.files import atomic_file, sibling, sync
 
 @contextmanager
 def atomic_directory(target: Path) -> Iterator[Path]:
-    """Fill a temporary sibling, then put it in the place of `target` by renaming.
+    """Fill a temporary directory beside `target`, then rename it to `target`.
 
-    A process killed at any moment leaves the old or the new directory; `recover` brings back the
-    old one if the kill fell between the two renames.
+    A process killed at any time leaves the old or the new directory; `recover` restores the old
+    one if the process was killed between the two renames.
 
     Args:
         target: Directory to create or replace.
 
     Yields:
-        The temporary directory to write into.
+        The temporary directory to fill.
 
     Raises:
-        CheckpointNotWritten: If writing failed; `target` is as it was before.
+        CheckpointNotWritten: If writing failed; `target` is unchanged.
     """
     temporary, previous = sibling(target, "new"), sibling(target, "old")
     try:
@@ -50,7 +50,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
 
 
 def recover(target: Path) -> None:
-    """Finish an interrupted replacement of `target`: bring back or delete the former one."""
+    """Finish an interrupted replacement of `target`: restore or delete the old one."""
     previous = sibling(target, "old")
     if previous.exists():
         if target.exists():
@@ -106,5 +106,5 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def as_read(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON object as `read_json` gives it back once it was written: tuples become lists."""
+    """A JSON object as `read_json` would return it after writing: tuples become lists."""
     return dict(json.loads(json.dumps(content)))

@@ -1,4 +1,4 @@
-"""Packages whose names are imported at their first use: the help of a command needs no torch."""
+"""Packages whose names are imported at first use, so that the help of a command needs no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def lazily(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], 
     """The `__getattr__` of a package.
 
     Args:
-        package: Its full name.
+        package: Full name of the package.
         names: The names that each of its modules provides.
     """
     modules = {name: module for module, provided in names.items() for name in provided}

@@ -1,4 +1,4 @@
-"""Protocols shared by all floors. Imports no torch at run time.
+"""Protocols shared by all packages. Imports no torch at run time.
 
 Shapes: `B` batch (environments), `O` observation, `A` action.
 """
@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 SkillState = dict[str, NDArray[Any]]
-"""What a running skill remembers: arrays with leading axis B, whose rows can be selected."""
+"""State of running skills: arrays with leading axis B, whose rows can be selected."""
 
 
 class SkillModel(Protocol):
@@ -28,13 +28,13 @@ class SkillModel(Protocol):
     change the module (weights, normalisation statistics, training mode).
 
     Attributes:
-        skill_space: What an agent chooses, e.g. `Box(-3, 3, (nz,))` or `Discrete(K)`.
-        max_steps: The longest a skill may run, in control steps.
+        skill_space: Space of skills, e.g. `Box(-3, 3, (nz,))` or `Discrete(K)`.
+        max_steps: Longest duration of a skill, in control steps.
         prior: Maps observations, a tensor (B, O), to a distribution over skills, whose samples may
             leave the space; only algorithms with a prior need it. Policies that start as the prior
-            take `skillgym.nn.distributions.Gaussian(mean, log_std)`, over Discrete skills
-            `Categorical(log_probs)`. With `"MlpPolicy"`, `PriorSAC` takes anything whose `log_prob`
-            maps skills (..., B, Z) to (..., B).
+            need a `skillgym.nn.distributions.Gaussian(mean, log_std)`, or for Discrete skills a
+            `Categorical(log_probs)`. With `"MlpPolicy"`, `PriorSAC` accepts any distribution whose
+            `log_prob` maps skills (..., B, Z) to (..., B).
     """
 
     skill_space: gym.Space[Any]

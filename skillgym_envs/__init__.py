@@ -34,7 +34,7 @@ _WORLDS: dict[str, tuple[str, int, dict[str, str]]] = {
     "FetchHook": ("fetch", 100, {"task": "Hook"}),
     "FetchComplexHook": ("fetch", 100, {"task": "ComplexHook"}),
 }
-"""Package, control steps of an episode and fixed keywords of each id."""
+"""Package, control steps per episode and fixed keywords of each id."""
 
 for _name, (_package, _steps, _keywords) in _WORLDS.items():
     gym.register(

@@ -1,1 +1,1 @@
-"""The `skillgym` command: one module per subcommand, imported only when it is called."""
+"""The `skillgym` command: one module per subcommand, imported only when it is needed."""

@@ -25,14 +25,14 @@ from skillgym.skills.base import SkillModule
 
 @dataclass(frozen=True)
 class Acting:
-    """A policy in its environments.
+    """A policy and the environments in which it acts.
 
     Attributes:
-        name: What acts.
-        policy: Its policy.
+        name: Name of the method or skill model.
+        policy: The policy.
         env: The environments.
         world: Id of their world.
-        options: Keywords of the world; others have their defaults.
+        options: Keywords of the world; all others have their defaults.
     """
 
     name: str
@@ -55,7 +55,7 @@ def open_agent(
     deterministic: bool = False,
     **others: Any,
 ) -> Acting:
-    """Find a run folder's agent, or else a skill model whose prior acts.
+    """Open the agent of a run folder or, if it is none, a skill model whose prior acts.
 
     The world has the keywords of the agent's run, or those that the skill model was trained for.
 
@@ -63,13 +63,13 @@ def open_agent(
         what: Run folder of `skillgym train`, or name or folder of a skill model.
         num_envs: Number of environments.
         seed: Seed of a prior's samples.
-        options: Keywords of the world, which go before those of the run or of the model.
-        deterministic: Take the most likely actions, also of a method that is evaluated by samples.
-        others: Keywords of the environments that change no task, for example `render_mode`.
+        options: Keywords of the world, which override those of the run or of the model.
+        deterministic: Take the most likely actions, even if the method is evaluated by sampling.
+        others: Keywords of the environments that do not change the task, such as `render_mode`.
 
     Raises:
         NothingToRun: If there is neither a run nor a skill model.
-        UntoldWorld: If the skill model does not tell its world.
+        UntoldWorld: If the skill model does not say which world it is for.
         NoRun: If the run folder has no checkpoint yet.
     """
     folder = Path(what)
@@ -98,8 +98,8 @@ def open_agent(
 def trained_options(what: str, model: SkillModule, world: str) -> dict[str, Any]:
     """Keywords of the world that a skill model was trained for.
 
-    Bundled models, and runs of earlier versions, do not tell them: they are those of the preset
-    that their name is of.
+    Bundled models and runs of earlier versions do not store them. For these, they are those of the
+    preset with the same name.
 
     Args:
         what: Name or folder of the model.

@@ -37,17 +37,17 @@ def main(
 ) -> None:
     """Run cells (a method on a task with a seed); write their tables, curves and plots.
 
-    Complete cells are skipped and stopped ones go on, so a table can be made in several sittings.
-    A skill model that is not there is trained first, in a run folder beside those of the cells.
-    `skillgym report` draws all results.
+    Complete cells are skipped and interrupted ones continue, so the command can be repeated until a
+    table is complete. A missing skill model is trained first, in a run folder beside those of the
+    cells. `skillgym report` shows all results.
 
     Args:
         tables: Names of tables: kitchen, skild, reskill, worlds. All of the suite by default.
         suite: Name of the suite: papers.
         seeds: Seeds of each cell.
-        only: Parts of names; cells with none of them are left out, for example mixed-spirl-cl.
-        steps: Training budget of each cell in control steps; that of its task by default. A
-            larger one lets complete cells go on.
+        only: Run only cells whose name contains one of these, for example mixed-spirl-cl.
+        steps: Training budget of each cell in control steps; that of its task by default. With a
+            larger one, complete cells continue.
         workers: Cells that run at the same time, with one thread each.
         minutes: Stop after this time; running cells write a checkpoint. 0 only writes the results.
         folder: Parent of the run folders.
@@ -65,7 +65,7 @@ def main(
     names = tuple(dict.fromkeys(check_tables(tables, suite)))
     seeds = tuple(dict.fromkeys(seeds))
     every = [cell for name in names for cell in TABLES[name].cells(seeds, steps)]
-    every.sort(key=lambda cell: seeds.index(cell.seed))  # one seed of everything comes first
+    every.sort(key=lambda cell: seeds.index(cell.seed))  # all cells with one seed first
     cells = [cell for cell in every if not only or any(part in cell.name for part in only)]
     if not cells:
         raise NoCells(only, seeds, names)
@@ -80,7 +80,7 @@ def main(
     try:
         if minutes != 0:
             with locked(results, wait=True):
-                for name in names:  # a cell that goes on to a larger budget deletes its result
+                for name in names:  # a cell that continues with a larger budget deletes its result
                     merge_results(name, seeds, folder, results)
             cells, models = with_models(cells, folder)
             failed = run_cells(cells, folder, workers, minutes, models)
@@ -94,13 +94,13 @@ def main(
 
 
 def last_word(log: Path) -> str:
-    """The sentence that a log of `skillgym` ends with."""
+    """The last sentence of a log of `skillgym`."""
     lines = log.read_text(encoding="utf8", errors="replace").strip().splitlines()
     return lines[-1].removeprefix("skillgym: ").rstrip(".") if lines else "no word"
 
 
 def check_tables(tables: Sequence[str], suite: str) -> Sequence[str]:
-    """The tables themselves, or those of the suite if there are none.
+    """The given tables, or those of the suite if none are given.
 
     Raises:
         UnknownName: If there is no such table or suite.
@@ -115,10 +115,10 @@ def check_tables(tables: Sequence[str], suite: str) -> Sequence[str]:
 
 
 def with_models(cells: Sequence[Cell], folder: Path) -> tuple[list[Cell], dict[Cell, Pretrained]]:
-    """The cells, each told where its skill model is, and the models that are to be trained first.
+    """The cells, with the paths of their skill models, and the models to be trained first.
 
-    A model that is not bundled is one of an earlier `skillgym bench` in the same folder, else one
-    that `skillgym pretrain` has made, else a new one in this folder.
+    A model that is not bundled comes from an earlier `skillgym bench` in the same folder, or else
+    from `skillgym pretrain`; otherwise it is trained in this folder.
 
     Args:
         cells: The cells.
@@ -146,7 +146,7 @@ def with_models(cells: Sequence[Cell], folder: Path) -> tuple[list[Cell], dict[C
 def merge_results(
     name: str, seeds: Sequence[int], folder: Path, results: Path
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Write CSV files from the complete cells; rows that they hold of other cells stay.
+    """Write the complete cells to CSV files; rows of other cells in these files are kept.
 
     Args:
         name: Name of the table.

@@ -27,13 +27,13 @@ def main(
     Args:
         kind: Format: spirl (also SkiLD's; .h5 files), skimo (.gz), reskill (demos.npy), calvin (a
             folder of .npz files).
-        source: File, or folder that is searched with all its sub-folders.
+        source: File, or folder that is searched recursively.
         dataset: Minari id of the dataset, for example legacy/maze-v0.
         world: Id of the world that the recordings are from; their shapes are checked.
         env: Keywords of the world, for example observation=full scene=A.
-        trust: Read pickles (skimo, reskill), although reading runs whatever code is in them.
+        trust: Read pickles (skimo, reskill), although reading one runs any code that it contains.
         overwrite: Replace a dataset that was made from something else.
-        observation_size: Keep so many of the first numbers of each observation, such as 21 of
+        observation_size: Keep only the first so many numbers of each observation, such as 21 of
             CALVIN's 39 for SkiMo's task.
     """
     options = parse_options(env)

@@ -9,10 +9,10 @@ from skillgym.cli.errors import NoDemo
 from skillgym.files import write_json
 
 MARK = "demo.json"
-"""Written into an empty folder only, so that all that a demo makes in a marked one is its own."""
+"""Only written into an empty folder, so that everything in a marked folder belongs to the demo."""
 
 MADE = ("datasets", "skills", "sac", "spirl-cl", "videos", "report.html", MARK)
-"""What a demo makes in its folder; the mark is deleted last, as a deletion may be stopped."""
+"""What a demo makes in its folder; the mark is deleted last, in case deletion is interrupted."""
 
 
 def main(
@@ -24,7 +24,7 @@ def main(
     folder: Path = Path("runs/demo"),
     restart: bool = False,
 ) -> None:
-    """The whole way in ten minutes on two cores, without network; leaves report.html.
+    """Skills, training and comparison in ten minutes on two cores, offline; writes report.html.
 
     Shows what the bundled skills do by themselves, trains an agent that chooses skills and, at the
     same time, one that chooses single actions, and compares them.
@@ -34,8 +34,8 @@ def main(
         steps: Training budget of each agent in control steps.
         minutes: Time budget of each training.
         seed: Seed of everything.
-        folder: Folder of the demo; a stopped demo goes on.
-        restart: Delete what an earlier demo left in the folder; refused if there is more in it.
+        folder: Folder of the demo; a stopped demo continues.
+        restart: Delete what an earlier demo left in the folder; refused if it holds anything else.
     """
     if restart:
         clear(folder)
@@ -53,7 +53,7 @@ def mark(folder: Path, settings: dict[str, float]) -> None:
 
     Args:
         folder: The folder; made if there is none.
-        settings: What was asked for.
+        settings: The demo's arguments.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if all(_is_left_of(path.name, (MARK,)) for path in folder.iterdir()):
@@ -64,10 +64,10 @@ def clear(folder: Path) -> None:
     """Delete what an earlier demo left.
 
     Args:
-        folder: Its folder, which stays.
+        folder: Its folder, which is kept.
 
     Raises:
-        NoDemo: If the folder is not marked, or holds what no demo makes.
+        NoDemo: If the folder is not marked, or holds anything that a demo does not make.
     """
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if others := sorted(name for name in found if name not in MADE and not _is_left_of(name)):
@@ -83,5 +83,5 @@ def clear(folder: Path) -> None:
 
 
 def _is_left_of(name: str, made: tuple[str, ...] = MADE) -> bool:
-    """Whether a killed demo may have left a file or folder of this name half written."""
+    """Whether a killed demo may have left a half-written file or folder of this name."""
     return name.startswith(tuple(f".{each}." for each in made))

@@ -62,7 +62,7 @@ class Demo:
             say(f"PriorSAC learns to choose skills, {self.steps:,} control steps:")
             result = self.train()
             videos.append(self.show_agent())
-            say("Waiting for the baseline to end its budget ...")
+            say("Waiting for the baseline to finish its budget ...")
             baseline.wait()
         finally:
             stop_trainings([baseline])
@@ -95,7 +95,7 @@ class Demo:
         )
 
     def show_prior(self) -> tuple[list[Video], Episodes]:
-        """Video and measurement of the skill model's prior."""
+        """Video and evaluation of the skill model's prior."""
         path = self.folder / "videos" / "prior.mp4"
         acting = open_agent(self.skills, 1, self.seed, frame_options())
         (subtasks,) = record_episodes(acting.policy, acting.env, path, self.seed, progress_bar=True)
@@ -133,7 +133,7 @@ class Demo:
         return Video(path=path, caption=f"After training. Completed: {names(subtasks)}.")
 
     def curve(self, run: str, result: dict[str, Any]) -> tuple[list[float], list[float]]:
-        """Evaluations of a run; the final one too, if training stopped later than the last."""
+        """Evaluations of a run, with the final one if training went on after the last."""
         points = evaluations(self.folder / run)
         steps, values = [point[0] for point in points], [point[1] for point in points]
         if not steps or steps[-1] < result["steps"]:
@@ -156,21 +156,22 @@ class Demo:
         notes = [
             "Skills are ten control steps long. Evaluations are on separate episodes, "
             "with the policies' own randomness. "
-            f"By its most likely skills, PriorSAC completes {result['subtasks_deterministic']:.2f}."
+            "With its most likely skills, PriorSAC completes "
+            f"{result['subtasks_deterministic']:.2f}."
         ]
         baseline = result_of(self.folder / "sac")
         if baseline is None:
-            notes.append(f"The baseline did not end; {self.folder}/sac/log.txt tells why.")
+            notes.append(f"The baseline did not finish; {self.folder}/sac/log.txt says why.")
         else:
             rows.insert(1, Row.of("SAC, choosing single actions", baseline))
             curves["SAC"] = [self.curve("sac", baseline)]
             notes.append(
-                "To end in time, the baseline updates its networks once every four control steps; "
-                "PriorSAC does so twice per skill."
+                "To finish in time, the baseline updates its networks once every four control "
+                "steps; PriorSAC does so twice per skill."
             )
         if any(row.steps < self.steps for row in rows[:-1]):
             notes.append(
-                f"A training that did not reach {self.steps:,} control steps was ended by its time "
+                f"A run that did not reach {self.steps:,} control steps was stopped by its time "
                 f"budget of {self.minutes:g} min."
             )
         path = self.folder / "report.html"
@@ -194,7 +195,7 @@ class Demo:
 
 
 def frame_options() -> dict[str, Any]:
-    """Keywords of an environment for a video; without OpenGL a small one, drawn by ray casting."""
+    """Keywords of an environment for a video; without OpenGL, a small one drawn by ray casting."""
     options: dict[str, Any] = {"render_mode": "rgb_array", "width": 400, "height": 300}
     env = gym.make("skillgym/Kitchen-v0", **options)
     env.reset()
@@ -214,5 +215,5 @@ def names(subtasks: tuple[str, ...]) -> str:
 
 
 def say(sentence: str) -> None:
-    """Print a line at once, also into a pipe."""
+    """Print a line and flush it, so that it appears at once in a pipe, too."""
     print(sentence, flush=True)

@@ -23,12 +23,12 @@ def main(
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
     format: Literal["text", "markdown", "json"] = "text",
 ) -> None:
-    """Tell every observation dimension of an environment, its unit and its source.
+    """List every observation dimension of an environment, with its unit and source.
 
     Args:
         env_id: Id of the environment, for example skillgym/Kitchen-v0.
         env: Keywords of the environment, for example tasks=misaligned velocities=true.
-        format: Form of the table.
+        format: Format of the table.
     """
     environment = gym.make(check_id(env_id), **parse_options(env))
     try:
@@ -59,7 +59,7 @@ def describe(env: gym.Env[Any, Any], format: str = "text") -> str:
 
 
 def facts(env: gym.Env[Any, Any]) -> dict[str, Any]:
-    """What is to be said of an environment besides its observation table."""
+    """Facts about an environment besides its observation table."""
     world = getattr(env.unwrapped, "world", None)
     told: dict[str, Any] = {
         "environment": env.spec.id if env.spec else type(env.unwrapped).__name__,
@@ -92,7 +92,7 @@ def table(rows: list[list[str]], format: str) -> list[str]:
 
 
 def _shortened(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Only the first and the last row of a block that is too long to read, such as a picture."""
+    """Keep only the first and last row of a block that is too long to read, such as a picture."""
     sizes = Counter(row["block"] for row in rows)
     names = [None, *(row["block"] for row in rows), None]
     return [

@@ -25,7 +25,7 @@ class UnknownName(SkillgymError, ValueError):
 
 
 class NoWorld(SkillgymError, ValueError):
-    """An environment whose actions are skills is given in place of its world."""
+    """An environment whose actions are skills was given instead of its world."""
 
     def __init__(self, name: str, world: str) -> None:
         super().__init__(
@@ -35,17 +35,17 @@ class NoWorld(SkillgymError, ValueError):
 
 
 class UntoldWorld(SkillgymError, ValueError):
-    """A skill model is to act by itself, and does not tell where."""
+    """A skill model should act by itself, but does not say in which world."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Got a skill model whose config.json tells no world, expected one to act in; give "
+            "Got a skill model whose config.json names no world, expected one to act in; give "
             "`pretrain` its world=..., or write the id of its environment into config.json."
         )
 
 
 class NoDemo(SkillgymError, FileExistsError):
-    """A demo is to start again in a folder that is not, or not only, a demo's."""
+    """A demo should restart in a folder that is not a demo's, or that holds other files."""
 
     def __init__(self, folder: Path, problem: str) -> None:
         super().__init__(
@@ -75,7 +75,7 @@ class NoRun(SkillgymError, FileNotFoundError):
 
 
 class NothingToRun(SkillgymError, FileNotFoundError):
-    """There is neither a training run nor a skill model to act with."""
+    """There is neither a training run nor a skill model of this name."""
 
     def __init__(self, given: str, skills: Iterable[str]) -> None:
         super().__init__(
@@ -95,7 +95,7 @@ class NoSkillModel(SkillgymError, FileNotFoundError):
 
 
 class CellsFailed(SkillgymError, RuntimeError):
-    """Cells of a benchmark, or skill models that they wait for, ended with an error."""
+    """Cells of a benchmark, or skill models that they need, ended with an error."""
 
     def __init__(self, logs: Iterable[Path], reason: str) -> None:
         super().__init__(
@@ -115,18 +115,18 @@ class NoCells(SkillgymError, ValueError):
 
 
 class NothingComplete(SkillgymError, FileNotFoundError):
-    """None of the runs to report has ended."""
+    """None of the runs to report is complete."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__(
             f"Got {', '.join(map(str, folders))} without the result.json of an agent, expected a "
-            "complete run of `skillgym train`; repeat the run's command to end it, or look at its "
-            "metrics.csv or TensorBoard."
+            "complete run of `skillgym train`; repeat the run's command to finish it, or look at "
+            "its metrics.csv or TensorBoard."
         )
 
 
 class SameRun(SkillgymError, ValueError):
-    """Two runs to report differ in nothing."""
+    """Two runs to report do not differ."""
 
     def __init__(self, first: Path, second: Path) -> None:
         super().__init__(

@@ -21,16 +21,16 @@ def main(
     env: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = (),
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Measure a trained agent, or a skill model's prior, on fresh episodes.
+    """Evaluate a trained agent, or a skill model's prior, on fresh episodes.
 
     Args:
         what: Run folder of `skillgym train`, or name or folder of a skill model.
         episodes: Number of episodes.
-        num_envs: Environments at the same time.
+        num_envs: Environments that run at the same time.
         seed: Seed of the environments and of the prior's samples.
-        deterministic: Take the most likely actions, also of a method that is measured by samples.
-        env: Keywords of the world in place of those of the run, or of those that the skill model
-            was trained for, one by one; for example tasks=misaligned.
+        deterministic: Take the most likely actions, even if the method is evaluated by sampling.
+        env: Keywords of the world that override those of the run, or those that the skill model
+            was trained for; for example tasks=misaligned.
         json_output: Print JSON.
     """
     check_count("episodes", episodes)

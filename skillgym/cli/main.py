@@ -1,7 +1,7 @@
 """Entry point of the `skillgym` command: finds the subcommand and turns errors into one sentence.
 
 A subcommand is a module of this package with a function `main`, whose keywords tyro turns into
-options. Only the module that is called is imported, so that `--help` answers at once.
+options. Only the module that is needed is imported, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from skillgym.errors import SkillgymError
 
 COMMANDS = {
     "worlds": "list worlds, skill environments, skill models, datasets and presets",
-    "describe": "tell every observation dimension of a world, with its unit and source",
+    "describe": "list every observation dimension of a world, with its unit and source",
     "collect": "make a dataset with a scripted expert",
     "convert": "make a dataset from recordings of the original projects",
     "pretrain": "train a skill model (or a policy) from a dataset",
     "train": "train an agent with reinforcement learning",
-    "evaluate": "measure a trained agent, or a skill model's prior",
+    "evaluate": "evaluate a trained agent, or a skill model's prior",
     "watch": "make a video of a trained agent, or of a skill model's prior",
-    "demo": "the whole way in ten minutes: skills, training, comparison, report.html",
-    "bench": "run cells of the benchmark (method, task, seed); go on with what is missing",
-    "report": "draw the results of runs or of the benchmark: tables, intervals and curves",
+    "demo": "ten-minute tour: skills, training, comparison, report.html",
+    "bench": "run cells of the benchmark (method, task, seed) that are not complete yet",
+    "report": "show the results of runs or of the benchmark: tables, intervals and curves",
 }
 
 RESUMABLE = ("collect", "pretrain", "train", "demo", "bench")
-"""Commands that go on where they were stopped."""
+"""Commands that continue where they were stopped."""
 
 
 def usage() -> str:
@@ -49,7 +49,7 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "skillgym COMMAND --help tells the options of a command.",
+            "skillgym COMMAND --help lists the options of a command.",
         ]
     )
 
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _complain(_os_error(error, arguments[0]))
     except KeyboardInterrupt:
-        goes_on = "; the same command goes on where it stopped"
+        goes_on = "; the same command continues the work"
         return _complain(f"Interrupted{goes_on * (arguments[0] in RESUMABLE)}.", 130)
     return 0
 
@@ -118,14 +118,14 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """What batch systems send before they kill: checkpoints are written as after Ctrl-C."""
+    """Handle SIGTERM, which batch systems send before killing, like Ctrl-C: write a checkpoint."""
     handler = signal.getsignal(signal.SIGINT)
     # Scripts start background jobs with Ctrl-C ignored.
     (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
 
 def _hang_up(number: int, frame: FrameType | None) -> None:
-    """The terminal has gone: what is printed on the way to the checkpoint would be an error."""
+    """Handle SIGHUP: the terminal is gone, so printing before the checkpoint would fail."""
     null = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         if stat.S_ISCHR(os.fstat(descriptor).st_mode):
@@ -141,7 +141,7 @@ def _complain(sentence: str, status: int = 1) -> int:
 def _os_error(error: OSError, command: str) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        then = "the same command goes on where it stopped" if command in RESUMABLE else "try again"
+        then = "the same command continues the work" if command in RESUMABLE else "try again"
         return f"The disk is full{where}; make room, then {then}."
     return f"{error.strerror}{where}; check the path and its permissions."
 

@@ -16,7 +16,7 @@ from skillgym.files import read_json
 from skillgym.runs.folder import checkpoint_path
 
 ENV_RESERVED = ("preset", "world", "num_envs", "skill_model", "id", "autoreset_mode")
-"""Keywords of environments that commands set by themselves."""
+"""Keywords of environments that the commands set."""
 
 
 def registered_ids() -> list[str]:
@@ -30,13 +30,13 @@ def registered_ids() -> list[str]:
 
 
 def check_id(name: str) -> str:
-    """The id itself, if it is registered.
+    """Return an id if it is registered.
 
     Args:
-        name: Id of an environment; other packages' ids are fine.
+        name: Id of an environment, of skillgym or of another package.
 
     Raises:
-        UnknownName: If nothing has this id; it names the nearest.
+        UnknownName: If no environment has this id; the error names the nearest one.
     """
     known = registered_ids()
     if name not in gym.registry:
@@ -45,15 +45,15 @@ def check_id(name: str) -> str:
 
 
 def check_world_id(name: str) -> str:
-    """The id itself, if it is that of an environment with primitive actions.
+    """Return an id if it is that of an environment with primitive actions.
 
     Args:
-        name: Id of a world, or of another package's environment; in `MODULE:ID` the module, which
+        name: Id of a world, or of another package's environment; for `MODULE:ID`, the module, which
             registers the id, is imported.
 
     Raises:
         NoWorld: If its actions are skills.
-        UnknownName: If nothing has this id; it names the nearest world.
+        UnknownName: If no environment has this id; the error names the nearest world.
     """
     from skillgym.wrappers.registration import SKILL_ENVS
 
@@ -71,11 +71,11 @@ def check_world_id(name: str) -> str:
 
 
 def parse_options(pairs: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, Any]:
-    """Keywords from `KEY=VALUE` arguments; a value is JSON or Python's where it can be, else text.
+    """Keywords from `KEY=VALUE` arguments; values are JSON or Python literals, otherwise text.
 
     Args:
         pairs: For example `["tasks=misaligned", "ordered=true"]`.
-        reserved: Keywords that the command sets by itself.
+        reserved: Keywords that the command itself sets.
 
     Returns:
         For example `{"tasks": "misaligned", "ordered": True}`.
@@ -101,13 +101,13 @@ def _parsed(text: str) -> Any:
     for parse in (json.loads, ast.literal_eval):
         try:
             return parse(text)
-        except (ValueError, SyntaxError, TypeError):  # the last: a list as a key
+        except (ValueError, SyntaxError, TypeError):  # TypeError: a list as a key
             pass
     return text
 
 
 def default_folder(preset: str, seed: int = 0) -> Path:
-    """Where `skillgym pretrain` puts a run.
+    """Default run folder of `skillgym pretrain`.
 
     Args:
         preset: Name of its preset.
@@ -117,13 +117,13 @@ def default_folder(preset: str, seed: int = 0) -> Path:
 
 
 def find_model(name: str) -> str:
-    """A bundled skill model's name, or else the folder where `skillgym pretrain` has put it.
+    """The name of a bundled skill model, or else the folder in which it was pretrained.
 
     Args:
         name: Name of a bundled model, or of a preset of `skillgym pretrain`.
 
     Raises:
-        NoSkillModel: If it is neither bundled nor made yet.
+        NoSkillModel: If it is neither bundled nor pretrained.
     """
     from skillgym.hub import list_skills
 
@@ -136,7 +136,7 @@ def find_model(name: str) -> str:
 
 
 def is_pretrained(name: str) -> bool:
-    """Whether a skill model is bundled, or `skillgym pretrain` has made it to the end.
+    """Whether a skill model is bundled, or `skillgym pretrain` has completed it.
 
     Args:
         name: Name of a bundled model, or of a preset of `skillgym pretrain`.
@@ -147,7 +147,7 @@ def is_pretrained(name: str) -> bool:
 
 
 def is_trained(folder: Path) -> bool:
-    """Whether `skillgym pretrain` has come to the end of the run in a folder.
+    """Whether `skillgym pretrain` has completed the run in a folder.
 
     Args:
         folder: The run folder; need not exist.
@@ -159,7 +159,7 @@ def is_trained(folder: Path) -> bool:
 
 
 FETCH_WORLDS = {25: "skillgym/FetchPlace-v0", 43: "skillgym/FetchHook-v0"}
-"""The Fetch worlds that data come from, by the size of their observations."""
+"""The Fetch worlds of the datasets, by the size of their observations."""
 
 
 def world_id(world: str | None, observation_size: int = 0) -> str:
@@ -167,10 +167,10 @@ def world_id(world: str | None, observation_size: int = 0) -> str:
 
     Args:
         world: The world's name, for example maze, or the id of another package's environment.
-        observation_size: Tells the Fetch worlds apart.
+        observation_size: Size of the observations, which tells the Fetch worlds apart.
 
     Raises:
-        UntoldWorld: If it is None.
+        UntoldWorld: If `world` is None.
         UnknownName: If there is no such world.
     """
     if world is None:

@@ -50,7 +50,7 @@ def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> Tr
 
     Args:
         preset: What to train.
-        folder: Run folder; goes on with the run in it.
+        folder: Run folder; a run in it continues.
         progress_bar: Whether to show a progress bar.
     """
     import gymnasium as gym
@@ -81,7 +81,7 @@ def pretrain(preset: Pretraining, folder: Path, progress_bar: bool = True) -> Tr
 
 
 def load_data(preset: Pretraining) -> tuple[Any, str]:
-    """The data of a preset, and what to call them."""
+    """The data of a preset, and a description of them."""
     from skillgym.data import Demonstrations, load_pictures, load_windows
 
     if isinstance(preset, ImagePretraining):
@@ -120,10 +120,10 @@ def make_model(preset: Pretraining, env: gym.Env[Any, Any]) -> SkillModule:
 
 
 def prior_evaluation(preset: Pretraining) -> Callable[[SkillModule], dict[str, float]]:
-    """Measures how many subtasks a model completes by itself.
+    """A function that measures how many subtasks a model completes by itself.
 
     Args:
-        preset: Says in which world, and over how many episodes.
+        preset: Preset with the world and the number of episodes.
     """
     from skillgym.evaluation import rollout
     from skillgym.evaluation.prior import prior_policy

@@ -1,4 +1,4 @@
-"""What `skillgym pretrain` can train: the kinds of models, and their presets."""
+"""What `skillgym pretrain` can train: the types of models, and their presets."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from skillgym.skills.spirl.config import FlatPriorConfig, ImageSpirlConfig, Spir
 
 @dataclass(frozen=True, kw_only=True)
 class Pretraining:
-    """What is trained from what.
+    """What is trained, and on which data.
 
     Attributes:
-        name: Name of the model, and of the run folder.
-        title: What it is, in a few words.
+        name: Name of the model and of the run folder.
+        title: Short description of the model.
         dataset: Minari id or folder, or a D4RL .hdf5 file; [:N] at the end takes N episodes.
         world: World that the data is from, or another package's environment, for example
             Pusher-v5 or MODULE:ID.
         env: Keywords of the world, for example tasks=kbts.
         folder: Run folder; runs/NAME-seedK by default.
-        resume: A run in the folder goes on; with --no-resume such a folder is refused.
-        evaluation_episodes: Episodes of the roll-outs of the prior, or of SkiLD's posterior; 0 for
-            none.
+        resume: Continue a run in the folder; with --no-resume such a folder is refused.
+        evaluation_episodes: Number of episodes in which the prior, or SkiLD's posterior, is
+            evaluated; 0 for none.
         trainer: Settings of the trainer.
-        model: Configuration of the model; None for SkiLD's, which is that of its embedding.
+        model: Configuration of the model; None for SkiLD, whose model has that of its embedding.
     """
 
     name: tyro.conf.Suppress[str] = ""
@@ -72,7 +72,7 @@ class SpirlPretraining(Pretraining):
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePretraining(Pretraining):
-    """A SPiRL skill model whose prior sees pictures, which are drawn from a dataset of states.
+    """A SPiRL skill model whose prior sees pictures, rendered from a dataset of states.
 
     Attributes:
         type: Whether the decoder sees the pictures of each step, or decodes all actions at once.
@@ -131,18 +131,18 @@ class ReskillPretraining(Pretraining):
 class SkildPretraining(Pretraining):
     """The skill posterior of demonstrations, and their discriminator.
 
-    Deviation: the posterior starts as the prior (the authors': random). A network that knows only
-    a few scripted demonstrations is sure of itself where it is wrong; few steps keep it from that,
+    Deviation: the posterior starts as the prior (the authors': random). A network that is trained
+    on only a few scripted demonstrations is confident where it is wrong. Few steps prevent that,
     and the fallback (the authors': none) keeps it near the prior away from demonstrations.
 
     Attributes:
         embedding: Skill embedding: name of a bundled model, folder, or name of its preset.
         task_agnostic: Dataset of other states, in the forms of `dataset`.
-        posterior: Whether the posterior starts as a random network, or as the embedding's prior.
+        posterior: Whether the posterior starts as a random network or as the embedding's prior.
         discriminator_size: Width of the discriminator.
-        discriminator_layers: Its square layers.
+        discriminator_layers: Number of square layers of the discriminator.
         fallback_weight: Weight of the divergence of the posterior from the prior in states that are
-            not of demonstrations.
+            not from demonstrations.
     """
 
     tag = "skild"
@@ -155,13 +155,13 @@ class SkildPretraining(Pretraining):
 
 
 SHORT = TrainerConfig(steps=12_000, evaluate_every=6_000)
-"""For worlds whose scripted motions are fewer than the kitchen's."""
+"""For worlds with fewer scripted motions than the kitchen."""
 
 FEW = TrainerConfig(steps=3_000, validation_share=0.1, validate_every=250, evaluate_every=1_500)
-"""For demonstrations, which are soon known by heart."""
+"""For demonstrations, to which a model soon overfits."""
 
 GUIDED = replace(FEW, steps=1_000, evaluate_every=500)
-"""For a posterior that starts as the prior: more steps drive it away from the prior elsewhere."""
+"""For a posterior that starts as the prior: more steps move it away from the prior elsewhere."""
 
 MAZE: dict[str, Any] = {"world": "skillgym/Maze-v0"}
 MAZE_PLAY: dict[str, Any] = {
@@ -199,7 +199,7 @@ RESKILL_PRIORS: dict[str, Literal["flow", "gaussian", "unit"]] = {
     "-gaussian": "gaussian",
     "-unit": "unit",
 }
-"""Priors of ReSkill's models by the end of their names."""
+"""Priors of ReSkill's models, by the suffix of their names."""
 
 EMBEDDINGS: dict[str, dict[str, Any]] = {
     world: {"embedding": f"spirl-{world}", "task_agnostic": f"skillgym/{world}/play-v0"}
@@ -216,7 +216,7 @@ PRESETS: dict[str, Pretraining] = {
     "spirl-maze": SpirlPretraining(
         title="closed-loop SPiRL skills of the maze",
         # Deviation: SkiLD's authors have 1e-3, those of SPiRL's mazes 1e-2. With 1e-3 a latent
-        # encodes each of the script's motions to 32 nats; posteriors of demonstrations are then so
+        # encodes each scripted motion with 32 nats; posteriors of demonstrations are then so
         # sharp that no policy stays near them. By themselves they reach the goal in 10 % of their
         # episodes (1e-3, 40 000 steps), 25 to 40 % (1e-2, 30 000 steps) or 50 % (as here).
         model=SpirlConfig(beta=1e-2),
@@ -224,7 +224,7 @@ PRESETS: dict[str, Pretraining] = {
     ),
     "spirl-maze-skimo": SpirlPretraining(
         title="closed-loop SPiRL skills of the maze, for agents without demonstrations",
-        # Deviation: 3e-2. The more beta, the less of the latents is left to the prior.
+        # Deviation: 3e-2. The larger beta is, the less of the latents the prior has to predict.
         model=SpirlConfig(
             beta=3e-2,
             prior_positions=2,
@@ -269,14 +269,14 @@ PRESETS: dict[str, Pretraining] = {
     ),
     "ptgm-kitchen": PtgmPretraining(
         title="goal codes of the kitchen (PTGM)",
-        # Twice the usual steps: the loss of the low-level policy still falls.
-        # Deviation: it acts with its mean. The noise of the scripted data is wide for handles and
+        # Twice the usual steps, because the loss of the low-level policy is still falling.
+        # Deviation: it acts with its mean. The noise of the scripted data is large for handles and
         # knobs; sampling, as the authors do, halves what the prior completes (0.7, not 1.4).
         model=PtgmConfig(goal=KITCHEN_GOAL, sample_actions=False),
         trainer=TrainerConfig(steps=60_000, evaluate_every=30_000),
     ),
 }
-# The maze's demonstrations all go one way, which the posterior has to leave the prior for.
+# The maze's demonstrations all take one route, so the posterior has to leave the prior.
 _maze: dict[str, Any] = {"trainer": FEW, "fallback_weight": 0.0}
 for _task, _fields in DEMOS.items():
     PRESETS[f"skild-{_task}"] = SkildPretraining(

@@ -20,23 +20,23 @@ def main(
     results: Path = Path("benchmarks/results"),
     output: Path | None = None,
 ) -> None:
-    """Draw results: a page with tables, intervals and curves, and a CSV file beside it.
+    """Show results: a page with tables, intervals and curves, and a CSV file beside it.
 
-    Of run folders, if some are given: runs that differ only in their seed are a row. Else all
-    results of a suite, however much of them `skillgym bench` has written.
+    If run folders are given, it shows these; runs that differ only in their seed share a row.
+    Otherwise it shows all results of a suite that `skillgym bench` has written so far.
 
     Args:
-        runs: Run folders of `skillgym train`, for example runs/*; incomplete ones, and whatever
-            else is there, are left out.
-        score: What counts in run folders; subtasks in the worlds of skillgym, the return elsewhere
-            by default.
+        runs: Run folders of `skillgym train`, for example runs/*; incomplete runs and anything else
+            are left out.
+        score: What is compared in run folders; by default subtasks in the worlds of skillgym, the
+            return elsewhere.
         suite: Name of the suite: papers.
         results: Folder with the results of `skillgym bench`.
         output: The .html page; runs/report.html, or SUITE.html in the folder of the results by
             default.
     """
     if score is not None and not runs:
-        raise InvalidConfig("score", score, "None, as a suite tells what counts in each task")
+        raise InvalidConfig("score", score, "None, as a suite has its own score for each task")
     output = output or (Path("runs/report.html") if runs else results / f"{suite}.html")
     if output.suffix != ".html":
         raise InvalidConfig("output", str(output), "a file whose name ends with .html")

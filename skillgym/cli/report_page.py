@@ -1,4 +1,4 @@
-"""What `skillgym report` writes: rows of results become summaries, summaries a page."""
+"""What `skillgym report` writes: rows of results become summaries, and summaries become a page."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from skillgym.viz import plots
 from skillgym.viz.suite_report import Block, Line, Section, SuiteReport
 
 SEEDS = 3
-"""Seeds of a whole table."""
+"""Number of seeds in a complete table."""
 
 NOTES = (
     "Score: mean over the episodes of the final evaluation. IQM: interquartile mean over runs, "
     "which is the mean if there are fewer than four.",
-    "The score samples the agent's actions where the method's authors do; the column deterministic "
-    "is the IQM of the same agents by their most likely actions.",
+    "For the score, the agent's actions are sampled where the method's authors do so; the column "
+    "deterministic is the IQM of the same agents with their most likely actions.",
     "Interval: 95 % bootstrap over seeds, stratified by task (Agarwal et al. 2021, "
     "arXiv:2108.13264). A single seed has none.",
     "Only rows with the same control steps of training can be compared; runs of different length "
-    "are rows of their own.",
+    "have separate rows.",
     "Curves: mean over seeds of the evaluations during training, and a band from the lowest to the "
     "highest seed.",
 )
@@ -71,7 +71,7 @@ class Results:
 
     @cached_property
     def together(self) -> list[Summary]:
-        """Summaries across tasks; their bootstraps take their time."""
+        """Summaries across tasks; their bootstraps take a while."""
         return across_tasks(self.table, self.runs)
 
     @cached_property
@@ -108,8 +108,8 @@ def write_runs_report(
     """Write page and CSV file of run folders.
 
     Args:
-        folders: Run folders of `skillgym train`; whatever else is among them is left out.
-        score: What counts, see `read_runs`.
+        folders: Run folders of `skillgym train`; anything else among them is left out.
+        score: What is compared, see `read_runs`.
         output: Path of the page.
 
     Returns:
@@ -119,7 +119,7 @@ def write_runs_report(
     result = Results("runs", table, runs, points)
     lead = f"Complete runs: {len(runs)}."
     if others := sorted({*folders} - {run["folder"] for run in runs}):
-        lead += f" Left out, as no complete run of an agent: {', '.join(map(str, others))}."
+        lead += f" Left out, not complete runs of an agent: {', '.join(map(str, others))}."
     choice = ("--score", score) if score else ()
     content = SuiteReport(
         title="skillgym: runs compared",
@@ -158,7 +158,7 @@ def write(page: SuiteReport, results: Sequence[Results], output: Path) -> str:
 
 
 def number_of_cells(runs: Sequence[Row]) -> int:
-    """Different cells among the runs; a cell may have been measured after several budgets."""
+    """Number of different cells among the runs; a cell may have results for several budgets."""
     return len({(run["task"], run["method"], run["seed"]) for run in runs})
 
 
@@ -190,7 +190,7 @@ def section(result: Results) -> Section:
 
 
 def blocks_of(result: Results) -> list[Block]:
-    """Parts of a results table: first across tasks, then one block per task."""
+    """Blocks of a results table: first across tasks, then one per task."""
     blocks = []
     if result.together:
         blocks.append(
@@ -236,7 +236,7 @@ def line(summary: Summary, without: tuple[str, ...]) -> Line:
 
 
 def origins(runs: Sequence[Row]) -> list[dict[str, Any]]:
-    """Machines, commits and versions, with the number of runs that each of them made."""
+    """Machines, commits and versions, with the number of runs of each."""
     counts: dict[tuple[str, ...], int] = {}
     for run in runs:
         key = tuple(run.get(name, "") for name in ORIGIN)

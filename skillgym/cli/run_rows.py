@@ -1,4 +1,4 @@
-"""Run folders of any trainings become a results table, like the cells of a benchmark."""
+"""Turns any run folders into a results table, like the cells of a benchmark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skillgym.evaluation.summary import with_budget
 from skillgym.evaluation.tables import Table, Task
 
 SETTINGS = {"skill_model": None, "num_envs": 1}
-"""Fields of a configuration that make another method of it, beside the agent's keywords, and their
+"""Fields of a configuration, besides the agent's keywords, that distinguish methods, and their
 defaults."""
 
 
@@ -22,20 +22,21 @@ def read_runs(
 ) -> tuple[Table, list[dict[str, Any]], list[dict[str, Any]]]:
     """The complete runs among some folders.
 
-    A task is a world with its keywords. A method is a preset; where runs of one preset differ in
-    their settings, these are part of its name.
+    A task is a world with its keywords. A method is a preset; if runs of one preset differ in
+    their settings, these are part of the method's name.
 
     Args:
-        folders: Run folders of `skillgym train`; whatever else is among them is left out.
-        score: What counts; subtasks in the worlds of skillgym and the return elsewhere if None.
+        folders: Run folders of `skillgym train`; anything else among them is left out.
+        score: What is compared; subtasks in the worlds of skillgym and the return elsewhere if
+            None.
 
     Returns:
-        The table, its runs, and their evaluations during training, in which a method whose runs
-        have different budgets has a name for each.
+        The table, its runs, and their evaluations during training. In the latter, a method whose
+        runs have different budgets has a name for each budget.
 
     Raises:
         NoRun: If there is no such folder.
-        SameRun: If two runs differ in nothing.
+        SameRun: If two runs do not differ.
         NothingComplete: If no run is complete.
     """
     for folder in folders:
@@ -53,7 +54,7 @@ def read_runs(
         task = _task(config)
         tasks.setdefault(task, config)
         name = {"task": task, "method": names[folder], "seed": config["seed"]}
-        budget = min(row["budget"], row["steps"])  # the time may have been over before
+        budget = min(row["budget"], row["steps"])  # the time budget may have ended the run earlier
         if (other := seen.setdefault((*name.values(), budget), folder)) != folder:
             raise SameRun(other, folder)
         command = (folder / "command.txt").read_text(encoding="utf8").splitlines()[-1]
@@ -88,7 +89,7 @@ def _score(world: str) -> Literal["subtasks", "return"]:
 
 
 def _points(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Evaluations during training, named by the budget where there are several."""
+    """Evaluations during training, named by budget if there are several."""
     budgets: dict[tuple[str, str], set[int]] = {}
     for row in rows:
         budgets.setdefault((row["task"], row["method"]), set()).add(row["budget"])
@@ -105,7 +106,7 @@ def _points(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _methods(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
-    """Name of each run's method, with the settings in which runs of the preset differ."""
+    """Name of each run's method, with the settings in which the preset's runs differ."""
     settings = {}
     for folder, config in configs.items():
         fields = {name: config.get(name, default) for name, default in SETTINGS.items()}

@@ -26,7 +26,7 @@ FAMILIES = (
     "Fetch, METHOD-TASK: reskill, reskill-gaussian, reskill-unit, reskill-no-residual, spirl, ppo, "
     "sac, sac-her; of slippery-push, clean-up, pyramid-stack, complex-hook",
 )
-"""Help of the presets: a line for each family."""
+"""Help text of the presets: a line for each family."""
 
 
 def main(
@@ -49,24 +49,24 @@ def main(
     minutes: float | None = None,
     folder: Path | None = None,
 ) -> None:
-    """Train an agent. The same command goes on with a run that was stopped or killed.
+    """Train an agent. The same command continues a run that was stopped or killed.
 
     Args:
         method: Preset.
         world: World to train in, or another package's environment, for example Pusher-v5 or
             MODULE:ID; that of the preset by default.
         env: Keywords of the world, for example tasks=misaligned ordered=true.
-        skill_model: Name or folder of a skill model in place of the preset's own.
+        skill_model: Name or folder of a skill model instead of the preset's.
         seed: Seed of everything.
-        steps: Budget in control steps; with a larger one, a complete run goes on.
+        steps: Budget in control steps; with a larger one, a complete run continues.
         num_envs: Environments that collect at the same time.
         threads: Threads of torch and of the simulator.
         eval_every: Control steps between evaluations.
         eval_episodes: Episodes of each evaluation during training.
         final_episodes: Episodes of the evaluation after training.
         checkpoint_every: Control steps between checkpoints.
-        agent: Keywords of the agent in place of the preset's, for example gradient_steps=2.
-        minutes: Time budget of the training; the run is complete when it is spent.
+        agent: Keywords of the agent that override the preset's, for example gradient_steps=2.
+        minutes: Time budget of the training; the run is complete when the time is up.
         folder: Run folder; runs/METHOD-WORLD-... by default.
     """
     from skillgym.evaluation.experiment import Experiment, ExperimentConfig
@@ -102,7 +102,7 @@ def main(
         for end in ("", "_deterministic")
     )
     print(
-        f"{sampled}, over {result['episodes']} episodes; {most_likely}, by the most likely "
+        f"{sampled}, over {result['episodes']} episodes; {most_likely}, with the most likely "
         f"actions; run in {folder}"
     )
 
@@ -118,7 +118,7 @@ def tell(step: int, episodes: Episodes, monitor: TrainingMonitor) -> None:
 
 
 def default_skill_model(method: str) -> str | None:
-    """None for a method whose skill model is bundled (or has none), else where it was trained.
+    """None if a method has no skill model or a bundled one, else where its model was trained.
 
     Args:
         method: Name of a preset.

@@ -28,19 +28,19 @@ def main(
     Args:
         what: Run folder of `skillgym train`, or name or folder of a skill model.
         episodes: Number of episodes.
-        output: The .mp4 or .gif file; videos/ of the run folder, or runs/watch/, by default.
+        output: The .mp4 or .gif file; by default in videos/ of the run folder, or in runs/watch/.
         seed: Seed of the environment and of the policy's samples.
         width: Width of the video in pixels; the world's own (skillgym's: 480) by default.
         height: Height of the video in pixels; the world's own (skillgym's: 360) by default.
-        deterministic: Take the most likely actions, also of a method that is measured by samples.
-        env: Keywords of the world in place of those of the run, or of those that the skill model
-            was trained for, one by one; for example tasks=misaligned.
+        deterministic: Take the most likely actions, even if the method is evaluated by sampling.
+        env: Keywords of the world that override those of the run, or those that the skill model
+            was trained for; for example tasks=misaligned.
     """
     check_count("episodes", episodes)
     check_integer("seed", seed, 0)
     if output is not None and output.suffix not in (".mp4", ".gif"):
         raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
-    sizes = {"width": width, "height": height}  # which not every environment takes
+    sizes = {"width": width, "height": height}  # not every environment takes these
     options = parse_options(env, (*ENV_RESERVED, "render_mode", *sizes))
     given = {name: size for name, size in sizes.items() if size is not None}
     import torch

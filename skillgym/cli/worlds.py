@@ -29,11 +29,11 @@ def main() -> None:
     print("Datasets that `skillgym collect` makes: " + ", ".join(sorted(registered_datasets())))
     print("\n".join(["Presets of `skillgym pretrain`, by world:", *by_world(PRESETS)]))
     print("\n".join(["Presets of `skillgym train`, by world:", *by_world(METHODS)]))
-    print("`skillgym describe ID` tells what an environment observes and does.")
+    print("`skillgym describe ID` lists the observations and actions of an environment.")
 
 
 def by_world(presets: Mapping[str, Any]) -> Iterable[str]:
-    """A line for each world, with the names of the presets that are for it.
+    """A line for each world, with the names of its presets.
 
     Args:
         presets: Presets with an attribute `world`, by their names.

@@ -17,8 +17,8 @@ _KEYS = ("observations", "actions", "terminals")
 def read_d4rl(path: str | Path) -> WindowDataset:
     """Read a D4RL kitchen file: flat arrays, an episode ending at every true `terminals`.
 
-    The last action of each episode has no recorded outcome and is never in a window. An end marked
-    by `timeouts`, if the file has them, and the end of the file count as ends too.
+    The last action of each episode has no recorded outcome and is never in a window. Episodes also
+    end at a true `timeouts`, if the file has them, and at the end of the file.
 
     Args:
         path: The `.hdf5` file.

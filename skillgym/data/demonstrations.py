@@ -1,4 +1,4 @@
-"""Demonstrations of a task beside data of no task in particular."""
+"""Demonstrations of a task, together with task-agnostic data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skillgym.data.windows import WindowDataset
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """What SkiLD learns from.
+    """Training data of SkiLD.
 
     Attributes:
         demonstrations: Trajectories of the task.
@@ -26,8 +26,8 @@ class Demonstrations:
     ) -> tuple[Demonstrations, Demonstrations]:
         """Split both by episode into training and validation data.
 
-        Deviation: the authors' kitchen demonstrations for validation are copies of those that are
-        trained on.
+        Deviation: the authors' kitchen demonstrations for validation are copies of those for
+        training.
 
         Args:
             validation: Share of the episodes for validation, rounded up to whole episodes.

@@ -18,7 +18,7 @@ class InvalidTrajectories(SkillgymError, ValueError):
 
 
 class NoWindows(SkillgymError, ValueError):
-    """No episode is as long as the window asked for."""
+    """No episode is as long as the requested window."""
 
     def __init__(self, horizon: int, longest: int) -> None:
         self.horizon, self.longest = horizon, longest
@@ -66,38 +66,38 @@ class SimulatorVersionWarning(UserWarning):
 
 
 class UntrustedPickle(SkillgymError, ValueError):
-    """A file can only be read by running code that it brings with it."""
+    """A file can only be read by running code that it contains."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"Got {path}, which is a pickle: reading it runs whatever code its maker put into it; "
-            "if you trust its origin, say so with trust=True (--trust)."
+            f"Got {path}, which is a pickle: reading it runs any code that its author put into it; "
+            "if you trust its origin, give trust=True (--trust)."
         )
 
 
 class UnknownWorld(SkillgymError, ValueError):
-    """No environment has the id of the world that recordings are said to be from."""
+    """No environment has the id that was given as the world of recordings."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"Got the unknown world {name!r}; {nearest(name, known)}")
 
 
 class MixedTrajectories(SkillgymError, ValueError):
-    """Recordings of several kinds lie in one place."""
+    """Recordings with different shapes are in one place."""
 
     def __init__(self, source: Path | str, found: Iterable[tuple[object, object, object]]) -> None:
         kinds = [f"observations {o}, actions {a}, images {i}" for o, a, i in found]
         super().__init__(
             f"Got {source}, whose trajectories have several shapes ({'; '.join(kinds)}), expected "
-            "the same in all of them; convert each recording by itself."
+            "the same in all of them; convert each recording separately."
         )
 
 
 class ForeignTrajectories(SkillgymError, ValueError):
-    """Recordings are not from the world that they are said to be from."""
+    """Recordings do not fit the world that was given."""
 
     def __init__(self, found: object, expected: object) -> None:
         super().__init__(
             f"Got trajectories whose observations and actions have the shapes {found}, expected "
-            f"{expected} of the world; name the world that they were recorded in."
+            f"{expected} of the world; give the world in which they were recorded."
         )

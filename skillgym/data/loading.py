@@ -46,7 +46,7 @@ def load_windows(source: Source) -> WindowDataset:
 
 
 def load_pictures(source: Source) -> PictureWindows:
-    """Read a dataset of the maze into memory; its pictures are drawn when they are needed.
+    """Read a dataset of the maze into memory; its pictures are rendered when they are needed.
 
     Args:
         source: Minari id or folder of a dataset of states that was made by `skillgym collect`;
@@ -55,7 +55,7 @@ def load_pictures(source: Source) -> PictureWindows:
     Raises:
         InvalidTrajectories: If it has fewer than N.
         DatasetNotFound: If it is not there; the message has the command that makes it, if any.
-        UnreadableDataset: If it is damaged, or does not tell which maze an episode is in.
+        UnreadableDataset: If it is damaged, or does not say in which maze an episode is.
     """
     name, number = split_name(source)
     data = PictureWindows.of_worlds(read_minari(name), read_world_keywords(name))
@@ -88,7 +88,7 @@ def split_name(source: Source) -> tuple[Source, int | None]:
     """A dataset's name without its `[:N]`, and N (None for all episodes); `~` is expanded.
 
     Raises:
-        InvalidConfig: If what stands in brackets at its end is something else.
+        InvalidConfig: If the brackets at its end contain anything else.
     """
     if isinstance(source, MinariDataset):
         return source, None

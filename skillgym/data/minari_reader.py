@@ -33,7 +33,7 @@ Source: TypeAlias = str | Path | MinariDataset
 
 
 class _Episode(NamedTuple):
-    """What is kept of an episode; pictures and infos of all of them need not fit into memory."""
+    """The parts of an episode that are kept; all pictures and infos might not fit into memory."""
 
     observations: npt.NDArray[np.floating[Any]]
     actions: npt.NDArray[np.floating[Any]]
@@ -44,12 +44,12 @@ class _Episode(NamedTuple):
 def read_minari(source: Source) -> WindowDataset:
     """Read a Minari dataset into memory.
 
-    Flat observations are taken as they are, and of dictionaries the `state`; those of
+    Flat observations are read unchanged, and of dictionaries the `state` is read; those of
     `D4RL/kitchen/*-v2` are converted to the kitchen's 60-D observation.
 
     Args:
-        source: Minari id, looked up in the local dataset folder, or the path of a dataset, or a
-            dataset that is open already.
+        source: Minari id, looked up in the local dataset folder, the path of a dataset, or an open
+            dataset.
 
     Returns:
         Windows over all its episodes.
@@ -71,7 +71,7 @@ def read_minari_transitions(source: Source, number: int | None = None) -> Transi
 
     Args:
         source: As in `read_minari`.
-        number: Only its first episodes, so many; all if None.
+        number: Read only this many of its first episodes; all if None.
 
     Raises:
         InvalidTrajectories: If it has fewer, or as in `read_minari`.
@@ -116,13 +116,13 @@ def read_world_keywords(source: Source) -> list[dict[str, Any]]:
 
     Raises:
         DatasetNotFound: If it is not there.
-        UnreadableDataset: If it is damaged, or does not tell.
+        UnreadableDataset: If it is damaged, or does not have them.
     """
     with _reading(source) as dataset:
         metadata = dataset.storage.metadata
         facts = list(dataset.storage.get_episode_metadata(dataset.episode_indices))
     if "env" not in metadata:
-        problem = "it does not tell the world of each episode"
+        problem = "it does not name the world of each episode"
         remedy = "give one that `skillgym collect` has made"
         raise UnreadableDataset(dataset.storage.data_path, problem, remedy)
     _, keywords = metadata["env"]
@@ -133,7 +133,7 @@ def read_world_keywords(source: Source) -> list[dict[str, Any]]:
 
 @contextmanager
 def _reading(source: Source) -> Iterator[MinariDataset]:
-    """Gives the dataset, and says which one it was if it cannot be read."""
+    """Open the dataset, and name it in the error if it cannot be read."""
     path = source.storage.data_path if isinstance(source, MinariDataset) else _locate(source)
     try:
         yield source if isinstance(source, MinariDataset) else MinariDataset(path)
@@ -149,7 +149,7 @@ def _name(source: Source) -> str:
 
 
 def check_number(source: Source, number: int, available: int) -> None:
-    """Check that a dataset has so many episodes.
+    """Check that a dataset has this many episodes.
 
     Raises:
         InvalidTrajectories: If it has fewer.
@@ -211,7 +211,7 @@ def _locate(source: str | Path) -> Path:
 
 
 def _origin(name: str) -> tuple[str, str] | None:
-    """A command that gives a dataset, and its id: `name`, or the nearest that can be made."""
+    """A command that makes a dataset, and the dataset's id: `name`, or the nearest known one."""
     if name.startswith("D4RL/"):
         return f"minari download {name}", name
     if not name.startswith("skillgym/"):
@@ -222,7 +222,7 @@ def _origin(name: str) -> tuple[str, str] | None:
 
 
 def _remedy(name: str) -> str:
-    """What to do about a damaged dataset; only those that a command gives are to be deleted."""
+    """What to do about a damaged dataset; only those that a command can make may be deleted."""
     command, given = _origin(name) or ("", "")
     return f"delete it and run `{command}`" if given == name else "copy or record it again"
 

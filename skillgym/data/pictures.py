@@ -1,4 +1,4 @@
-"""Windows of maze trajectories with pictures, which are drawn when they are needed.
+"""Windows of maze trajectories with pictures, which are rendered when they are needed.
 
 Letters: `E` episodes, `B` batch, `K` observations of a window, `H` actions of a window, `A` action
 size.
@@ -24,21 +24,21 @@ from skillgym_envs.maze.scene import CAMERA_FOLLOWS, TIMESTEP
 
 POSITION, VELOCITY = (STATE_LAYOUT.slices[name] for name in ("position", "velocity"))
 CHUNK = 64
-"""Pictures that are drawn at a time: as many as fit into the processor's cache."""
+"""Pictures that are rendered at a time: as many as fit into the processor's cache."""
 
 
 @dataclass(frozen=True)
 class PictureWindows:
     """Trajectories of states in mazes, from which windows of image observations are drawn.
 
-    Only states are kept: 10 000 episodes with pictures would take 20 GB, and drawing a batch takes
-    less time than a gradient step on it.
+    Only states are stored: 10 000 episodes with pictures would take 20 GB, and rendering a batch
+    takes less time than a gradient step on it.
 
     Attributes:
         windows: Trajectories of the maze's states.
-        camera: Draws all the mazes.
+        camera: Camera that renders all mazes.
         mazes: Which of the camera's mazes each episode is in, shape (E,).
-        centres: Where the camera looks in each row of the trajectories [m], shape (N, 2).
+        centres: Centre of the camera's view in each row of the trajectories [m], shape (N, 2).
     """
 
     windows: WindowDataset
@@ -61,10 +61,11 @@ class PictureWindows:
 
         Args:
             windows: Trajectories of the maze's states.
-            keywords: Keywords of each episode's `MazeWorld`; those of the layout count.
+            keywords: Keywords of each episode's `MazeWorld`, of which those of the layout are used.
 
         Raises:
-            InvalidTrajectories: If they are no states of the maze, or not one maze for each.
+            InvalidTrajectories: If they are not states of the maze, or there is not one maze for
+                each episode.
         """
         numbers: dict[tuple[Any, ...], int] = {}
         mazes = [numbers.setdefault(_maze(world), len(numbers)) for world in keywords]
@@ -103,15 +104,15 @@ class PictureWindows:
             rng: Source of randomness.
             batch_size: B.
             horizon: H.
-            num_observations: K, how many of the H observations are drawn; all if None.
-            noise: Standard deviations of the ball's position [m] and velocity [m/s] in a further
-                drawing of the first observation, if given.
+            num_observations: K, how many of the H observations are rendered; all if None.
+            noise: If given, standard deviations of the ball's position [m] and velocity [m/s] with
+                which the first observation is rendered again.
 
         Returns:
-            Actions a_0 ... a_(H-1), shape (B, H, A), and before them the observations that they
-            lead to, of which the first K are drawn, shape (B, K, 6148). The observation in which
-            a_0 is taken has no picture before it, and serves as that of the next. With noise also
-            the first of the observations as it would look then, shape (B, 6148).
+            First the observations to which the actions lead, of which the first K are rendered,
+            shape (B, K, 6148), then the actions a_0 ... a_(H-1), shape (B, H, A). The observation
+            in which a_0 is taken has no previous picture; its own is the previous picture of the
+            next. With `noise`, also the first of the observations with noise, shape (B, 6148).
 
         Raises:
             NoWindows: If no episode has `horizon` actions.
@@ -132,11 +133,11 @@ class PictureWindows:
 
         Args:
             states: Successive states, shape (B, K+1, 4).
-            centres: Where the camera looks in them [m], shape (B, K+1, 2).
+            centres: Centre of the camera's view in them [m], shape (B, K+1, 2).
             mazes: The maze of each row, shape (B,).
 
         Returns:
-            Shape (B, K, 6148): the state, the picture before, the picture.
+            Shape (B, K, 6148): the state, the previous picture, the picture.
         """
         batch, frames, size = states.shape
         pixels = 3 * self.camera.size**2
@@ -155,9 +156,9 @@ class PictureWindows:
 
 
 def _followed(path: FloatArray) -> FloatArray:
-    """Where the camera looks while the ball goes along a path (T, 2), shape (T, 2)."""
+    """Centre of the camera's view while the ball moves along a path (T, 2), shape (T, 2)."""
     kept = 1.0 - CAMERA_FOLLOWS
-    begin = kept * path[:1].astype(np.float64)  # it has looked at the start for long
+    begin = kept * path[:1].astype(np.float64)  # as if the ball had long rested at the start
     centres, _ = lfilter([CAMERA_FOLLOWS], [1.0, -kept], path, axis=0, zi=begin)
     return np.asarray(centres, np.float32)
 
@@ -165,10 +166,10 @@ def _followed(path: FloatArray) -> FloatArray:
 def _moved(
     states: FloatArray, centres: FloatArray, noise: Sequence[float], rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """States (B, 2, 4) and centres (B, 2, 2) of balls elsewhere, with other steady velocities."""
+    """States (B, 2, 4) and centres (B, 2, 2) with noise on position and constant velocity."""
     place, speed = (deviation * rng.normal(size=(len(states), 1, 2)) for deviation in noise)
-    steps = np.array([[[-1.0], [0.0]]])  # from the second state, which keeps its place
-    ahead = (1.0 - CAMERA_FOLLOWS) / CAMERA_FOLLOWS  # of the camera, in steps
+    steps = np.array([[[-1.0], [0.0]]])  # relative to the second state
+    ahead = (1.0 - CAMERA_FOLLOWS) / CAMERA_FOLLOWS  # how far the ball leads the camera, in steps
     states, positions = states.copy(), place + TIMESTEP * speed * steps
     states[..., POSITION] += positions
     states[..., VELOCITY] += speed
@@ -177,7 +178,7 @@ def _moved(
 
 
 def _maze(keywords: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The keywords of the layout, as something that can be looked up."""
+    """The keywords of the layout, in hashable form."""
     names = ("layout", "size", "layout_seed")
     chosen = {name: keywords[name] for name in names if name in keywords}
     if isinstance(chosen.get("layout"), list):

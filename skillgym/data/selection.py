@@ -1,4 +1,4 @@
-"""Selection of demonstrations by what they do."""
+"""Selection of demonstrations by the subtasks that they complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def episodes_of_task(data: WindowDataset, tasks: str | Sequence[str]) -> npt.NDA
     """Indices of the kitchen episodes whose first elements are those of a task, in order.
 
     Paper: Pertsch et al. 2021, "Demonstration-Guided RL with Learned Skills" (SkiLD): an element is
-    done at the first observation nearer than 0.3 to its goal. D4RL's `kitchen-mixed` has 24
+    complete at the first observation nearer than 0.3 to its goal. D4RL's `kitchen-mixed` has 24
     episodes of `"kbts"` and 21 of `"misaligned"`.
 
     Args:

@@ -1,4 +1,4 @@
-"""Windows of trajectories, held in memory and drawn as batches.
+"""Windows of trajectories, stored in memory and sampled as batches.
 
 Letters: `N` rows of all episodes, `E` episodes, `T` actions of one episode, `B` batch, `H` horizon,
 `O` observation size, `A` action size.
@@ -37,15 +37,15 @@ Episode: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike] | Recorded
 
 
 class WindowDataset:
-    """Episodes laid end to end in contiguous float32 arrays, from which windows are drawn.
+    """Episodes concatenated in contiguous float32 arrays, from which windows are sampled.
 
     Row `i` is an observation and the action taken there. The action of an episode's last row is
-    never returned, since its outcome was not recorded; it may hold anything.
+    never returned, since its outcome was not recorded; it can have any value.
 
     Args:
         observations: Observations of all episodes, shape (N, O).
         actions: Actions of all episodes, shape (N, A).
-        episode_ends: For each episode the row after its last one, increasing up to N, shape (E,).
+        episode_ends: For each episode, the row after its last one, increasing up to N, shape (E,).
 
     Raises:
         InvalidTrajectories: If the arrays do not fit together or hold NaN or infinity.
@@ -69,8 +69,8 @@ class WindowDataset:
             episodes: Pairs of them, or objects with both, as in a Minari dataset.
 
         Raises:
-            InvalidTrajectories: If there is no episode, one that has not exactly one more
-                observation than actions, or two of different sizes.
+            InvalidTrajectories: If there is no episode, if one does not have exactly one
+                observation more than actions, or if two have different sizes.
         """
         observations, actions, lengths = [], [], []
         first: tuple[int, int] | None = None
@@ -134,7 +134,7 @@ class WindowDataset:
             Observations (B, H+1, O) and actions (B, H, A), fresh arrays.
 
         Raises:
-            InvalidConfig: If the weighting is another.
+            InvalidConfig: If the weighting is unknown.
             NoWindows: If no episode has `horizon` actions.
         """
         return self.gather(self.sample_rows(rng, batch_size, horizon, weighting), horizon)
@@ -146,7 +146,7 @@ class WindowDataset:
         horizon: int,
         weighting: Weighting = "episodes",
     ) -> IntArray:
-        """First rows (B,) of windows drawn as by `sample`."""
+        """First rows (B,) of windows, sampled as in `sample`."""
         check_choice("weighting", weighting, get_args(Weighting))
         first_rows, counts = self._table(horizon)
         if weighting == "windows":
@@ -157,12 +157,12 @@ class WindowDataset:
         return first_rows[chosen] + offsets
 
     def gather(self, first_rows: IntArray, horizon: int) -> Windows:
-        """Windows (B, H+1, O) and (B, H, A) that begin in these rows (B,)."""
+        """Windows (B, H+1, O) and (B, H, A) that start in these rows (B,)."""
         rows = first_rows[:, None] + np.arange(horizon + 1)  # (B, H+1)
         return self.observations.take(rows, axis=0), self.actions.take(rows[:, :-1], axis=0)
 
     def episodes_of(self, rows: IntArray) -> IntArray:
-        """Which episode each row belongs to."""
+        """The episode to which each row belongs."""
         return np.searchsorted(self.episode_ends, rows, side="right")
 
     def subset(self, episodes: npt.ArrayLike) -> WindowDataset:
@@ -205,7 +205,7 @@ class WindowDataset:
         return self._tables[horizon]
 
     def _rows_of(self, numbers: IntArray, horizon: int) -> IntArray:
-        """First rows of windows given by their number in the whole dataset."""
+        """First rows of windows, given by their index in the whole dataset."""
         first_rows, counts = self._table(horizon)
         ends = np.cumsum(counts)
         chosen = np.searchsorted(ends, numbers, side="right")
@@ -227,17 +227,17 @@ def split_episodes(
 
 
 def check_continuous(what: str, actions: npt.NDArray[Any]) -> None:
-    """Check that actions are not those of a discrete space, of which each is one number.
+    """Check that actions are not discrete, with a single number each.
 
     Raises:
-        InvalidTrajectories: If they are.
+        InvalidTrajectories: If they are discrete.
     """
     if actions.ndim == 1:
         raise not_continuous(f"{what} of shape {actions.shape}")
 
 
 def not_continuous(given: str) -> InvalidTrajectories:
-    """The error about actions that are no vectors of continuous numbers."""
+    """The error about actions that are not vectors of continuous numbers."""
     return InvalidTrajectories(
         given,
         "continuous actions (T, A), as skills need a Box action space",
@@ -255,7 +255,7 @@ def _arrays(index: int, episode: Any) -> tuple[FloatArray, FloatArray]:
         raise InvalidTrajectories(
             f"episode {index} as {type(episode).__name__} without two arrays of numbers",
             "a pair of observations (T+1, O) and actions (T, A), or an object with both",
-            "take these arrays out of what holds them",
+            "extract these arrays first",
         ) from error
     return observations, actions
 

@@ -1,4 +1,4 @@
-"""Measuring agents: roll-outs on separate episodes, and statistics over seeds."""
+"""Evaluation of agents: roll-outs on separate episodes, and statistics over seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the cells of a results table in processes, and gathers what is complete."""
+"""Runs the cells of a results table in processes, and collects the complete ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from skillgym.runs.record import origin
 from skillgym_envs.core.progress import progress_bar
 
 SCORES = ("subtasks", "return")
-"""What an evaluation gives, and a task may count."""
+"""Results of an evaluation that a task may use as its score."""
 
 _Key = tuple[str, str, int, int]
 """Task, method, seed and budget."""
@@ -33,20 +33,20 @@ def run_cells(
     minutes: float | None = None,
     models: Mapping[Cell, Pretrained] | None = None,
 ) -> list[Cell | Pretrained]:
-    """Run the cells that are not complete; stopped ones, and those of smaller budgets, go on.
+    """Run the cells that are not complete; stopped ones, and those of smaller budgets, continue.
 
-    One that was stopped later than its budget, on its way to a larger one, has nothing to do.
+    A cell whose run was stopped beyond its budget, on the way to a larger one, is skipped.
 
     Args:
         cells: The cells.
         folder: Parent of the run folders.
-        workers: Cells at the same time, with one thread each.
+        workers: Cells that run at the same time, with one thread each.
         minutes: Time after which running cells write a checkpoint and stop; no limit if None.
-        models: Skill models that are trained before the cells that wait for them.
+        models: Skill models that are trained before the cells that need them.
 
     Returns:
-        Cells and skill models whose process failed; their `log.txt` tells why. Cells that wait for
-        such a model are not run.
+        Cells and skill models whose process failed; their `log.txt` says why. Cells that need such
+        a model are not run.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the running cells have written their checkpoints.
@@ -58,7 +58,7 @@ def run_cells(
         if not is_complete(cell, folder) and not is_past(folder / cell.name, cell.steps)
     ]
     models = models or {}
-    # A model comes before the first cell that waits for it.
+    # A model comes before the first cell that needs it.
     jobs = (job for cell in waiting for job in (models.get(cell), cell) if job is not None)
     pending: list[Cell | Pretrained] = list(dict.fromkeys(jobs))
     running: dict[Cell | Pretrained, subprocess.Popen[bytes]] = {}
@@ -79,7 +79,7 @@ def run_cells(
                 for job in ready[: workers - len(running)]:
                     pending.remove(job)
                     running[job] = start_training(job.command(), folder / job.name)
-                if not running:  # what is left waits for models that failed
+                if not running:  # the rest needs models that failed
                     break
                 for job in [job for job, process in running.items() if process.poll() is not None]:
                     ok = running.pop(job).returncode == 0
@@ -94,11 +94,11 @@ def run_cells(
 
 
 def start_training(arguments: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
-    """Start a training in a process of its own session, so that Ctrl-C reaches it through us only.
+    """Start a training in a separate session, so that Ctrl-C only reaches it through us.
 
     Args:
         arguments: Arguments of `skillgym`, without the run folder.
-        folder: The run folder; what the process prints goes to its `log.txt`.
+        folder: The run folder; the output of the process goes to its `log.txt`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "skillgym.cli.main", *arguments, "--folder", str(folder)]
@@ -113,7 +113,7 @@ def stop_trainings(processes: Iterable[subprocess.Popen[bytes]]) -> None:
     """Let processes write a checkpoint and end.
 
     Args:
-        processes: What `start_training` gave.
+        processes: Processes from `start_training`.
     """
     processes = list(processes)
     for process in processes:
@@ -140,7 +140,7 @@ def is_complete(cell: Cell, folder: Path) -> bool:
 
 
 def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
-    """A row for each cell with a result, of its own budget or another: the row tells which.
+    """A row for each cell with a result, whose budget, which may differ, is part of the row.
 
     Args:
         cells: The cells.
@@ -156,7 +156,7 @@ def rows(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
 
 
 def measured(folder: Path) -> dict[str, Any] | None:
-    """What a row says of a run beside its names and its command; None if it is not complete.
+    """The columns of a run besides its names and command; None if it is not complete.
 
     Args:
         folder: The run folder.
@@ -171,7 +171,7 @@ def measured(folder: Path) -> dict[str, Any] | None:
             name: round(result[name], 4)
             for score in SCORES
             for name in (score, f"{score}_deterministic")
-            if name in result  # not in results of before there were both
+            if name in result  # older results do not have all
         },
         "episodes": result["episodes"],
         "minutes": round(result["seconds"] / 60.0, 1),
@@ -188,8 +188,8 @@ def curves(
     Args:
         cells: The cells.
         folder: Parent of the run folders.
-        runs: Rows of the results file. A cell that has a longer run there, made elsewhere, is left
-            out: the curve of that one stays.
+        runs: Rows of the results file. A cell with a longer run there, made elsewhere, is left out,
+            so that the curve of the longer run is kept.
     """
     longest: dict[tuple[str, str, int], int] = {}
     for row in runs:
@@ -218,13 +218,13 @@ def evaluations(folder: Path) -> list[tuple[float, ...]]:
 def merge_csv(
     path: Path, table: Sequence[Mapping[str, Any]], tasks: Iterable[Task]
 ) -> list[dict[str, Any]]:
-    """Replace the rows of some runs in a results file, so that machines and sittings share it.
+    """Replace the rows of some runs in a results file, which several machines may share.
 
     Args:
         path: The file, written completely or not at all; need not exist.
         table: New rows, with `task`, `method`, `seed` and perhaps `budget`. Old rows with the same
-            go, others stay.
-        tasks: Tasks of the table: their order is that of the rows, and rows of others go.
+            values are replaced, others are kept.
+        tasks: Tasks of the table, in the order of the rows; rows of other tasks are deleted.
 
     Returns:
         The rows of the file.

@@ -1,6 +1,6 @@
 """Checkpoints of a training run: agent, replay buffer and random generators, complete or absent.
 
-A resumed run goes on from the last checkpoint with new episodes; everything else is as it was.
+A resumed run continues from the last checkpoint with new episodes; everything else is restored.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def save_run(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
     Args:
         folder: Checkpoint folder.
         agent: The agent.
-        state: Counters of the run, plain JSON.
+        state: Counters of the run, as plain JSON.
     """
     with atomic_directory(folder) as temporary:
         agent.save(temporary / AGENT)
         if (buffer := getattr(agent, "replay_buffer", None)) is not None:
             np.savez(temporary / BUFFER, **buffer_arrays(buffer))  # type: ignore[arg-type]
         np.savez(temporary / GENERATORS, **generator_states())  # type: ignore[arg-type]
-        # Of the uniform actions of a warm-up.
+        # The generator of the uniform actions of a warm-up.
         actions = agent.action_space.np_random.bit_generator.state
         _, skills = _skills_of(agent.get_env())
         stored = {**state, "action_space": actions, "skill_model_sha256": skills}
@@ -54,18 +54,18 @@ def save_run(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
 def load_run(
     folder: Path, agent: BaseAlgorithm, env: VecEnv
 ) -> tuple[BaseAlgorithm, dict[str, Any]] | None:
-    """The agent and counters of a checkpoint; sets the global random generators as they were.
+    """The agent and counters of a checkpoint; restores the global random generators.
 
     Args:
         folder: Checkpoint folder.
-        agent: An agent made as at the start of the run; it says which class to load.
+        agent: An agent made as at the start of the run; its class is the one to load.
         env: The agent's environments.
 
     Returns:
         Agent and counters, or None if there is no checkpoint.
 
     Raises:
-        CorruptFile: If a file of it cannot be read.
+        CorruptFile: If a file of the checkpoint cannot be read.
         ForeignPrior: If the agent was trained with other skills than those of the environments.
     """
     recover(folder)
@@ -84,7 +84,7 @@ def load_run(
         restore_generators(dict(np.load(folder / GENERATORS)))
         if (actions := state.pop("action_space", None)) is not None:  # not of earlier versions
             loaded.action_space.np_random.bit_generator.state = actions
-    except SkillgymError:  # of other skills, say
+    except SkillgymError:  # such as other skills
         raise
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise CorruptFile(folder, error) from error
@@ -92,7 +92,7 @@ def load_run(
 
 
 def _skills_of(env: VecEnv | None) -> tuple[str | None, str | None]:
-    """Name and digest of the skills that environments have; None for what there is not."""
+    """Name and digest of the skills of environments; None for what they do not have."""
     try:
         model, name = find_skill_model(env, None)
     except NoPrior:
@@ -101,7 +101,7 @@ def _skills_of(env: VecEnv | None) -> tuple[str | None, str | None]:
 
 
 def buffer_arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
-    """The filled rows of every array of a replay buffer, also in dictionaries, and its position.
+    """The filled rows of every array of a replay buffer, including dictionaries, and its position.
 
     Args:
         buffer: Replay buffer of SB3 or a subclass that stores one row per transition.
@@ -112,7 +112,7 @@ def buffer_arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
 
 
 def restore_buffer(buffer: ReplayBuffer, arrays: dict[str, NDArray[Any]]) -> None:
-    """Put back what `buffer_arrays` gave.
+    """Restore the arrays from `buffer_arrays`.
 
     Args:
         buffer: An empty replay buffer of the same size.
@@ -123,7 +123,7 @@ def restore_buffer(buffer: ReplayBuffer, arrays: dict[str, NDArray[Any]]) -> Non
     position, full = arrays["_pos"].tolist()
     buffer.pos, buffer.full = position, bool(full)
     cut_episodes(buffer)
-    if isinstance(buffer, HerReplayBuffer):  # new episodes; unfinished ones stay without a length
+    if isinstance(buffer, HerReplayBuffer):  # unfinished episodes are never sampled
         buffer._current_ep_start[:] = buffer.pos
 
 
@@ -156,7 +156,7 @@ def generator_states() -> dict[str, NDArray[Any]]:
 
 
 def restore_generators(states: dict[str, NDArray[Any]]) -> None:
-    """Put back what `generator_states` gave.
+    """Restore the states from `generator_states`.
 
     Args:
         states: The states.
@@ -171,5 +171,5 @@ def restore_generators(states: dict[str, NDArray[Any]]) -> None:
     )
     torch.set_rng_state(torch.from_numpy(states["torch"]))
     for index in gpus_in_use():
-        if (state := states.get(f"cuda{index}")) is not None:  # saved on another machine
+        if (state := states.get(f"cuda{index}")) is not None:  # may be from another machine
             torch.cuda.set_rng_state(torch.from_numpy(state), index)

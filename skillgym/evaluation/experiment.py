@@ -1,4 +1,4 @@
-"""An experiment: train a method on a world, measure it on separate episodes, go on after a kill."""
+"""An experiment: train a method in a world and evaluate it on separate episodes; resumable."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ EVALUATION_SEED = 1_000_003
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentConfig:
-    """What an experiment consists of.
+    """Configuration of an experiment.
 
     Attributes:
         method: Name of a preset of `skillgym.rl.presets`.
         world: Id of a world with primitive actions; that of the preset if None.
-        options: Keywords of the world, in the preset's own world beside those of the preset.
+        options: Keywords of the world, in the preset's own world in addition to the preset's.
         seed: Seed of everything.
         steps: Training budget [control steps].
         num_envs: Training environments.
@@ -50,8 +50,8 @@ class ExperimentConfig:
         final_episodes: Episodes of the evaluation after training.
         checkpoint_every: Control steps between checkpoints.
         log_every: Control steps between rows of the log.
-        skill_model: Skill model in place of the preset's own.
-        agent: Keywords of the agent in place of the preset's.
+        skill_model: Skill model instead of the preset's.
+        agent: Keywords of the agent that override the preset's.
     """
 
     method: str = "spirl-cl"
@@ -73,10 +73,10 @@ class ExperimentConfig:
         """Check the fields.
 
         Raises:
-            InvalidConfig: If a number cannot work.
+            InvalidConfig: If a number is invalid.
         """
         preset = find_preset(self.method)
-        if self.world in (None, preset.world):  # config.json tells everything
+        if self.world in (None, preset.world):  # so that config.json is complete
             object.__setattr__(self, "world", preset.world)
             object.__setattr__(self, "options", {**preset.options, **self.options})
         for name in ("steps", "num_envs", "num_threads", "final_episodes", "eval_episodes"):
@@ -90,9 +90,9 @@ class Experiment:
     """One run of a method, in a run folder.
 
     Args:
-        config: What to do.
-        folder: Run folder; if it holds a run of the same configuration, that one goes on. The
-            budget may differ: with a larger one, even a complete run goes on.
+        config: Configuration.
+        folder: Run folder; if it holds a run with the same configuration, that run continues. The
+            budget may differ: with a larger one, even a complete run continues.
         on_evaluation: Called after every evaluation with control steps, episodes and the monitor.
 
     Raises:
@@ -124,19 +124,19 @@ class Experiment:
         return result if "subtasks_deterministic" in result else None  # of an earlier version
 
     def run(self, progress_bar: bool = True, seconds: float | None = None) -> dict[str, Any]:
-        """Train up to the budget, then evaluate, as the preset says and by the most likely actions.
+        """Train up to the budget, then evaluate, with the preset's and the most likely actions.
 
         Args:
             progress_bar: Whether to show progress bars.
-            seconds: Time budget of this sitting [s]; the run counts as complete when it is spent.
+            seconds: Time budget of this sitting [s]; when it is spent, the run is complete.
 
         Returns:
-            The result: subtasks, return (also those of the most likely actions, `_deterministic`),
+            The result: subtasks, return (also with the most likely actions, `_deterministic`),
             rates, steps, seconds.
 
         Raises:
             FolderInUse: If another process trains in the folder.
-            BudgetPassed: If the run was stopped later than its budget, on its way to a larger one.
+            BudgetPassed: If the run was stopped beyond the budget, on the way to a larger one.
             CheckpointNotWritten: If the disk is full, or the folder cannot be written to.
             KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
         """
@@ -149,13 +149,13 @@ class Experiment:
             opened.callback(env.close)
             evaluation_env = self._make_env(min(config.eval_episodes, 10))
             opened.callback(evaluation_env.close)
-            keywords = deepcopy(config.agent)  # SB3 writes into policy_kwargs
+            keywords = deepcopy(config.agent)  # SB3 changes policy_kwargs
             agent: BaseAlgorithm = make_agent(config.method, env, seed=config.seed, **keywords)
-            opened.enter_context(locked(self.folder))  # not before: a mistake leaves no folder
+            opened.enter_context(locked(self.folder))  # only now: mistakes leave no folder
             recover(self.checkpoint)
             if is_past(self.folder, config.steps):
                 raise BudgetPassed(self.folder, config.steps)
-            result_path(self.folder).unlink(missing_ok=True)  # one of a smaller budget
+            result_path(self.folder).unlink(missing_ok=True)  # that of a smaller budget
             start_run(self.folder, asdict(config))
             agent, monitor, interrupted = self._train(
                 agent, env, evaluation_env, progress_bar, seconds
@@ -185,7 +185,7 @@ class Experiment:
         start = state["control_steps"]
         config = self.config
         if trained := state.get("reached", start) >= config.steps:
-            # Also what was collected of a roll-out at the end of the budget counts.
+            # An unfinished roll-out at the end of the budget counts, too.
             start = state.get("reached", start)
         # New episodes after a resume: other seeds than those of the first sitting.
         env.seed(config.seed + 7919 * start)
@@ -245,7 +245,7 @@ class Experiment:
 
     def _evaluate(self, policy: Policy, env: Any, episodes: int, progress_bar: bool) -> Episodes:
         seed = EVALUATION_SEED + self.config.seed
-        with seeded(seed):  # evaluations leave the training's stream alone
+        with seeded(seed):  # evaluations do not affect the random numbers of training
             return rollout(policy, env, episodes, seed, progress_bar)
 
     def _log(self, monitor: TrainingMonitor) -> None:
@@ -286,7 +286,7 @@ class Experiment:
     def _check_config(self) -> None:
         old = self._old_config()
         for name, value in as_read(asdict(self.config)).items():
-            if name != "steps" and name in old and old[name] != value:  # a budget may grow
+            if name != "steps" and name in old and old[name] != value:  # the budget may change
                 raise ResumeMismatch(name, value, old[name])
 
 
@@ -295,8 +295,8 @@ def policy_of(agent: BaseAlgorithm, method: str, deterministic: bool = False) ->
 
     Args:
         agent: The agent.
-        method: Its preset, which says whether it samples its actions, as most papers evaluate it.
-        deterministic: Take the most likely actions, whatever the preset says.
+        method: Its preset, which determines whether actions are sampled, as in most papers.
+        deterministic: Take the most likely actions, regardless of the preset.
     """
     deterministic = deterministic or find_preset(method).deterministic
     return lambda observations: agent.predict(observations, deterministic=deterministic)[0]

@@ -1,4 +1,4 @@
-"""What happens during training, counted in control steps: progress, metrics, what is due."""
+"""Training callback that counts control steps: progress, metrics, evaluations, checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skillgym.runs.log import STEP_KEY
 from skillgym_envs.core import progress
 
 WINDOW = 20
-"""Episodes that the means under `rollout/` are taken over."""
+"""Number of episodes over which the means under `rollout/` are taken."""
 
 
 class Every:
@@ -25,7 +25,7 @@ class Every:
 
     Args:
         interval: The interval; never if 0.
-        start: Where the counter stands.
+        start: Initial value of the counter.
     """
 
     def __init__(self, interval: int, start: int = 0) -> None:
@@ -33,7 +33,7 @@ class Every:
         self._passed = start // interval if interval else 0
 
     def __call__(self, counter: int) -> bool:
-        """Whether a multiple has been passed since the last time it was."""
+        """Whether the counter has passed a multiple since the last time this was true."""
         if not self._interval or counter // self._interval == self._passed:
             return False
         self._passed = counter // self._interval
@@ -41,20 +41,20 @@ class Every:
 
 
 class TrainingMonitor(BaseCallback):
-    """Counts control steps (SB3 counts skills), stops at the budget, and does what is due.
+    """Counts control steps (SB3 counts skills), stops at the budget, and calls what is due.
 
-    Checkpoints are written between roll-outs, when all that was collected has been learned from. An
-    agent that learns on-policy is stopped there, too, but for its budget; what it has collected of
-    a roll-out then is lost, and does not count in the checkpoint.
+    Checkpoints are written between roll-outs, when the agent has learned from all collected data.
+    On-policy agents also stop only there, except at the end of the budget: an unfinished roll-out
+    is then lost and does not count in the checkpoint.
 
     Args:
         steps: Budget [control steps].
-        start: Control steps done by earlier sittings.
+        start: Control steps of earlier sittings.
         seconds: Time budget of this sitting [s]; none if None.
         earlier_seconds: Training time of earlier sittings [s].
         due: Pairs of `Every` and the function to call, with this callback, when it is due.
         save: Likewise, for the checkpoint.
-        interrupted: Stops training after the current step or roll-out when it rises.
+        interrupted: If it becomes true, training stops after the current step or roll-out.
         progress_bar: Whether to show a progress bar.
     """
 
@@ -90,7 +90,7 @@ class TrainingMonitor(BaseCallback):
 
     @property
     def seconds(self) -> float:
-        """Wall time of all sittings [s], with evaluations."""
+        """Wall time of all sittings [s], including evaluations."""
         return self._earlier_seconds + time.monotonic() - self._begin
 
     @property
@@ -100,7 +100,7 @@ class TrainingMonitor(BaseCallback):
 
     @property
     def learned_steps(self) -> int:
-        """Control steps of whole roll-outs: where the run goes on after a stop."""
+        """Control steps of whole roll-outs, from which a stopped run continues."""
         return self._whole_rollouts if self._on_policy else self.control_steps
 
     @property
@@ -162,7 +162,7 @@ class TrainingMonitor(BaseCallback):
         for row in np.flatnonzero(dones).tolist():
             self._returns.append(float(self._running[row]))
             self._subtasks.append(len(infos[row].get("subtasks_completed", ())))
-            told = "subtasks_completed" in infos[row]  # which worlds of other packages do not
+            told = "subtasks_completed" in infos[row]  # worlds of other packages have none
             name, shown = ("subtasks", self._subtasks) if told else ("return", self._returns)
             self._bar.set_postfix({name: f"{np.mean(shown):.2f}"}, refresh=False)
             self._running[row] = 0.0

@@ -1,4 +1,4 @@
-"""A skill model by itself as a policy: what an agent does before it has learned anything."""
+"""A skill model's prior as a policy: the behaviour of an agent before it has learned anything."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from skillgym.types import SkillModel
 
 
 def prior_policy(model: SkillModel, seed: int, deterministic: bool = False) -> Policy:
-    """Policy that samples the prior and brings the sample into the skill space, as agents do.
+    """Policy that samples the prior and squashes samples into the skill space, as agents do.
 
     Args:
         model: Skill model with a Box of skills, into which samples are squashed, or with discrete
-            skills. If it has a `behaviour`, as `SkillModule`s have, that one is sampled: of SkiLD
-            the posterior, which imitates the demonstrations.
+            skills. If it has a `behaviour`, like a `SkillModule`, that is sampled: for SkiLD the
+            posterior, which imitates the demonstrations.
         seed: Seed of the samples.
-        deterministic: Take the most likely skill in place of a sample.
+        deterministic: Take the most likely skill instead of a sample.
 
     Returns:
         Maps observations (N, O) to skills (N, Z) or (N,).
 
     Raises:
-        UnsupportedSpace: If skills are neither.
+        UnsupportedSpace: If skills are neither a Box nor discrete.
     """
     prior, skill = _sampled_prior(model)
     device = device_of(prior)
@@ -40,7 +40,7 @@ def prior_policy(model: SkillModel, seed: int, deterministic: bool = False) -> P
 
     @torch.no_grad()
     def policy(observations: NDArray[Any]) -> NDArray[Any]:
-        # Environments of other packages mostly observe in double precision.
+        # Observations of other packages' environments are mostly in double precision.
         obs = torch.as_tensor(observations, dtype=torch.float32, device=device)
         distribution: Distribution = prior(obs)
         chosen = distribution.mode() if deterministic else distribution.sample(generator)
@@ -51,7 +51,7 @@ def prior_policy(model: SkillModel, seed: int, deterministic: bool = False) -> P
 
 
 def _sampled_prior(model: SkillModel) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
-    """The prior, and what makes its samples skills."""
+    """The prior, and a function that turns its samples into skills."""
     space, behaviour = model.skill_space, getattr(model, "behaviour", model.prior)
     if isinstance(space, Box):
         prior = TanhPrior(behaviour, space).to(device_of(behaviour))

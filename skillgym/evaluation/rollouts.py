@@ -1,4 +1,4 @@
-"""Roll-outs of a policy on separate episodes, many environments at once.
+"""Roll-outs of a policy on separate episodes, in many environments at once.
 
 Letters: N environments, E episodes, O observation.
 """
@@ -22,13 +22,13 @@ Policy = Callable[[NDArray[Any]], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Episodes:
-    """What happened in E episodes.
+    """Results of E episodes.
 
     Attributes:
         returns: Undiscounted return of each episode (E,).
         lengths: Control steps of each episode (E,).
         subtasks: Subtasks completed in each episode, in the task's order.
-        task: All subtasks of the task, as far as its world names them.
+        task: All subtasks of the task, if its world names them.
     """
 
     returns: NDArray[np.float64]
@@ -48,7 +48,7 @@ class Episodes:
         return {name: count / len(self.subtasks) for name, count in counts.most_common()}
 
     def metrics(self) -> dict[str, float]:
-        """Means; `docs/metrics.md` has them under `eval/`."""
+        """Means, which `docs/metrics.md` describes under `eval/`."""
         return {
             "return": float(self.returns.mean()),
             "subtasks": float(self.num_subtasks.mean()),
@@ -59,7 +59,7 @@ class Episodes:
 
 
 def in_words(subtasks: float, total: float, rates: Mapping[str, float]) -> str:
-    """Means of episodes, for example `2.50 subtasks, return 2.50`.
+    """Means over episodes as text, for example `2.50 subtasks, return 2.50`.
 
     Args:
         subtasks: Mean number of subtasks completed.
@@ -74,12 +74,12 @@ def rollout(
 ) -> Episodes:
     """Run a policy for a number of episodes.
 
-    Every environment contributes its first episodes, as equally many as possible, so that short
+    Every environment contributes its first episodes, in numbers as equal as possible, so that short
     episodes are not counted more often than long ones.
 
     Args:
         policy: The policy.
-        env: Environments of primitive actions or of skills, as SB3 sees them.
+        env: Environments with primitive actions or skills, as SB3's vectorised environments.
         episodes: Number of episodes E.
         seed: Seed of the environments.
         progress_bar: Whether to show a progress bar.
@@ -116,7 +116,7 @@ def rollout(
 
 
 def control_steps(info: Mapping[str, Any]) -> int:
-    """Control steps that a step ran: those of its skill, or one.
+    """Control steps of a step: those of its skill, or one.
 
     Args:
         info: Info of one environment.

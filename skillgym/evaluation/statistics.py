@@ -29,7 +29,7 @@ class Statistic(Protocol):
 
 
 def iqm(scores: ArrayLike, axis: int | None = None) -> Any:
-    """Interquartile mean: the mean of the middle half; of fewer than four scores, that of all.
+    """Interquartile mean: the mean of the middle half; with fewer than four scores, of all.
 
     Args:
         scores: Scores of any shape.
@@ -50,7 +50,7 @@ def stratified_bootstrap(
     Args:
         scores: Scores (R,) of R runs, or (R, K) of R runs on each of K tasks.
         rng: Source of randomness.
-        statistic: What is estimated, over all runs and tasks at once.
+        statistic: Statistic that is estimated, over all runs and tasks at once.
         repetitions: Number of resamples.
         confidence: Coverage of the interval.
 

@@ -1,4 +1,4 @@
-"""What the rows of a results table say: interquartile means over seeds, and over seeds and tasks.
+"""Summaries of a results table: interquartile means over seeds, and over seeds and tasks.
 
 Paper: Agarwal et al. 2021, arXiv:2108.13264.
 """
@@ -25,19 +25,19 @@ ORIGIN = ("machine", "commit", "python", "skillgym", *PACKAGES)
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What several runs of a method have in common.
+    """Summary of several runs of a method.
 
     Attributes:
         tasks: The tasks.
         method: The method.
-        score: What counts; `share of the best` where there are several tasks.
-        best: The largest score; None if it is not known.
+        score: Name of the score; `share of the best` for several tasks.
+        best: The largest possible score; None if it is not known.
         seeds: Seeds; each was run on every task.
-        budgets: Control steps of training, different ones in ascending order.
+        budgets: Different numbers of control steps of training, in ascending order.
         episodes: Episodes of the final evaluations, likewise.
         result: Interquartile mean over all runs, with its 95 % bootstrap interval.
-        deterministic: Interquartile mean of the same agents when they take their most likely
-            actions, which most methods sample otherwise; None if it was not measured.
+        deterministic: Interquartile mean of the same agents with their most likely actions, which
+            most methods otherwise sample; None if it was not measured.
     """
 
     tasks: tuple[str, ...]
@@ -52,11 +52,11 @@ class Summary:
 
     @property
     def interval(self) -> Interval | None:
-        """The result, or None if there is but one seed, which says nothing about others."""
+        """The result, or None if there is only one seed, which has no interval."""
         return self.result if len(self.seeds) > 1 else None
 
     def cells(self) -> dict[str, str]:
-        """The row of a table for people."""
+        """The row of a printed table."""
         ends = self.interval
         of = "" if len(self.tasks) > 1 or self.best is None else f" of {self.best:g}"
         return {
@@ -110,11 +110,11 @@ def by_task(table: Table, rows: Iterable[Row]) -> list[Summary]:
 
 
 def across_tasks(table: Table, rows: Iterable[Row]) -> list[Summary]:
-    """A summary of each method that was measured on several tasks.
+    """A summary of each method that was evaluated on several tasks.
 
-    Of each task, the budget with the most seeds counts, the largest of several. Only seeds that
-    were run on all of its tasks count, so that every task weighs the same. Tasks whose best score
-    is not known are left out.
+    For each task, the budget with the most seeds is used, or the largest of several. Only seeds
+    that were run on all of these tasks are used, so that all tasks have equal weight. Tasks whose
+    best score is not known are left out.
 
     Args:
         table: The table.
@@ -126,7 +126,7 @@ def across_tasks(table: Table, rows: Iterable[Row]) -> list[Summary]:
     tasks = {task.name: task for task in table.tasks}
     chosen: dict[str, dict[Task, dict[int, Row]]] = {}
     groups = sorted(_groups(rows).items(), key=lambda item: (len(item[1]), item[0][2]))
-    for (task, method, _), runs in groups:  # the last one of each task stays
+    for (task, method, _), runs in groups:  # the last one of each task is kept
         if task in tasks and tasks[task].best is not None:
             chosen.setdefault(method, {})[tasks[task]] = runs
     found = []
@@ -143,8 +143,8 @@ def summarise(method: str, runs_of: Mapping[Task, Mapping[int, Row]]) -> Summary
     """The summary of one method.
 
     Args:
-        method: Its name.
-        runs_of: Runs on each task by seed, the same seeds everywhere.
+        method: Name of the method.
+        runs_of: Runs on each task by seed, with the same seeds for all tasks.
     """
     (first, *others), seeds = runs_of, sorted(next(iter(runs_of.values())))
     measured = all(
@@ -172,16 +172,16 @@ def _scores(runs_of: Mapping[Task, Mapping[int, Row]], suffix: str = "") -> NDAr
         [float(runs[seed][task.score + suffix]) for seed in sorted(runs)]
         for task, runs in runs_of.items()
     ]
-    # Tasks count differently; shares of the best can be compared.
+    # Tasks have different scores; shares of the best can be compared.
     best = [task.best or 1.0 if len(runs_of) > 1 else 1.0 for task in runs_of]
     return np.array(scores).T / best
 
 
 def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Points of learning curves, where a method whose seeds end differently has several names.
+    """Points of learning curves, with a name per budget for methods with several budgets.
 
-    A run that went on to a larger budget is in the curve of the smaller one too, up to where it
-    was measured for it, so that the curve has the seeds of the row in the table.
+    A run that continued to a larger budget is also part of the curve of the smaller one, up to its
+    result there, so that the curve has the same seeds as the row of the table.
 
     Args:
         points: Evaluations during training.
@@ -208,7 +208,7 @@ def named_by_budget(points: Iterable[Row], rows: Iterable[Row]) -> list[dict[str
 
 
 def with_budget(method: str, budget: int) -> str:
-    """Name of a method's curve where it has several budgets."""
+    """Name of a method's curve if it has several budgets."""
     return f"{method}, {budget:,} steps"
 
 
@@ -219,7 +219,7 @@ def markdown(summaries: Sequence[Summary]) -> str:
 
 
 def provenance(rows: Iterable[Row]) -> dict[str, str]:
-    """What the runs were made with; different values are all named.
+    """Machines and versions of the runs; if they differ, all are named.
 
     Args:
         rows: Runs.

@@ -1,4 +1,4 @@
-"""The results tables: which methods are trained on which tasks, for how long, and what counts."""
+"""The results tables: methods, tasks, training budgets and scores."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from dataclasses import dataclass
 from typing import Literal
 
 ONE_UPDATE_PER_SKILL_LENGTH = ("train_freq=10", "gradient_steps=1")
-"""Gives methods without skills as many updates as methods with skills, where the authors give them
-ten times as many: the table takes a day on two cores instead of a week."""
+"""Methods without skills do as many updates as methods with skills. The authors' do ten times as
+many, with which the table would take a week on two cores instead of a day."""
 
 WITHOUT_SKILLS = (
     *("flat-prior", "bc-sac", "sac", "sac-her"),
     *("bc-rl", "demo-replay", "gail", "gail-rl"),
 )
-"""Off-policy methods of primitive actions."""
+"""Off-policy methods with primitive actions."""
 
 UNTRAINED = {"bc": "bc-rl"}
-"""Methods that are another one before its first update: a budget of one control step has none."""
+"""Methods that evaluate another method before its first update: their budget is one control step,
+in which there is no update."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task, and what is trained on it.
+    """A task, and the methods that are trained on it.
 
     Attributes:
-        name: Its name in the tables.
+        name: Name of the task in the tables.
         methods: Names of the methods.
-        suffix: What follows the name of a method in that of its preset in `skillgym.rl.presets`.
+        suffix: Suffix of a method's name in that of its preset in `skillgym.rl.presets`.
         world: Id of the world.
-        options: Keywords of the world beside those of the preset, as `KEY=VALUE`.
+        options: Keywords of the world in addition to those of the preset, as `KEY=VALUE`.
         steps: Training budget [control steps].
-        score: What counts.
-        best: The largest score; scores of several tasks are compared as shares of it. None if it
-            is not known.
+        score: Name of the score.
+        best: The largest possible score; scores of several tasks are compared as shares of it. None
+            if it is not known.
         final_episodes: Episodes of the final evaluation.
-        num_envs: Training environments of methods that collect roll-outs; off-policy methods of
+        num_envs: Training environments of methods that collect roll-outs; off-policy methods with
             primitive actions have one.
     """
 
@@ -60,7 +61,7 @@ class Cell:
         method: One of its methods.
         seed: Seed.
         steps: Training budget [control steps].
-        skill_model: Folder of a skill model in place of the preset's own.
+        skill_model: Folder of a skill model instead of the preset's.
     """
 
     task: Task
@@ -97,7 +98,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The skill model that a cell waits for, trained like the cells.
+    """A skill model that a cell needs, trained like the cells.
 
     Attributes:
         model: Its preset in `skillgym pretrain`.
@@ -132,8 +133,8 @@ class Table:
 
         Args:
             seeds: Seeds of each method and task.
-            steps: Training budget [control steps]; that of each task if None. What is not trained
-                has its own.
+            steps: Training budget [control steps]; that of each task if None. Methods that are not
+                trained keep their own.
         """
         return [
             Cell(

@@ -32,7 +32,7 @@ model = skillgym.load_skill("path/to/this/directory")
 
 
 def model_card(model: SkillModule, config: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
-    """Markdown text that tells what a checkpoint is and how good.
+    """Markdown text that describes a checkpoint and its metrics.
 
     Args:
         model: The model.

@@ -39,21 +39,19 @@ def save_skill(
     """Write a checkpoint directory, atomically; an existing one is replaced.
 
     Args:
-        model: What to save.
-        directory: Where.
+        model: The model.
+        directory: The directory.
         world: Name of the world that the model was trained for (default: the model's own).
         world_options: Keywords of that world (default: the model's own).
         dataset: Id of the dataset that it was trained on.
-        metrics: Numbers for `metrics.json` and the model card; those that are not finite are left
-            out.
+        metrics: Numbers for `metrics.json` and the model card; non-finite ones are left out.
 
     Returns:
         The directory.
 
     Raises:
-        NotSavable: If the model is no `SkillModule`.
-        CheckpointNotWritten: If the disk is full or not writable; an older checkpoint is still
-            there.
+        NotSavable: If the model is not a `SkillModule`.
+        CheckpointNotWritten: If the disk is full or not writable; an older checkpoint is kept.
     """
     if not isinstance(model, SkillModule):
         raise NotSavable(model)
@@ -106,7 +104,7 @@ def write_checkpoint(
 def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -> SkillModule:
     """Build the model of a checkpoint directory, in evaluation mode.
 
-    The global random state of torch is left as it was.
+    The global random state of torch is left unchanged.
 
     Raises:
         MissingFile, CorruptFile, UnknownFormat, UnknownType, UnknownField, InvalidConfig,
@@ -141,7 +139,7 @@ def load_checkpoint(directory: str | Path, device: str | torch.device = "cpu") -
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    """The safetensors form of some tensors."""
+    """Tensors in the safetensors format."""
     # Copies, as a model may have one tensor under two names, which safetensors refuses.
     return save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()})
 
@@ -151,7 +149,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         MissingFile: If there is no such file.
-        CorruptFile: If it is truncated or something else.
+        CorruptFile: If it is truncated or not a safetensors file.
     """
     if not path.is_file():
         raise MissingFile(path)

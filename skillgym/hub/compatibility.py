@@ -1,4 +1,4 @@
-"""Does a skill model belong to an environment?"""
+"""Checks whether a skill model fits an environment."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def check_world(model: Any, env: Any) -> None:
     """Compare spaces and world of a skill model with those of an environment.
 
     Args:
-        model: A skill model. What it does not tell (`observation_space`, `action_space`, `world`)
-            is not compared; but observations are always arrays.
-        env: A `gymnasium.Env` or a `gymnasium.vector.VectorEnv`; of the latter a single environment
-            counts.
+        model: A skill model. Attributes that it lacks (`observation_space`, `action_space`,
+            `world`) are not compared, but observations must always be arrays.
+        env: A `gymnasium.Env`, or a `gymnasium.vector.VectorEnv`, of which the spaces of a single
+            environment are compared.
 
     Raises:
         ForeignWorld: At the first difference.
-        UnsupportedSpace: If a space is to be flattened first.
+        UnsupportedSpace: If a space has to be flattened first.
         NormalizedObservations: If the model was trained, and a wrapper normalises observations.
     """
     for role in ("observation", "action"):

@@ -20,7 +20,7 @@ def config_from_json(config_class: type[ConfigT], content: dict[str, Any]) -> Co
 
     Raises:
         UnknownField: If `content` has a field that the dataclass lacks.
-        InvalidConfig: If a value cannot work (by the dataclass itself).
+        InvalidConfig: If a value is invalid (raised by the dataclass).
     """
     known = [field.name for field in dataclasses.fields(config_class)]  # type: ignore[arg-type]
     for name in content:
@@ -64,6 +64,6 @@ def space_from_json(content: dict[str, Any]) -> gym.Space[Any]:
 
 
 def _bound_to_json(bound: NDArray[Any]) -> Any:
-    """One number if all are equal, otherwise a list; infinities as text, which JSON lacks."""
+    """One number if all are equal, otherwise a list; infinities as text, as JSON has none."""
     values = [value if np.isfinite(value) else str(value) for value in bound.flatten().tolist()]
     return values[0] if len(set(values)) == 1 else np.reshape(values, bound.shape).tolist()

@@ -1,4 +1,4 @@
-"""Steps that bring an older `config.json` to the present format."""
+"""Steps that convert an older `config.json` to the current format."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FORMAT = 1
 """Format number of the checkpoints that this version writes."""
 
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""From a format number to the pure function that makes the next one; empty with one format."""
+"""For each older format number, the function that converts to the next; empty so far."""
 
 
 def migrate(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Bring the content of a `config.json` to the present format.
+    """Convert the content of a `config.json` to the current format.
 
     Raises:
         UnknownFormat: If the format number is missing, unknown, or newer than this version.

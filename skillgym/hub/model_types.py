@@ -1,7 +1,6 @@
-"""The kinds of skill models that a checkpoint may name.
+"""The types of skill models that a checkpoint may name.
 
-Only names in this table are ever imported, so that loading a stranger's checkpoint runs none of
-their code.
+Only names in this table are ever imported, so that loading a checkpoint runs no code of its author.
 """
 
 from __future__ import annotations

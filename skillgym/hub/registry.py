@@ -25,13 +25,13 @@ def list_skills() -> list[str]:
 
 
 def resolve_skill(name_or_path: str | Path) -> Path:
-    """Checkpoint directory of a bundled model's name, a checkpoint directory or a run folder.
+    """Checkpoint directory for the name of a bundled model, a checkpoint directory or a run folder.
 
-    A run folder stands for its best checkpoint, or the last one if there is no best one yet.
+    For a run folder, it is the best checkpoint, or the last one if there is no best one yet.
 
     Raises:
         UnknownSkill: If there is neither such a model nor such a directory.
-        NoSkillInRun: If a run folder holds none: it is an agent's, or has no checkpoint yet.
+        NoSkillInRun: If a run folder is that of an agent, or has no checkpoint yet.
     """
     if isinstance(name_or_path, str) and name_or_path in list_skills():
         return bundled_directory() / name_or_path
@@ -41,9 +41,9 @@ def resolve_skill(name_or_path: str | Path) -> Path:
         raise UnknownSkill(str(name_or_path), list_skills())
     for checkpoint in (checkpoint_path(path, "best"), checkpoint_path(path)):
         recover(checkpoint)
-        if (checkpoint / "config.json").exists():  # which agents' checkpoints lack
+        if (checkpoint / "config.json").exists():  # agents' checkpoints have none
             return checkpoint
-    if (path / "command.txt").exists():  # which every run writes first
+    if (path / "command.txt").exists():  # the first file of every run
         raise NoSkillInRun(path)
     return path
 
@@ -54,11 +54,11 @@ def load_skill(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
     Args:
         name_or_path: Name of a bundled model (`list_skills()`), checkpoint directory, or run folder
             of a training.
-        device: Where its tensors go.
+        device: Device of its tensors.
 
     Raises:
         UnknownSkill: If there is neither such a model nor such a directory.
-        NoSkillInRun: If a run folder holds none: it is an agent's, or has no checkpoint yet.
+        NoSkillInRun: If a run folder is that of an agent, or has no checkpoint yet.
         SkillgymError: If the directory is not a complete checkpoint (see `load_checkpoint`).
     """
     return load_checkpoint(resolve_skill(name_or_path), device)

@@ -1,1 +1,1 @@
-"""Networks and distributions shared by skill models and learners."""
+"""Networks and distributions shared by skill models and agents."""

@@ -19,11 +19,11 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 
 
 class ConvEncoder(nn.Sequential):
-    """Convolutions that halve a picture until 4 x 4 are left, and one over these to the features.
+    """Convolutions that halve a picture until 4 x 4 pixels are left, and one more to the features.
 
     All but the last are 4 x 4 with stride 2, followed by LeakyReLU(0.2); the number of channels
-    doubles from one to the next. All but first and last have no bias and a BatchNorm2d before the
-    activation. Weights start as PyTorch's convolutions do, as in the authors' code.
+    doubles from one to the next. All but the first and last have no bias and a BatchNorm2d before
+    the activation. Weights have PyTorch's default initialisation, as in the authors' code.
 
     Paper: Pertsch et al. 2020, "Accelerating RL with Learned Skill Priors"; arXiv:2010.11944.
 
@@ -48,7 +48,7 @@ class ConvEncoder(nn.Sequential):
         self.channels, self.size = channels, size
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., C, S, S) to (..., F); all leading axes count as batch for the normalisation."""
+        """Map (..., C, S, S) to (..., F); the normalisation treats all leading axes as batch."""
         pictures = x.reshape(-1, *x.shape[-3:])
         # A third less time on a CPU.
         y: Tensor = super().forward(pictures.contiguous(memory_format=torch.channels_last))
@@ -71,7 +71,7 @@ class FoldedConv:
         self._version = -1
         self._layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         shape = source.size, source.size, source.channels
-        # The pictures have their channels first, what comes out of a product has them last.
+        # The pictures have their channels first, the results of products have them last.
         places = np.moveaxis(np.arange(np.prod(shape)).reshape(shape[2], *shape[:2]), 0, -1)
         self._indices = []
         for layer in source:
@@ -104,13 +104,13 @@ class FoldedConv:
 
 
 def _patches(places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Which numbers each application of a convolution sees.
+    """Indices of the inputs of each application of a convolution.
 
     Args:
-        places: Where the numbers of a picture are in a flat row, (S, S, C).
+        places: Indices of a picture's numbers in a flat row, (S, S, C).
 
     Returns:
-        Their places, (S*S/4, 16 C); the one after the last stands for the padding's zero.
+        Indices, (S*S/4, 16 C); the index after the last stands for the padding's zero.
     """
     margin = (PADDING, PADDING)
     padded = np.pad(places, (margin, margin, (0, 0)), constant_values=places.size)

@@ -1,4 +1,4 @@
-"""Where networks are, and random numbers that leave those of others alone."""
+"""Devices of networks, and temporary seeding of torch's generators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def usable_device(name: str | torch.device) -> torch.device:
     """
     try:
         return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:  # the latter: torch without CUDA
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch without CUDA
         expected = f"a device of this machine, such as cpu ({str(error).splitlines()[0]})"
         raise InvalidConfig("device", str(name), expected) from None
 
@@ -31,13 +31,13 @@ def device_of(module: nn.Module) -> torch.device:
 
 
 def gpus_in_use() -> range:
-    """Indices of the GPUs; none unless something has used one, as to ask them starts them all."""
+    """Indices of the GPUs; none unless CUDA is in use, as querying would initialise all of them."""
     return range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global generators, of all devices in use, and put them back afterwards."""
+    """Seed torch's global generators of all devices in use, and restore them afterwards."""
     with torch.random.fork_rng(devices=gpus_in_use()):
         torch.manual_seed(seed)
         yield

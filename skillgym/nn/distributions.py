@@ -70,7 +70,7 @@ class Gaussian:
         return self.transform(normal_like(self.mean, generator))
 
     def transform(self, noise: Tensor) -> Tensor:
-        """What standard-normal noise (..., Z) becomes: mean + std noise, (..., Z)."""
+        """Map standard-normal noise (..., Z) to samples: mean + std noise, (..., Z)."""
         return self.mean + self.std * noise
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class GaussianMixture:
         return torch.logsumexp(self.log_weights + self.components.log_prob(x.unsqueeze(-2)), -1)
 
     def mode(self) -> Tensor:
-        """The mean (..., Z) of the heaviest component, which approximates the mode."""
+        """The mean (..., Z) of the most likely component, which approximates the mode."""
         index = self.log_weights.argmax(-1)[..., None, None]
         index = index.expand(*index.shape[:-1], self.components.mean.shape[-1])
         return self.components.mean.gather(-2, index).squeeze(-2)
@@ -183,7 +183,8 @@ class Categorical:
     def kl(self, other: Categorical) -> Tensor:
         """KL(self || other), (...), in nats.
 
-        An index without probability adds nothing; infinite where `other` has none and this one has.
+        An index without probability adds nothing; infinite if `other` gives no probability to an
+        index that this one does.
 
         Raises:
             ShapeMismatch: If the two differ in K.
@@ -247,14 +248,14 @@ class Standardised:
 
 
 def standardised(base: Distribution, center: Tensor, half_range: Tensor) -> Distribution:
-    """`Standardised`, which for a Gaussian is one, too."""
+    """The `Standardised` distribution; for a Gaussian, it is a Gaussian, too."""
     if not isinstance(base, Gaussian):
         return Standardised(base, center, half_range)
     return Gaussian((base.mean - center) / half_range, base.log_std - half_range.log())
 
 
 def _is_finite(values: Tensor) -> bool:
-    """Whether all of some values are finite, whose sum does not overflow: one pass over them."""
+    """Whether all values are finite, if their sum does not overflow; takes one pass."""
     return math.isfinite(values.detach().sum())
 
 

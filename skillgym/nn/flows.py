@@ -30,7 +30,7 @@ class Flow(Protocol):
 class Conditioner(nn.Module):
     """Scale and shift of one half of the event, from the other half and the context.
 
-    Starts at zero, so that a fresh flow is the identity.
+    Starts at zero, so that a new flow is the identity.
     """
 
     def __init__(self, half: int, context_size: int, hidden_size: int) -> None:
@@ -82,7 +82,7 @@ class RealNVP(nn.Module):
         context_size: C.
         num_layers: Number of pairs of coupling layers, each with four networks.
         hidden_size: Width of these networks.
-        conditioner: Kind of these networks.
+        conditioner: Class of these networks.
 
     Raises:
         InvalidConfig: If `size` is odd.
@@ -134,7 +134,7 @@ class InverseFlow(nn.Module):
     """A flow with its two directions exchanged.
 
     Args:
-        flow: What becomes the map from x to noise.
+        flow: The flow, which becomes the map from x to noise.
     """
 
     def __init__(self, flow: RealNVP) -> None:
@@ -157,7 +157,7 @@ class FlowDistribution:
 
     Attributes:
         flow: The flow.
-        context: What it is conditioned on, (..., C).
+        context: Context on which it is conditioned, (..., C).
         size: Z.
     """
 
@@ -170,7 +170,7 @@ class FlowDistribution:
         return self.transform(self._base().sample(generator))
 
     def transform(self, noise: Tensor) -> Tensor:
-        """What standard-normal noise (..., Z) becomes, (..., Z)."""
+        """Map standard-normal noise (..., Z) to samples (..., Z)."""
         return self.flow(noise, self.context)[0]
 
     def log_prob(self, x: Tensor) -> Tensor:

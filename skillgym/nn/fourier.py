@@ -1,4 +1,4 @@
-"""Fourier features: a position, seen finely enough by a network that prefers smooth functions.
+"""Fourier features, with which a network can learn functions that change quickly with position.
 
 Shapes: `...` batch axes, `O` observation, `E` entries that are positions, `F` frequencies.
 """
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 
 class FourierFeatures(nn.Module):
-    """An observation, followed by sines and cosines of its first entries, each by itself.
+    """An observation, followed by sines and cosines of each of its first entries.
 
     Paper: Tancik et al. 2020, "Fourier Features Let Networks Learn High Frequency Functions in Low
     Dimensional Domains", the mapping "positional encoding"; arXiv:2006.10739.
 
     Args:
         input_size: O.
-        num_entries: E, entries from the first on.
+        num_entries: E, number of entries, from the first on.
         frequencies: F numbers, in cycles per unit of an entry.
     """
 

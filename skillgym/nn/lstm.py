@@ -41,7 +41,7 @@ class EmbeddedLSTM(nn.Module):
                     parameter[hidden_size : 2 * hidden_size] = 1.0
 
     def last(self, x: Tensor) -> Tensor:
-        """Output (B, O) of the last step of x (B, T, I), started from the zero state."""
+        """Output (B, O) of the last step of x (B, T, I), starting from the zero state."""
         hidden, _ = self.lstm(self.embed(x))
         output: Tensor = self.head(hidden[:, -1])
         return output

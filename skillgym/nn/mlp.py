@@ -1,4 +1,4 @@
-"""The multi-layer perceptron that every network of SPiRL and SkiLD is made of.
+"""The multi-layer perceptron of which all networks of SPiRL and SkiLD consist.
 
 Shapes: `...` any leading axes (flattened for normalisation), `I` input, `O` output.
 """
@@ -27,7 +27,7 @@ def initialise_linear(module: nn.Module) -> None:
 
 
 def normalise_layers(network: nn.Sequential) -> None:
-    """Put a LayerNorm behind every linear layer of `network` but the last, in place."""
+    """Add a LayerNorm after every linear layer of `network` but the last, in place."""
     linear = [i for i, layer in enumerate(network) if isinstance(layer, nn.Linear)]
     for i in reversed(linear[:-1]):
         network.insert(i + 1, nn.LayerNorm(network[i].out_features))
@@ -70,7 +70,7 @@ class MLP(nn.Sequential):
         initialise_linear(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., I) to (..., O); all leading axes count as batch for the normalisation."""
+        """Map (..., I) to (..., O); the normalisation treats all leading axes as batch."""
         y: Tensor = super().forward(x.reshape(-1, x.shape[-1]))
         return y.reshape(*x.shape[:-1], -1)
 
@@ -78,14 +78,14 @@ class MLP(nn.Sequential):
 class FoldedMLP:
     """A frozen NumPy copy of a network in evaluation mode, for control at batch size 1 to 64.
 
-    BatchNorm's running statistics are folded into the linear layers, and small float32 products in
-    NumPy cost about half of the same torch calls. `refresh` copies again only when a tensor of the
+    BatchNorm's running statistics are folded into the linear layers, and small float32 products
+    take about half as long in NumPy as in torch. `refresh` only copies again when a tensor of the
     source has changed. A row of the result does not depend on the other rows, bit for bit, so that
     one environment of many acts as it would alone.
 
     Args:
-        source: The network to follow: linear layers, all but the last followed by LeakyReLUs of one
-            slope, and between the two perhaps by BatchNorm.
+        source: The network to follow: linear layers, all but the last followed by an optional
+            BatchNorm and a LeakyReLU, all with the same slope.
     """
 
     def __init__(self, source: nn.Sequential) -> None:
@@ -118,7 +118,7 @@ class FoldedMLP:
 
 
 def weights_version(tensors: Iterable[Tensor]) -> int:
-    """A number that changes when one of the tensors is written to."""
+    """A number that changes when one of the tensors is modified."""
     return sum(tensor._version for tensor in tensors)
 
 
@@ -137,7 +137,7 @@ def sha256(*modules: nn.Module) -> str:
 def fold_layers(network: nn.Sequential) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Weights (I, O) and biases (O,) of an equal network without BatchNorm, as float32 copies.
 
-    Of a convolution, I runs over input channels, rows and columns of its kernel.
+    For a convolution, I runs over input channels, rows and columns of its kernel.
     """
     folded: list[list[Tensor]] = []
     for layer in network:

@@ -1,7 +1,7 @@
 """Gaussian noise that is a pure function of an array: the same rows give the same numbers.
 
-A stochastic controller that draws from it needs no generator of its own. Whoever repeats an episode
-gets the same actions, and one environment of many acts as it would alone.
+A stochastic controller that draws from it needs no generator. A repeated episode has the same
+actions, and one environment of many acts as it would alone.
 
 Shapes: `B` batch, `N` numbers of a row.
 """
@@ -17,10 +17,10 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def hashed_normal(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Standard-normal numbers (B, size) that depend on the bits of each row (B, N) alone.
+    """Standard-normal numbers (B, size) that only depend on the bits of each row (B, N).
 
-    A multiply-add hash of the row's 32-bit words is the start of a splitmix64 stream, whose numbers
-    the Box-Muller transform makes normal.
+    A multiply-add hash of the row's 32-bit words is the seed of a splitmix64 stream, whose numbers
+    the Box-Muller transform turns into normal ones.
 
     Paper: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
     """

@@ -1,4 +1,4 @@
-"""Networks that map an observation to a distribution: the possible forms of a skill prior.
+"""Networks that map an observation to a distribution: the possible types of skill priors.
 
 Shapes: `...` batch axes, `O` observation, `Z` event size, `K` mixture components or
 indices.
@@ -127,7 +127,7 @@ class CategoricalMLP(nn.Module):
 
 
 class UnitGaussian(nn.Module):
-    """The unit Gaussian, whatever the observation.
+    """The unit Gaussian, for any observation.
 
     Args:
         size: Z.
@@ -143,7 +143,7 @@ class UnitGaussian(nn.Module):
 
 
 class UniformPrior(nn.Module):
-    """The uniform distribution over the indices 0 ... K - 1, whatever the observation.
+    """The uniform distribution over the indices 0 ... K - 1, for any observation.
 
     Args:
         size: K.
@@ -161,8 +161,8 @@ class UniformPrior(nn.Module):
 class TanhPrior(nn.Module):
     """A prior over skills u as one over v, where the executed skill is center + half_range tanh(v).
 
-    With v = (u - center) / half_range a tanh policy executes nearly what the prior means; only
-    what leaves the space is squashed.
+    With v = (u - center) / half_range, a tanh policy executes almost exactly the skills of the
+    prior; only skills near or beyond the bounds are squashed.
 
     Deviation: the authors execute 2 tanh(u), which doubles small latents before they reach the
         decoder, which was fitted to u. `scale=1` restores it.

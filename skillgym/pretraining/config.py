@@ -18,20 +18,20 @@ class TrainerConfig:
 
     Attributes:
         steps: Gradient steps.
-        batch_size: Windows of one step; at least two, for BatchNorm.
-        learning_rate: Of RAdam, at the start.
-        max_grad_norm: Larger gradients are scaled down to this norm, in each of the model's
-            parameter groups by itself. The first steps of RAdam are those of plain SGD, which a
-            sharp first prior blows up (gradients of 1e6 and more in the Fetch hook data); the
+        batch_size: Windows per step; at least two, for BatchNorm.
+        learning_rate: Initial learning rate of RAdam.
+        max_grad_norm: Larger gradients are scaled down to this norm, separately in each of the
+            model's parameter groups. The first steps of RAdam are those of plain SGD, which a sharp
+            initial prior can make diverge (gradients of 1e6 and more in the Fetch hook data); the
             authors bound those of the first 100 steps by 0.001.
         schedule: `"cosine"` falls to zero at the last step; `"constant"`.
-        validation_share: Share of episodes that are kept for validation.
+        validation_share: Share of episodes that are used for validation.
         validation_batches: Batches of the fixed validation set.
         log_every: Steps between two rows of metrics (means over these steps).
-        validate_every: Steps between validations; the best checkpoint is chosen at these.
+        validate_every: Steps between validations, at which the best checkpoint is chosen.
         evaluate_every: Steps between calls of the evaluation callback; 0 for only at the end.
         checkpoint_every: Steps between checkpoints.
-        seed: Of the split, the batches and the noise (the weights are the caller's).
+        seed: Seed of the split, the batches and the noise (not of the model's weights).
         device: Torch device.
     """
 
@@ -53,7 +53,7 @@ class TrainerConfig:
         """Check the values.
 
         Raises:
-            InvalidConfig: If one cannot work.
+            InvalidConfig: If one is invalid.
         """
         positive = ("steps", "validation_batches", "log_every", "validate_every")
         for field in (*positive, "checkpoint_every"):

@@ -8,7 +8,7 @@ from skillgym.errors import SkillgymError, nearest, with_article
 
 
 class NotTrainable(SkillgymError, TypeError):
-    """What is to be trained is no skill model that the trainer knows how to train."""
+    """The object to train is not a skill model that the trainer can train."""
 
     def __init__(self, given: object) -> None:
         super().__init__(
@@ -19,7 +19,7 @@ class NotTrainable(SkillgymError, TypeError):
 
 
 class ShortEpisodes(SkillgymError, ValueError):
-    """One of the parts that data are split into has no episode as long as a skill."""
+    """The training or validation part of the data has no episode as long as a skill."""
 
     def __init__(self, part: str, longest: int, horizon: int) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class ShortEpisodes(SkillgymError, ValueError):
 
 
 class MissingMetric(SkillgymError, LookupError):
-    """A model does not give the number by which its best checkpoint is to be chosen."""
+    """A model's validation lacks the metric by which the best checkpoint is chosen."""
 
     def __init__(self, name: str, given: Iterable[str]) -> None:
         super().__init__(

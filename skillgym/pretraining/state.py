@@ -1,4 +1,4 @@
-"""What a training stores besides the model, to continue exactly. No pickle."""
+"""State that a training saves besides the model, to continue exactly; without pickle."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ from skillgym_envs.core.progress import progress_bar
 
 
 class TrainingData(Protocol):
-    """What a model's `draw` takes its batches from."""
+    """Data from which a model's `draw` samples batches."""
 
     def split(self, validation: float, rng: np.random.Generator) -> tuple[Any, Any]:
-        """Parts for training and for validation, which share no episode."""
+        """Parts for training and for validation, which share no episodes."""
         ...
 
 
@@ -43,7 +43,7 @@ class Evaluate(Protocol):
     """Early evaluation, e.g. prior roll-outs in the world."""
 
     def __call__(self, model: SkillModule, /) -> Mapping[str, float]:
-        """Metrics of the model, which is in evaluation mode and must be left as it is."""
+        """Metrics of the model, which is in evaluation mode and must not be changed."""
         ...
 
 
@@ -72,11 +72,11 @@ class OfflineTrainer:
     of each parameter group are bounded by `config.max_grad_norm` (the authors': by 0.001 in the
     first 100 steps only).
 
-    Every checkpoint holds model, optimiser and generators, and is written atomically: a run that
-    was killed at any moment continues from its last one exactly as if nothing had happened.
+    Every checkpoint contains model, optimiser and generators, and is written atomically: a run that
+    was killed at any time continues from its last checkpoint as if it had not been interrupted.
 
     Args:
-        model: What to train, in place.
+        model: The model, which is trained in place.
         data: Trajectories.
         folder: Run folder.
         config: Settings.
@@ -160,7 +160,7 @@ class OfflineTrainer:
         return TrainingResult(self.step, self.best_step, dict(self.metrics), self.folder)
 
     def _start(self, resume: bool) -> None:
-        """Continue the run of the folder, or describe a new one."""
+        """Continue the run of the folder, or start a new one."""
         config = self.folder / "config.json"
         if not resume and config.exists():
             raise RunExists(self.folder)
@@ -168,14 +168,14 @@ class OfflineTrainer:
         recover(last)
         if resumed := last.exists():
             self._restore(last)
-        elif config.exists():  # a run that ended before its first checkpoint, or quite another
+        elif config.exists():  # a run without a checkpoint yet, or another kind of run
             self._check_settings(read_json(config))
         start_run(self.folder, self._settings())
         if not resumed:
             self.model.prepare(self._data, self.config.seed)
 
     def _settings(self) -> dict[str, Any]:
-        """Everything that a resumed run must share with its first part."""
+        """All settings that must be the same when a run is resumed."""
         settings = {
             "model": {"type": self.model.type_tag, "config": asdict(self.model.config)},
             "trainer": asdict(self.config),
@@ -200,7 +200,7 @@ class OfflineTrainer:
         total, scalars = self.model.loss(batch, self._generator)
         self._optimizer.zero_grad()
         total.backward()
-        for group in self._optimizer.param_groups:  # apart: one part must not slow another down
+        for group in self._optimizer.param_groups:  # separately: no group affects another
             nn.utils.clip_grad_norm_(group["params"], self.config.max_grad_norm)
         self._optimizer.step()
         self.step += 1
@@ -209,7 +209,7 @@ class OfflineTrainer:
         self._bar.update()
 
     def _after_step(self, interrupted: bool) -> None:
-        """Log, validate, evaluate and save, where due."""
+        """Log, validate, evaluate and save, when due."""
         config, step = self.config, self.step
         final = step == config.steps
         due = {
@@ -247,7 +247,7 @@ class OfflineTrainer:
             self._logger.record(f"train/{name}", value)
 
     def _validate(self) -> None:
-        """Mean of the model's validation over the fixed batches, always with the same noise."""
+        """Mean validation metrics over the fixed batches, always with the same noise."""
         self.model.eval()
         generator = torch.Generator(self.config.device).manual_seed(self.config.seed)
         results = [self.model.validation(batch, generator) for batch in self._validation_batches]
@@ -261,7 +261,7 @@ class OfflineTrainer:
         self._record(means)
 
     def _record(self, metrics: Mapping[str, float]) -> None:
-        """Log numbers; of those that are finite, the latest go into the checkpoints."""
+        """Log numbers; the latest finite ones are saved with the checkpoints."""
         self.metrics |= {name: value for name, value in metrics.items() if math.isfinite(value)}
         for name, value in metrics.items():
             self._logger.record(name, value)
@@ -278,7 +278,7 @@ class OfflineTrainer:
             self._save("best", with_state=False)
 
     def _save(self, name: Literal["last", "best"], with_state: bool) -> None:
-        """Write one of the two checkpoints; the former one stays until the new one is complete."""
+        """Write one of the two checkpoints; the old one is kept until the new one is complete."""
         counters = {
             "step": self.step,
             "best_step": self.best_step,
@@ -311,13 +311,13 @@ class OfflineTrainer:
         self.metrics = counters["metrics"]
 
     def _check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Check that a run was started with our settings.
+        """Check that a run was started with the same settings.
 
         Raises:
-            ResumeMismatch: If it was not. More steps are allowed at a constant rate.
+            ResumeMismatch: If it was not. More steps are allowed with the constant schedule.
         """
         ours = self._settings()
-        if "world_options" not in settings:  # of an earlier version
+        if "world_options" not in settings:  # from an earlier version
             ours.pop("world_options")
         given, stored = _flat(ours), _flat(settings)
         for name in sorted(given.keys() | stored.keys()):
@@ -350,22 +350,23 @@ def pretrain(
     """Train a skill model on trajectories.
 
     Args:
-        model: What to train, in place; its `draw` makes the batches.
-        data: Trajectories, for most models a `WindowDataset`; the validation share is split off by
-            episode, chosen by the seed.
+        model: The model, which is trained in place; its `draw` samples the batches.
+        data: Trajectories, for most models a `WindowDataset`; the seed determines which episodes
+            are used for validation.
         folder: Run folder.
         config: Settings.
         resume: Continue the run in the folder, if there is one; otherwise a folder with a run is
             refused.
         evaluate: Early evaluation.
-        world: Name of a world of skillgym, such as kitchen, or the id of another environment, for
-            the checkpoints, which `skillgym evaluate` acts in; that of the model if None.
+        world: World that is stored in the checkpoints and used by `skillgym evaluate`: name of a
+            world of skillgym, such as kitchen, or id of another environment; that of the model if
+            None.
         world_options: Keywords of the world, for the checkpoints; those of the model if None.
         dataset: Id of the dataset, for the checkpoints.
         progress_bar: Show a progress bar with the losses.
 
     Raises:
-        NotTrainable: If the model is no `SkillModule`.
+        NotTrainable: If the model is not a `SkillModule`.
         InvalidConfig: If `data` is the name of a dataset.
         ShortEpisodes: If no episode for training, or none for validation, is as long as a skill.
         RunExists, ResumeMismatch, TrainingDiverged, MissingMetric, CheckpointNotWritten,

@@ -1,4 +1,4 @@
-"""Algorithms in the grammar of Stable-Baselines3."""
+"""Algorithms with the interface of Stable-Baselines3."""
 
 from skillgym.rl.buffers import (
     DemonstrationReplayBuffer,

@@ -1,4 +1,4 @@
-"""What a preset of a method says, and what several of them say."""
+"""Preset of a method, and keywords that several presets share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from skillgym.rl.common.policies import DEEP
 from skillgym.rl.prior_sac import PriorSAC
 
 TIME_LIMITS_END: Mapping[str, Any] = {"handle_timeout_termination": False}
-"""Keywords of a replay buffer: a time limit is an end, as for the authors. It anchors the critics
-in worlds where hardly an episode ends by itself."""
+"""Keywords of a replay buffer: time limits are terminal, as in the authors' code. This anchors the
+critics in worlds where few episodes end by themselves."""
 
 FROM_PRIOR: Mapping[str, Any] = {
     "policy": "SkillPriorPolicy",
@@ -27,26 +27,26 @@ FROM_PRIOR: Mapping[str, Any] = {
 NORMALISED: Mapping[str, Any] = {"critic_layer_norm": True}
 """Keywords of policies that start as a prior.
 
-Deviation: the authors' critics are plain. In the maze such critics and the weights of SkiLD's
-divergences drive each other up (values of -7500 after 200 000 control steps).
+Deviation: the authors' critics are not normalised. In the maze, such critics and the weights of
+SkiLD's divergences drive each other up (values of -7500 after 200 000 control steps).
 """
 
 NEAR_PRIOR: Mapping[str, Any] = {"target_divergence": 2.5, "alpha": "auto_0.1"}
 """Keywords of agents that stay close to a prior.
 
-Deviation: the authors let the policy be 5 nats away from the prior of their human data. The prior
-of the scripted data is sharper: from 4 nats on, the critics mislead the policy and runs of the
-kitchen fall from 3 subtasks to 1.
+Deviation: the authors' target is 5 nats, for the prior of their human data. The prior of the
+scripted data is sharper: from 4 nats on, the critics mislead the policy and runs in the kitchen
+fall from 3 subtasks to 1.
 
-Deviation: the authors' alpha starts at 1. Its logarithm moves by at most 3e-4 per update, so that
-the first 8000 updates of a run (80 000 control steps) would only bring it down to this.
+Deviation: the authors' alpha starts at 1. Its logarithm changes by at most 3e-4 per update, so the
+first 8000 updates of a run (80 000 control steps) would only bring it down to this value.
 """
 
 
 def from_scratch(
     actor_arch: tuple[int, ...] = DEEP, critic_arch: tuple[int, ...] = DEEP
 ) -> dict[str, Any]:
-    """Keywords of agents with random networks of these hidden layers."""
+    """Keywords of agents with randomly initialised networks of these hidden layers."""
     return {
         "policy": "MlpPolicy",
         "policy_kwargs": {
@@ -60,13 +60,13 @@ def from_scratch(
 
 @dataclass(frozen=True, kw_only=True)
 class AgentPreset:
-    """A method: which actions an agent has, of which class it is, and its keywords.
+    """A method: actions, class and keywords of an agent.
 
     Attributes:
-        title: What it is, in a few words.
+        title: Short description.
         skill_model: Default skill model whose skills are the actions; None for primitive actions.
-            Single-step models make primitive actions skills.
-        world: Id of the world it is meant for.
+            For single-step models, each primitive action is a skill.
+        world: Id of the world that it is for.
         options: Keywords of that world.
         actions: `"skills"` (`SkillActions`), or `"residuals"` on top of them (`ResidualActions`).
         algorithm: Class of the agent.

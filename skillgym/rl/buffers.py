@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class SkillReplayBuffer(ReplayBuffer):
     """Discounts the value after a skill by gamma^k, where k control steps were run.
 
-    It fills the `discounts` of SB3's samples, so every off-policy algorithm of SB3 uses it. The
-    rewards of the environment should be discounted inside the skill, too: `SkillActions(...,
+    It sets the `discounts` of SB3's samples, so it works with every off-policy algorithm of SB3.
+    The environment's rewards should be discounted within the skill, too: `SkillActions(...,
     reward="discounted", gamma=gamma)`.
 
     Paper: Sutton, Precup and Singh 1999, "Between MDPs and semi-MDPs", Sec. 3.
@@ -86,7 +86,7 @@ class SkillReplayBuffer(ReplayBuffer):
             next_obs = self.observations[(batch_inds + 1) % self.buffer_size, columns]
         else:
             next_obs = self.next_observations[at]
-        # Time limits are no terminal states.
+        # Time limits are not terminal.
         dones = self.dones[at] * (1.0 - self.timeouts[at])
         data = (
             self._normalize_obs(self.observations[at], env),
@@ -100,23 +100,23 @@ class SkillReplayBuffer(ReplayBuffer):
 
 
 class SuccessReplayBuffer(NStepReplayBuffer):
-    """Draws a share of every batch from episodes that earned something.
+    """Draws a share of every batch from episodes that earned a reward.
 
-    For rewards that are so rare that hardly a batch would hold one of their episodes. An episode
-    counts when it is over. With several environments a row of the buffer counts if an episode of
-    any of them does.
+    For rewards so rare that most batches would contain no such episode. An episode is only drawn
+    once it is over. With several environments, a row of the buffer is drawn if the episode of any
+    of them earned a reward.
 
-    Source: ours; the idea is that of Oh et al. 2018, "Self-Imitation Learning"
-    (arXiv:1806.05635), that successes are to be seen more often, without its loss.
+    Source: ours; after the idea of Oh et al. 2018, "Self-Imitation Learning"
+    (arXiv:1806.05635), to learn more often from successes, but without its loss.
 
     Args:
         buffer_size: Number of transitions.
         observation_space: Observations.
         action_space: Actions.
         success_share: Share of a batch that is drawn from such episodes, once there are any.
-        n_steps: Rewards that are summed before the value of a next observation.
-        kwargs: Other keywords of SB3's `NStepReplayBuffer`; `gamma`, if there are several steps,
-            which skillgym's agents give it themselves.
+        n_steps: Number of rewards that are summed before bootstrapping.
+        kwargs: Other keywords of SB3's `NStepReplayBuffer`. skillgym's agents set `gamma`
+            themselves if it is not given.
 
     Raises:
         InvalidConfig: If the share is not between 0 and 1.
@@ -152,7 +152,7 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         done: np.ndarray,
         infos: list[dict[str, Any]],
     ) -> None:
-        """Store one transition per environment, and mark the episodes that end well with it."""
+        """Store one transition per environment, and mark the successful episodes that end."""
         changed = done.any() or self.successful[self.pos].any()
         self.successful[self.pos] = False
         self._lengths += 1
@@ -168,7 +168,7 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         super().add(obs, next_obs, action, reward, done, infos)
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
-        """A batch whose last rows are of successful episodes."""
+        """A batch whose last rows are from successful episodes."""
         if self._rows is None:
             self._rows = np.flatnonzero(self.successful.any(axis=1))
         count = round(self.success_share * batch_size) if len(self._rows) else 0
@@ -191,16 +191,16 @@ def cut_episodes(buffer: ReplayBuffer) -> None:
 
 
 class PictureReplayBuffer(SuccessReplayBuffer):
-    """Keeps pictures as bytes, in a quarter of the memory and without loss.
+    """Stores pictures as bytes, in a quarter of the memory and without loss.
 
-    For observations that are a few numbers and then pictures with 256 levels from -1 to 1, such as
-    those of `MazeWorld(observation="image")`. 100 000 transitions take 1.2 GB.
+    For observations that consist of a few numbers followed by pictures with 256 levels from -1 to
+    1, such as those of `MazeWorld(observation="image")`. 100 000 transitions take 1.2 GB.
 
     Args:
         buffer_size: Number of transitions.
         observation_space: Observations (O,).
         action_space: Actions.
-        state_size: Numbers before the pictures, which are kept as they are.
+        state_size: How many numbers precede the pictures; they are stored unchanged.
         kwargs: Other keywords of `SuccessReplayBuffer`.
 
     Raises:
@@ -220,7 +220,7 @@ class PictureReplayBuffer(SuccessReplayBuffer):
         pixels = spaces.flatdim(observation_space) - state_size
         if state_size < 0 or pixels <= 0:
             raise InvalidConfig("state_size", state_size, f"0 to {state_size + pixels - 1}")
-        # SB3's buffer holds the states and the places of their pictures.
+        # SB3's buffer holds the states and the indices of their pictures.
         kept = spaces.Box(-np.inf, np.inf, (state_size + 1,), np.float32)
         super().__init__(buffer_size, kept, action_space, *args, **kwargs)
         self.state_size = state_size
@@ -241,28 +241,28 @@ class PictureReplayBuffer(SuccessReplayBuffer):
         super().add(*kept, action, reward, done, infos)
 
     def _put(self, observations: np.ndarray, place: int) -> np.ndarray:
-        """Put pictures from `place` on; states (N, S) and places, side by side."""
+        """Store pictures from index `place` on; returns states (N, S) with the indices appended."""
         places = np.arange(place, place + len(observations))
         self._flat()[places] = _bytes(observations[:, self.state_size :])
         return np.column_stack([observations[:, : self.state_size], places])
 
     def _normalize_obs(self, obs: Any, env: VecNormalize | None = None) -> Any:  # type: ignore[override]
-        """Observations (B, O) of what SB3's buffer holds (B, S + 1), normalised by `env`."""
+        """Observations (B, O) from the rows of SB3's buffer (B, S + 1), normalised by `env`."""
         whole = _joined(obs[:, :-1], self._flat()[obs[:, -1].astype(np.int64)])
         return super()._normalize_obs(whole, env)
 
     def _flat(self) -> np.ndarray:
-        """Pictures by their places."""
+        """Pictures by index."""
         return self.pictures.reshape(-1, self.pictures.shape[2])
 
 
 def _bytes(pictures: np.ndarray) -> np.ndarray:
-    """Levels 0 to 255 of values from -1 to 1."""
+    """Levels from 0 to 255, from values from -1 to 1."""
     return np.rint((pictures + 1.0) * 127.5).astype(np.uint8)
 
 
 def _joined(states: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """Observations (B, O) of states (B, S) and levels (B, P), as the world computes them."""
+    """Observations (B, O) from states (B, S) and levels (B, P), as the world computes them."""
     observations = np.empty((len(states), states.shape[1] + pictures.shape[1]), np.float32)
     observations[:, : states.shape[1]] = states
     pixels = observations[:, states.shape[1] :]
@@ -274,12 +274,12 @@ def _joined(states: np.ndarray, pictures: np.ndarray) -> np.ndarray:
 class DemonstrationReplayBuffer(ReplayBuffer):
     """Mixes demonstrations into every batch: the baseline "demo replay" of SkiLD.
 
-    Any off-policy algorithm of SB3 with continuous actions uses it. The demonstrations are kept
-    beside the agent's own transitions and never forgotten.
+    It works with any off-policy algorithm of SB3 with continuous actions. The demonstrations are
+    stored separately from the agent's own transitions and are never overwritten.
 
     Paper: Pertsch et al. 2021, "Demonstration-Guided RL with Learned Skills", Sec. 5.1;
     arXiv:2107.10253. There is no code of this baseline. Deviation: a fixed share of the batch, as
-    in Ball et al. 2023 (RLPD, arXiv:2302.02948), in place of priorities.
+    in Ball et al. 2023 (RLPD, arXiv:2302.02948), instead of priorities.
 
     Args:
         buffer_size: Number of the agent's transitions.
@@ -291,7 +291,7 @@ class DemonstrationReplayBuffer(ReplayBuffer):
 
     Raises:
         InvalidConfig: If the share is not between 0 and 1.
-        ShapeMismatch: If the demonstrations are of another world.
+        ShapeMismatch: If the demonstrations are from another world.
     """
 
     def __init__(
@@ -307,7 +307,7 @@ class DemonstrationReplayBuffer(ReplayBuffer):
         check_arrays(observation_space)
         super().__init__(buffer_size, observation_space, action_space, *args, **kwargs)
         if not 0.0 <= share < 1.0:
-            raise InvalidConfig("share", share, "a number from 0 to 1, but not 1")
+            raise InvalidConfig("share", share, "a number from 0 to below 1")
         if isinstance(demonstrations, (str, Path)):
             from skillgym.data import load_transitions
 
@@ -346,10 +346,10 @@ class DemonstrationReplayBuffer(ReplayBuffer):
 
 
 class RelabellingReplayBuffer(ReplayBuffer):
-    """Computes the rewards of every batch anew.
+    """Recomputes the rewards of every batch.
 
     Attributes:
-        relabel: Maps a batch to rewards (B, 1); None leaves those of the environment. Not stored
+        relabel: Maps a batch to rewards (B, 1); None keeps those of the environment. Not saved
             with the buffer.
     """
 
@@ -364,5 +364,5 @@ class RelabellingReplayBuffer(ReplayBuffer):
         return batch._replace(rewards=self.relabel(batch))
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the function, which belongs to an agent."""
+        """Everything but the function, which belongs to an agent."""
         return {**self.__dict__, "relabel": None}

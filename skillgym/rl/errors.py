@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from skillgym.errors import SkillgymError, nearest, with_article
 
 CONSTRUCTORS = {"Gaussian": "Gaussian(mean, log_std)", "Categorical": "Categorical(log_probs)"}
-"""How a prior makes the distribution that a policy can start as."""
+"""How a prior can construct the distribution that a policy starts as."""
 
 
 class UnusablePrior(SkillgymError, ValueError):
@@ -23,7 +23,7 @@ class UnusablePrior(SkillgymError, ValueError):
 
 
 class NoPrior(SkillgymError, ValueError):
-    """There is no prior in the environment."""
+    """The environment has no prior."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(
@@ -65,8 +65,8 @@ class ForeignAgent(SkillgymError, ValueError):
             return
         super().__init__(
             f"Got a saved agent with other tensors than {with_article(kind)} has, expected one "
-            "that this class saved with the same keywords, and no earlier version of it; load it "
-            "with the class that saved it, or train a new one."
+            "that this class saved with the same keywords and in this version; load it with the "
+            "class that saved it, or train a new one."
         )
 
 
@@ -81,7 +81,7 @@ class NoResiduals(SkillgymError, ValueError):
 
 
 class UnknownPreset(SkillgymError, ValueError):
-    """There is no method of this name; it may be that of a skill model."""
+    """There is no method of this name; it may be the name of a skill model."""
 
     def __init__(self, name: str, known: Iterable[str], users: Iterable[str] = ()) -> None:
         methods = ", ".join(users)

@@ -1,8 +1,8 @@
-"""The methods of the papers as presets of the same parts: environments and agents.
+"""The methods of the papers as presets that combine environments and agents.
 
-Here are those of SPiRL and PTGM, with the numbers of the authors' configurations (SPiRL in the
-tabletop: those of SkiMo's authors); those of SkiLD and ReSkill are in `skillgym.rl.skild.presets`
-and `skillgym.rl.reskill.presets`.
+This module has those of SPiRL and PTGM, with the numbers of the authors' configurations (SPiRL in
+the tabletop: those of SkiMo's authors); those of SkiLD and ReSkill are in
+`skillgym.rl.skild.presets` and `skillgym.rl.reskill.presets`.
 
 Papers: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors",
 Sec. 4.2; arXiv:2010.11944. Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for
@@ -55,15 +55,15 @@ _FLAT_FROM_PRIOR: dict[str, Any] = {
 }
 
 # Deviation: the authors learn alpha, for divergences of 1 (SPiRL) and 10 nats (SkiMo), and have
-# one-step returns. Of a hundred episodes by the prior alone one or two reach the goal; as long as
-# none has, a learned alpha falls, until the critics' errors lead the policy away.
+# one-step returns. With the prior alone, one or two of a hundred episodes reach the goal. Until the
+# first does, a learned alpha falls, and the critics' errors lead the policy away.
 _MAZE_CRITICS: dict[str, Any] = {"critic_arch": SHALLOW, **NORMALISED}
 _RETURN = {"n_steps": 10}
 
-# The authors have room for a million skills in the open-loop maze, and batches of 256. Deviation:
-# batches of 128, as in the mazes of SkiLD and SkiMo, as an update is little but convolutions. There
-# is nothing to learn from before the first successes, hence the long warm-up by the prior; and they
-# are so few that batches without their episodes forget them.
+# The authors have a buffer of a million skills in the open-loop maze, and batches of 256.
+# Deviation: batches of 128, as in the mazes of SkiLD and SkiMo, because convolutions take most of
+# an update. There is nothing to learn from before the first successes, hence the long warm-up with
+# the prior; and these are so rare that the agent forgets them without a fixed share of each batch.
 _PICTURES: dict[str, Any] = {
     "world": "skillgym/Maze-v0",
     "options": {"variant": "spirl", "observation": "image"},
@@ -144,17 +144,17 @@ PRESETS: dict[str, AgentPreset] = {
         title="goal codes, prior-regularised",
         skill_model="ptgm-kitchen",
         algorithm=DiscretePriorSAC,
-        # Deviation: the authors' direction and 5 nats. KL(prior || policy) lets a policy add codes
-        # that the prior excludes, which the critics overrate: runs fall from 3 subtasks to 1.
+        # Deviation: the direction, and 1 nat (authors: 5). KL(prior || policy) lets a policy add
+        # codes that the prior excludes and the critics overrate: runs fall from 3 subtasks to 1.
         agent={**_SKILLS, "kl_direction": "policy-prior", "target_divergence": 1.0},
     ),
     "ptgm-ppo": AgentPreset(
         title="goal codes, PPO with the divergence in the reward",
         skill_model="ptgm-kitchen",
         algorithm=PriorPPO,
-        # The rest is of the authors' example in Minecraft; PPO does not run in their kitchen.
-        # Deviation: roll-outs of 20 episodes. With their 40 codes, which are one and a half here,
-        # runs fall from 1.8 subtasks to 0.6.
+        # The other numbers are from the authors' example in Minecraft; they do not run PPO in the
+        # kitchen. Deviation: roll-outs of 20 episodes. With their 40 codes, which are one and a
+        # half episodes here, runs fall from 1.8 subtasks to 0.6.
         agent={
             "policy": "SkillPriorPolicy",
             "kl_coef": 0.05,
@@ -174,7 +174,7 @@ for _task in reskill.TASKS:
 
 
 def find_preset(name: str) -> AgentPreset:
-    """The preset of a name.
+    """The preset with a name.
 
     Raises:
         UnknownPreset: If there is none.
@@ -192,18 +192,18 @@ def make_env(
     skill_model: Any = None,
     **options: Any,
 ) -> GymnasiumVecEnv:
-    """The environments of a method, as SB3 takes them.
+    """The environments of a method, in the form that SB3 expects.
 
     Args:
-        method: Its name.
+        method: Name of the method.
         world: Id of an environment with primitive actions; the world of the preset, with its
             keywords, if None.
         num_envs: Number of environments.
-        skill_model: Name, path or live skill model in place of the preset's own.
+        skill_model: Name, path or live skill model instead of the preset's.
         options: Keywords of the world and of its vector environment (`num_threads`).
 
     Raises:
-        InvalidConfig: If there is a skill model for a method without skills, or a keyword that
+        InvalidConfig: If a skill model is given for a method without skills, or a keyword that
             another package's environment does not take.
     """
     preset = find_preset(method)
@@ -222,7 +222,7 @@ def make_env(
 
 
 def skill_vec_env(world: str, model: Any, num_envs: int = 1, **options: Any) -> GymnasiumVecEnv:
-    """Environments whose actions are the skills of any model, as SB3 takes them.
+    """Environments whose actions are the skills of any model, in the form that SB3 expects.
 
     Args:
         world: Id of an environment with primitive actions.
@@ -240,7 +240,7 @@ def skill_vec_env(world: str, model: Any, num_envs: int = 1, **options: Any) -> 
 def _make_vec(
     world: str, num_envs: int, mode: AutoresetMode, num_threads: int | None = None, **options: Any
 ) -> VectorEnv[Any, Any, Any]:
-    """A vector environment; those of other packages step one environment after the other."""
+    """A vector environment; those of other packages step their environments one by one."""
     if world.startswith("skillgym/"):
         return gym.make_vec(
             world, num_envs, autoreset_mode=mode, num_threads=num_threads, **options
@@ -255,17 +255,17 @@ def make_agent(
     seed: int | None = None,
     **overrides: Any,
 ) -> Any:
-    """The agent of a method, of the class that its preset names.
+    """The agent of a method, of its preset's class.
 
     Args:
-        method: Its name.
-        env: Its environment or environments, for example of `make_env`.
+        method: Name of the method.
+        env: Environment or environments, for example from `make_env`.
         seed: Seed of the agent and of the environments.
-        overrides: Keywords of the agent in place of the preset's.
+        overrides: Keywords of the agent that override the preset's.
 
     Raises:
         UnknownKeyword: If the agent does not have one of them.
-        UnsupportedSpace: If the environment's actions are of another kind than the agent's.
+        UnsupportedSpace: If the agent cannot use the environment's type of actions.
         InvalidConfig: If the agent cannot be made with the overrides.
     """
     preset = find_preset(method)
@@ -304,8 +304,8 @@ def load_agent(method: str, path: str | Path, env: VecEnv | gym.Env[Any, Any] | 
     """A saved agent of a method.
 
     Args:
-        method: Its name.
-        path: File that its `save` wrote.
-        env: Its environments; without, it can only predict.
+        method: Name of the method.
+        path: File written by the agent's `save`.
+        env: Environments of the agent; without them, it can only predict.
     """
     return find_preset(method).algorithm.load(path, env=env)

@@ -16,16 +16,16 @@ from skillgym.wrappers.errors import WrongAutoresetMode
 
 
 class GymnasiumVecEnv(VecEnv):
-    """Gives any algorithm of SB3 a `gymnasium.vector.VectorEnv`, without processes or copies of it.
+    """Makes a `gymnasium.vector.VectorEnv` usable by any algorithm of SB3, without extra processes.
 
     Episode statistics come from SB3's `VecMonitor` around it, as for every `VecEnv`. Attributes and
-    methods are those of the vector environment and of what it wraps, for a `SyncVectorEnv` also
-    those of its environments. What is in the processes of an `AsyncVectorEnv` is not found; there,
-    use SB3's `SubprocVecEnv`.
+    methods are looked up in the vector environment, in what it wraps and, for a `SyncVectorEnv`, in
+    its environments. Those in the processes of an `AsyncVectorEnv` are not found; use SB3's
+    `SubprocVecEnv` for these.
 
     Args:
-        env: Vector environment with `autoreset_mode` SAME_STEP, which is what SB3's environments
-            do.
+        env: Vector environment with `autoreset_mode` SAME_STEP, which is how SB3's environments
+            reset.
 
     Raises:
         WrongAutoresetMode: If it resets in another way.
@@ -45,7 +45,7 @@ class GymnasiumVecEnv(VecEnv):
         self._actions: np.ndarray | None = None
 
     def reset(self) -> VecEnvObs:
-        """Start episodes everywhere, with the seeds and options given before.
+        """Start episodes in all environments, with the seeds and options given before.
 
         Raises:
             InvalidConfig: If environments were given different options.
@@ -60,11 +60,11 @@ class GymnasiumVecEnv(VecEnv):
         return observations
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Keep the actions for `step_wait`."""
+        """Store the actions for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Step all environments with the actions kept."""
+        """Step all environments with the stored actions."""
         observations, rewards, terminated, truncated, infos = self.env.step(self._actions)
         dones = terminated | truncated
         listed = split_infos(infos, self.num_envs)
@@ -103,7 +103,7 @@ class GymnasiumVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of each environment, or that of the vector environment once for all."""
+        """Call a method of each environment, or that of the vector environment once."""
         owners = self._owners(method_name, indices)
         results = {
             owner: _attribute(owner, method_name)(*method_args, **method_kwargs)
@@ -118,7 +118,7 @@ class GymnasiumVecEnv(VecEnv):
         return [False for _ in self._get_indices(indices)]
 
     def _owners(self, name: str, indices: Any) -> list[Any]:
-        """What has an attribute, for each of these environments."""
+        """The object that has an attribute, for each of these environments."""
         env: Any = self.env
         while not hasattr(env, name):
             if isinstance(env, SyncVectorEnv) and all(e.has_wrapper_attr(name) for e in env.envs):

@@ -1,12 +1,12 @@
 """Run folders: everything that is needed to understand, resume and repeat a run.
 
 ```
-config.json        what was asked for
+config.json        the configuration
 command.txt        the command line of every sitting
 environment.json   versions, git commit and machine of the last sitting, and `earlier` ones
 metrics.csv        the log
 result.json        the final evaluation of `skillgym train`
-checkpoints/       last/ and, of a skill model, best/
+checkpoints/       last/ and, for a skill model, best/
 videos/ tb/
 ```
 """

@@ -1,4 +1,4 @@
-"""Where the parts of a run are, and how far it has come. Imports no torch."""
+"""Paths of the parts of a run, and its progress. Imports no torch."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def result_path(folder: Path) -> Path:
 
 
 class BudgetPassed(SkillgymError, ValueError):
-    """A run is to end where it has been already, on its way to a larger budget."""
+    """A run has already passed its budget, on the way to a larger one."""
 
     def __init__(self, folder: Path, steps: int) -> None:
         super().__init__(
-            f"Got steps={steps} for the run in {folder}, which was stopped later than that on its "
-            "way to a larger budget; go on with the larger one or start a new run."
+            f"Got steps={steps} for the run in {folder}, which was stopped beyond that on the way "
+            "to a larger budget; continue with the larger one or start a new run."
         )
 
 
 def is_past(folder: Path, steps: int) -> bool:
-    """Whether a run's agent has been trained for longer than a budget, as it has a larger one.
+    """Whether a run's agent has been trained beyond a budget, on the way to a larger one.
 
     Args:
         folder: Run folder of `skillgym train`; need not exist.

@@ -24,7 +24,7 @@ class InterruptFlag:
 def deferred_interrupt() -> Iterator[InterruptFlag]:
     """Turn the first Ctrl-C into a flag; the second one interrupts at once.
 
-    Outside the main thread, where Python allows no signal handlers, the flag never rises.
+    Outside the main thread, where Python allows no signal handlers, the flag stays false.
 
     Yields:
         The flag.

@@ -1,4 +1,4 @@
-"""One process at a time in a run folder."""
+"""A lock that allows one process at a time in a run folder."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class FolderInUse(SkillgymError, RuntimeError):
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Keep other processes that ask for it, too, out of a folder, as far as its system can.
+    """Lock a folder against other processes that use this lock, if the file system supports it.
 
     The folder itself is locked, which needs no file in it. Windows and most network file systems
-    have no such locks: nobody is kept out there.
+    have no such locks; there, it does nothing.
 
     Args:
-        folder: The folder; created if need be.
-        wait: Wait until another process has left.
+        folder: The folder; created if necessary.
+        wait: Whether to wait until another process has released the lock.
 
     Raises:
-        FolderInUse: If another process is there, unless `wait`.
-        CheckpointNotWritten: If it can be neither created nor opened.
+        FolderInUse: If another process holds the lock, unless `wait`.
+        CheckpointNotWritten: If the folder can be neither created nor opened.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise FolderInUse(folder) from None
-        except OSError:  # no locks there
+        except OSError:  # no locks on this file system
             pass
         yield
     finally:

@@ -14,7 +14,7 @@ from skillgym.errors import CheckpointNotWritten
 from skillgym.files import write_csv
 
 STEP_KEY = "time/step"
-"""Column of the gradient or control steps."""
+"""Column with the gradient or control steps."""
 
 
 class CsvWriter(KVWriter):
@@ -70,12 +70,12 @@ def run_logger(folder: Path, last_step: int = 0) -> Logger:
 
     Args:
         folder: The run folder.
-        last_step: Step that the run is resumed from; later rows of `metrics.csv` are dropped.
+        last_step: Step from which the run is resumed; later rows of `metrics.csv` are dropped.
     """
     writers: list[KVWriter] = [CsvWriter(folder / "metrics.csv", last_step)]
     try:
         writers.append(TensorBoardOutputFormat(str(folder / "tb")))
-    except (ImportError, AssertionError):  # SB3 asserts that tensorboard is there
+    except (ImportError, AssertionError):  # SB3 asserts that tensorboard is installed
         pass
     return Logger(str(folder), writers)
 

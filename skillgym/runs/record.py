@@ -1,4 +1,4 @@
-"""What a run was asked to do, by which commands, where and with which versions. No torch."""
+"""Configuration, commands, machine and versions of a run. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PACKAGES = (
 )  # fmt: skip
 
 SEPARATOR = " / "
-"""Between the values of sittings or runs that differ."""
+"""Separator between the values of sittings or runs that differ."""
 
 
 def start_run(folder: Path, config: Mapping[str, Any]) -> None:
     """Make a run folder self-describing; a resumed run keeps its files and adds its command line.
 
     Args:
-        folder: The run folder; created if need be.
-        config: What was asked for, as plain JSON.
+        folder: The run folder; created if necessary.
+        config: The configuration, as plain JSON.
 
     Raises:
         CheckpointNotWritten: If the folder cannot be written to.
@@ -72,11 +72,11 @@ def environment_record() -> dict[str, Any]:
 
 
 def origin(record: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Machine, commit and versions as name and value: what stands beside every published number.
+    """Machine, commit and versions by name, which accompany every published number.
 
     Args:
-        record: `environment.json` of the run that measured, whose sittings may differ: all values
-            are named then; that of this process if None.
+        record: `environment.json` of the run; if its sittings differ, all values are named. That of
+            this process if None.
     """
     record = record or environment_record()
     sittings = [
@@ -113,12 +113,12 @@ def gpus() -> list[str]:
 def git_commit(root: Path = Path(__file__).parents[2]) -> str | None:
     """Commit of the source tree, with `-dirty` if it was changed; None outside a repository.
 
-    Measured results do not count as changes: one run writes them while the next one measures.
+    Changes of results do not count, as one run may write them while another one runs.
 
     Args:
         root: Folder of the source tree.
     """
-    if not (root / ".git").exists():  # installed: a repository further up would be somebody else's
+    if not (root / ".git").exists():  # installed: a repository in a parent folder is not ours
         return None
     git = ["git", "-C", str(root)]
     changes = [*git, "diff", "--name-only", "HEAD", "--", ".", ":(exclude)benchmarks/results"]
@@ -130,6 +130,6 @@ def git_commit(root: Path = Path(__file__).parents[2]) -> str | None:
 
 
 def _output(command: list[str]) -> str:
-    """What a command prints."""
+    """Output of a command."""
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()

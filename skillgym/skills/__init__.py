@@ -1,1 +1,1 @@
-"""Skill models, one folder a paper."""
+"""Skill models, one folder per paper."""

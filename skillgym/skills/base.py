@@ -1,4 +1,4 @@
-"""What all skill models have in common: spaces, bounds, and the checks of their inputs.
+"""Base class of all skill models: spaces, bounds, and checks of inputs.
 
 Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `Z` latent.
 """
@@ -34,14 +34,14 @@ class SkillModule(nn.Module, ABC):
     Args:
         observation_space: One-dimensional Box of size O.
         action_space: One-dimensional Box of size A.
-        skill_space: What an agent chooses.
+        skill_space: Space of the skills that an agent chooses from.
         max_steps: H.
 
     Attributes:
         type_tag: Name of the class in checkpoints.
         config_class: Dataclass of its configuration.
         selection_metric: Entry of `validation` by which the best checkpoint is chosen (smallest).
-        independent: Names of modules that are to learn as they would without the others.
+        independent: Names of modules that learn independently of the others.
 
     Raises:
         UnsupportedSpace: If a space is not a one-dimensional Box.
@@ -86,7 +86,7 @@ class SkillModule(nn.Module, ABC):
             seed: Seed of the weights.
 
         Raises:
-            UnusableConfig: If `config` is something else.
+            UnusableConfig: If `config` is not a `config_class`.
             UnsupportedSpace: If a space is not a one-dimensional Box.
         """
         known = config is None or isinstance(config, cls.config_class)
@@ -103,21 +103,21 @@ class SkillModule(nn.Module, ABC):
         config: Any,
         tensors: Mapping[str, Tensor],
     ) -> Self:
-        """A model that the tensors of a checkpoint are loaded into; by default that of `create`.
+        """A model into which the tensors of a checkpoint can be loaded; by default from `create`.
 
         Args:
             observation_space: One-dimensional Box of size O.
             action_space: One-dimensional Box of size A.
             config: A `config_class`.
-            tensors: The checkpoint's tensors, for sizes that the configuration does not tell.
+            tensors: The checkpoint's tensors, for sizes that the configuration does not have.
         """
         return cls.create(observation_space, action_space, config)
 
     def prepare(self, data: WindowDataset, seed: int) -> None:
-        """Take from the whole training data what is not learned by gradient; nothing by default.
+        """Compute from the training data what is not learned by gradient; nothing by default.
 
         A new training calls it once, before its first step. What it sets must be in `state_dict`,
-        so that checkpoints hold it.
+        so that it is part of checkpoints.
 
         Args:
             data: Training trajectories.
@@ -131,7 +131,7 @@ class SkillModule(nn.Module, ABC):
         return self.prior
 
     def verify(self) -> None:
-        """Check, after loading, that the tensors belong together; by default there is no doubt."""
+        """Check, after loading, that the tensors belong together; does nothing by default."""
 
     def draw(
         self, data: Any, rng: np.random.Generator, batch_size: int
@@ -139,7 +139,7 @@ class SkillModule(nn.Module, ABC):
         """A batch for `loss`.
 
         Args:
-            data: What the model learns from, by default a `WindowDataset`.
+            data: Training or validation data, by default a `WindowDataset`.
             rng: The only source of randomness.
             batch_size: B.
 
@@ -153,15 +153,15 @@ class SkillModule(nn.Module, ABC):
     def check_sizes(
         self, observations: NDArray[Any], actions: NDArray[Any], what: str = "data"
     ) -> None:
-        """Check that windows (B, T, O) and (B, T, A) are of the model's spaces.
+        """Check that windows (B, T, O) and (B, T, A) fit the model's spaces.
 
         Args:
-            observations: Their observations.
-            actions: Their actions.
-            what: What they are from, for the error.
+            observations: Observations of the windows.
+            actions: Actions of the windows.
+            what: Description of the data, for the error.
 
         Raises:
-            ShapeMismatch: If they are not.
+            ShapeMismatch: If they do not.
         """
         given = ("observations", observations), ("actions", actions)
         for (name, array), space in zip(
@@ -177,13 +177,13 @@ class SkillModule(nn.Module, ABC):
 
     @abstractmethod
     def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
-        """Scalars that judge the model, set to evaluation mode, on data it has not seen."""
+        """Validation metrics of the model, in evaluation mode, on held-out data."""
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """Groups for the optimiser: what is left by the `independent` modules, then each of these.
+        """Groups for the optimiser: each of the `independent` modules, after all other parameters.
 
         Gradients are clipped group by group. A subclass may give some parameters another learning
-        rate. A group's `decay` is the factor of its learning rate after every step, beside the
+        rate. A group's `decay` multiplies its learning rate after every step, in addition to the
         schedule.
         """
         parts = [list(getattr(self, name).parameters()) for name in self.independent]
@@ -205,7 +205,7 @@ class SkillModule(nn.Module, ABC):
         return np.full(len(obs), t + 1 >= self.max_steps)
 
     def checked_skill(self, obs: NDArray[Any], skill: NDArray[Any]) -> NDArray[Any]:
-        """The skills (B, ...) in the type of the skill space.
+        """The skills (B, ...) with the dtype of the skill space.
 
         Raises:
             ShapeMismatch: If observations or skills do not fit the spaces, or each other.
@@ -229,7 +229,7 @@ class SkillModule(nn.Module, ABC):
 
 
 def flat_box(role: str, space: gym.Space[Any]) -> Box:
-    """The space itself, if it is a one-dimensional Box.
+    """Return a space if it is a one-dimensional Box.
 
     Raises:
         UnsupportedSpace: Otherwise.

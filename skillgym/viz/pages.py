@@ -1,4 +1,4 @@
-"""Pages: one HTML file each, with everything inside, readable in light and dark."""
+"""Pages: self-contained HTML files, readable in light and dark mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write_page(path: Path, template: str, **content: Any) -> None:
     Args:
         path: The file.
         template: Name of a template in `templates`.
-        content: What the template shows.
+        content: Variables of the template.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("skillgym.viz"),

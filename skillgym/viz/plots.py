@@ -22,12 +22,12 @@ Curve = tuple[Sequence[float], Sequence[float]]
 COLORS = ("#1b6ca8", "#c8553d", "#2a9d6f", "#8f6bb3", "#b98a1d", "#5d6d7e", "#d977a5", "#3a3a3a")
 INK = "#1f2933"
 INSIDE = 3
-"""Methods whose legend has room among the curves."""
+"""Largest number of methods whose legend fits among the curves."""
 LEGEND = 48
-"""Letters of a line of the legend, which leave the curves half of the figure."""
+"""Characters per line of the legend, which leave half of the figure to the curves."""
 
 REPEATABLE: Any = {"svg.hashsalt": "skillgym"}
-"""The same figure gives the same file."""
+"""Makes files reproducible."""
 
 LOOK: Any = {
     name: INK
@@ -47,7 +47,7 @@ def learning_curves(
         curves: Runs of each method.
         label: Name of the vertical axis.
         title: Title of the figure.
-        limit: The best score, if any. The vertical axis ends there if a run comes half-way.
+        limit: The best score, if any. The vertical axis ends there if a run reaches half of it.
     """
     with rc_context(LOOK):
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
@@ -58,7 +58,7 @@ def learning_curves(
         if limit is not None and axes.dataLim.ymax < limit / 2:
             limit = None
         bottom = 0.0 if axes.dataLim.ymin >= 0.0 else None  # returns may be negative
-        axes.set_ylim(bottom, limit and 1.02 * limit)  # the best score is seen whole
+        axes.set_ylim(bottom, limit and 1.02 * limit)  # shows the best score completely
         axes.set_xlim(left=0.0)
         axes.set_title(title)
         if len(curves) > INSIDE:
@@ -77,7 +77,7 @@ def draw_curves(axes: Axes, curves: Mapping[str, Sequence[Curve]]) -> None:
         axes: The axes.
         curves: Runs of each method.
     """
-    # A few categories only: colours repeat after eight, line styles then tell them apart.
+    # Colours repeat after eight methods, which line styles then distinguish.
     for index, (method, runs) in enumerate(curves.items()):
         steps, table = align(runs)
         color = COLORS[index % len(COLORS)]
@@ -92,11 +92,11 @@ def draw_curves(axes: Axes, curves: Mapping[str, Sequence[Curve]]) -> None:
 
 
 def style(axes: Axes, steps: str) -> None:
-    """The look of all plots over steps.
+    """Set the style of all plots over steps.
 
     Args:
         axes: The axes.
-        steps: What is counted, the name of the horizontal axis.
+        steps: Name of the horizontal axis.
     """
     axes.set_xlabel(steps)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -114,7 +114,7 @@ def align(runs: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float6
         Steps (T,) and values (R, T), interpolated linearly.
     """
     last = min(run[0][-1] for run in runs)
-    # Evaluations of different runs are a few steps apart: the last of all must not be lost.
+    # Evaluations of different runs are a few steps apart; the last one must not be lost.
     steps = np.unique(np.minimum(np.asarray(runs[0][0], float), last))
     return steps, np.array([np.interp(steps, *run) for run in runs])
 
@@ -123,22 +123,22 @@ def score_label(score: str, best: float | None) -> str:
     """Name of the vertical axis.
 
     Args:
-        score: What counts.
-        best: The largest score, if it is known.
+        score: Name of the score.
+        best: The largest possible score, if it is known.
     """
     of = "" if best is None else f" (of {best:g})"
     return f"{score}{' completed' if score == 'subtasks' else ''}{of}"
 
 
 def to_svg(figure: Figure, prefix: str = "") -> str:
-    """The figure as an SVG element for a page, whose colours of text and lines it takes.
+    """The figure as an SVG element that inherits the colours of text and lines of its page.
 
     Lines have the colours `--series-0`, `--series-1` ... of the page if it has them.
 
     Args:
         figure: The figure.
-        prefix: What ids begin with, so that a page may hold several figures; signs that an id may
-            not have become hyphens.
+        prefix: Prefix of ids, so that a page can contain several figures; characters that are not
+            allowed in ids become hyphens.
     """
     buffer = io.StringIO()
     with rc_context({**REPEATABLE, "svg.fonttype": "none"}):

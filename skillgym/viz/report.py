@@ -1,4 +1,4 @@
-"""The report page of a demo: one HTML file that carries its plot and its videos inside."""
+"""The report page of a demo: one HTML file that contains its plot and videos."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Row:
     """A row of the evaluation table.
 
     Attributes:
-        method: What was trained.
+        method: Description of the method.
         subtasks: Mean number of subtasks completed.
         episodes: Episodes of the evaluation.
         steps: Control steps of training.
         minutes: Wall time of training [min].
-        rates: Which subtasks were completed how often.
+        rates: How often each subtask was completed.
     """
 
     method: str
@@ -52,7 +52,7 @@ class Video:
 
     Attributes:
         path: The `.mp4` file.
-        caption: What it shows.
+        caption: Caption.
     """
 
     path: Path
@@ -71,13 +71,13 @@ class Report:
 
     Attributes:
         title: Title.
-        lead: What was done, in a sentence or two.
+        lead: Short description of what was done.
         rows: Evaluation table.
         num_subtasks: Subtasks of the task.
         plot: SVG element of the learning curve.
         videos: Videos.
         notes: Remarks below the table.
-        commands: Commands that repeat it.
+        commands: Commands that reproduce it.
     """
 
     title: str

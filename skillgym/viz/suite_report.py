@@ -16,9 +16,9 @@ class Line:
 
     Attributes:
         cells: Texts by column.
-        estimate: The score as a share of the best; None if that is not known.
-        low: Lower end of its interval likewise; None if there is none.
-        high: Upper end.
+        estimate: The score as a share of the best; None if the best is not known.
+        low: Lower end of its interval, likewise; None if there is none.
+        high: Upper end, likewise.
     """
 
     cells: Mapping[str, str]
@@ -33,7 +33,7 @@ class Block:
 
     Attributes:
         title: Title.
-        text: What is compared.
+        text: Description of the comparison.
         lines: The methods.
         plot: SVG element of the learning curves.
     """
@@ -50,8 +50,8 @@ class Section:
 
     Attributes:
         title: Title.
-        text: What of it is measured.
-        blocks: Its parts; none if nothing is measured.
+        text: How much of it has been evaluated.
+        blocks: Blocks of the table; none without results.
     """
 
     title: str
@@ -65,12 +65,12 @@ class SuiteReport:
 
     Attributes:
         title: Title.
-        lead: What was done.
-        notes: How to read it.
+        lead: Short description of what was done.
+        notes: How to read the page.
         sections: The results tables.
         runs: Every run: texts by column.
-        origins: What the runs were made with: texts by column.
-        commands: Commands that repeat it.
+        origins: Machines and versions of the runs: texts by column.
+        commands: Commands that reproduce it.
     """
 
     title: str

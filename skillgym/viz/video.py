@@ -1,4 +1,4 @@
-"""Videos of agents: every control step is a frame, also inside a skill."""
+"""Videos of agents: every control step is a frame, including those within skills."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def record_episodes(
     fps: float = 12.5,
     progress_bar: bool = False,
 ) -> list[tuple[str, ...]]:
-    """Write a video of a policy's episodes; each ends with its last picture, held for a second.
+    """Write a video of a policy's episodes; the last frame of each is held for a second.
 
     Args:
         policy: Maps observations (1, O) to actions (1, ...).
@@ -66,7 +66,7 @@ def record_episodes(
 
 
 class _Recorder:
-    """Takes frames from inside skills where there are skills, else between steps."""
+    """Records frames within skills if actions are skills, else after each step."""
 
     def __init__(self, env: GymnasiumVecEnv, path: Path, fps: float, progress_bar: bool) -> None:
         self.caption = ""
@@ -90,19 +90,19 @@ class _Recorder:
         self._bar.close()
 
     def start(self) -> None:
-        """Begin an episode."""
+        """Start an episode."""
         self.caption = ""
         self.after_step()
 
     def after_step(self) -> None:
-        """Take a frame of an environment without skills."""
+        """Record a frame of an environment without skills."""
         if not self._inside:
             self._add(self._env.render())
 
     def hold(self) -> None:
-        """End an episode: its last picture again, with all that was completed.
+        """End an episode: repeat its last frame, with all completed subtasks.
 
-        The environment is in its next episode already, so the picture is the last that was taken.
+        The environment is already in its next episode, so the last recorded frame is used.
         """
         for _ in range(self._held):
             self._add(self._last)
@@ -114,11 +114,11 @@ class _Recorder:
 
 
 def captioned(frame: Frame, text: str) -> Frame:
-    """A frame with text in its lower left corner, in as many lines as its width demands.
+    """A frame with text in its lower left corner, in as many lines as necessary.
 
     Args:
         frame: Image (height, width, 3).
-        text: Names with commas between them; nothing is drawn if it is empty.
+        text: Comma-separated names; nothing is drawn if it is empty.
     """
     if not text:
         return frame

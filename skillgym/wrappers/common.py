@@ -1,4 +1,4 @@
-"""What the wrappers share."""
+"""Functions and a base class that the wrappers share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SkillWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     ) -> None:
         gym.Wrapper.__init__(self, env)
         self.skill_model, self.skill_name = resolve_skill_model(skill_model, env)
-        given = self.skill_name or self.skill_model  # no path, which a `spec` cannot hold
+        given = self.skill_name or self.skill_model  # a `spec` cannot hold a path
         RecordConstructorArgs.__init__(self, skill_model=given, **arguments, _disable_deepcopy=True)
 
     @property
@@ -70,7 +70,7 @@ def resolve_skill_model(
         The skill model, and its name or path; None for a live model.
 
     Raises:
-        UnusableSkillModel: If it is something else.
+        UnusableSkillModel: If it is none of these.
         ForeignWorld: If it was made for other spaces or another world.
     """
     # Loading a model imports torch, which importing the wrappers must not do.
@@ -93,7 +93,7 @@ def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.floa
         max_steps: Longest skill H [control steps].
 
     Raises:
-        UnknownChoice: If `reward` is something else.
+        UnknownChoice: If `reward` is neither.
         InvalidConfig: If gamma is not from 0 to 1.
     """
     check_choice("reward", reward, REWARDS)
@@ -102,7 +102,7 @@ def reward_weights(reward: str, gamma: float, max_steps: int) -> NDArray[np.floa
 
 
 def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> BoolArray:
-    """The environments (N,) that a reset with these options is about."""
+    """The environments (N,) that a reset with these options resets."""
     mask: BoolArray | None = (options or {}).get("reset_mask")
     return np.ones(num_envs, bool) if mask is None else mask
 
@@ -115,16 +115,16 @@ def checked_skills(
     Args:
         skills: One skill, or one for each of N environments.
         expected: Their shape.
-        running: The environments (N,) whose skills count; all if None.
+        running: The environments (N,) whose skills are used; all if None.
 
     Raises:
-        InvalidSkill: If they have another shape, or one that counts is not finite.
+        InvalidSkill: If they have another shape, or one that is used is not finite.
     """
     try:
         array = np.asarray(skills)
         finite = np.isfinite(array)
     except (TypeError, ValueError):
-        raise InvalidSkill("that is no array of numbers", expected) from None
+        raise InvalidSkill("that is not numeric", expected) from None
     if array.shape != tuple(expected):
         raise InvalidSkill(f"of shape {array.shape}", expected)
     if not finite.all() and (running is None or not finite[running].all()):
@@ -138,16 +138,16 @@ def checked_actions(
     expected: Sequence[int] | None,
     running: BoolArray | None = None,
 ) -> Any:
-    """What a skill model's `act` gave, as an array.
+    """Output of a skill model's `act`, as an array.
 
     Args:
         model: The skill model.
         actions: Actions of B environments.
-        expected: Their shape (B, ...); None for dictionaries and tuples, which are not looked at.
-        running: The environments (B,) whose actions count; all if None.
+        expected: Their shape (B, ...); None for dictionaries and tuples, which are not checked.
+        running: The environments (B,) whose actions are used; all if None.
 
     Raises:
-        UnusableActions: If they have another shape, or one that counts is not finite.
+        UnusableActions: If they have another shape, or one that is used is not finite.
     """
     if expected is None:
         return actions
@@ -156,8 +156,8 @@ def checked_actions(
         flat = array.ravel()
         with np.errstate(over="ignore"):
             finite = math.isfinite(flat.dot(flat))  # twice as fast as np.isfinite().all()
-    except (TypeError, ValueError, RuntimeError) as error:  # the last is that of torch
-        raise UnusableActions(model, f"that are no array of numbers ({error})", expected) from error
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError comes from torch
+        raise UnusableActions(model, f"that are not numeric ({error})", expected) from error
     if array.shape != tuple(expected):
         raise UnusableActions(model, f"of shape {array.shape}", expected)
     if not finite and not np.isfinite(array if running is None else array[running]).all():
@@ -166,7 +166,7 @@ def checked_actions(
 
 
 def checked_ends(model: SkillModel, ends: Any, count: int) -> BoolArray:
-    """What a skill model's `finished` gave, as an array.
+    """Output of a skill model's `finished`, as an array.
 
     Args:
         model: The skill model.
@@ -174,7 +174,7 @@ def checked_ends(model: SkillModel, ends: Any, count: int) -> BoolArray:
         count: B.
 
     Raises:
-        UnusableEnds: If they have another shape or are no booleans.
+        UnusableEnds: If they have another shape or are not booleans.
     """
     array: BoolArray = np.asarray(ends)
     if array.shape != (count,) or array.dtype != bool:

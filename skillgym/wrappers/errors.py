@@ -18,22 +18,22 @@ class InvalidSkill(SkillgymError, ValueError):
 
 
 class UnusableSkillModel(SkillgymError, ValueError):
-    """Something that is no skill model was given as one.
+    """An object that is not a skill model was given as one.
 
-    No `TypeError`: Gymnasium makes a new error of those.
+    Not a `TypeError`, because Gymnasium re-raises those as new errors.
     """
 
     def __init__(self, given: object, missing: Sequence[str]) -> None:
         super().__init__(
             f"Got {with_article(type(given).__name__)} as skill model without "
             f"{', '.join(missing)}, expected the name of a bundled one, the path of a checkpoint, "
-            "or a live model; `skillgym.load_skill` gives one, docs/own_skill_models.md says how "
-            "to write one."
+            "or a live model; load one with `skillgym.load_skill`, or write one as described in "
+            "docs/own_skill_models.md."
         )
 
 
 class UnusableActions(SkillgymError, ValueError):
-    """A skill model gives something that an environment cannot take as actions."""
+    """A skill model's output cannot be used as actions of the environment."""
 
     def __init__(self, model: object, problem: str, expected: Sequence[int]) -> None:
         name = type(model).__name__
@@ -45,7 +45,7 @@ class UnusableActions(SkillgymError, ValueError):
 
 
 class UnusableEnds(SkillgymError, ValueError):
-    """A skill model says in an unusable way which skills are over."""
+    """A skill model's output cannot be used to tell which skills are over."""
 
     def __init__(self, model: object, problem: str, count: int) -> None:
         name = f"{type(model).__name__}.finished"
@@ -61,17 +61,17 @@ class WrongAutoresetMode(SkillgymError, ValueError):
     def __init__(self, user: str, given: object, expected: str) -> None:
         super().__init__(
             f"Got a vector environment with autoreset mode {given} for {user}, expected "
-            f"{expected}; create it with autoreset_mode=AutoresetMode.{expected}; for ids that are "
-            "none of skillgym's, gymnasium.make_vec wants it as "
+            f"{expected}; create it with autoreset_mode=AutoresetMode.{expected}; for ids of other "
+            "packages, gymnasium.make_vec takes it as "
             f'vector_kwargs={{"autoreset_mode": AutoresetMode.{expected}}}.'
         )
 
 
 class UnevenSkills(SkillgymError, RuntimeError):
-    """Skills of one batch end at different control steps."""
+    """Skills of a batch end at different control steps."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Got a skill model that ends skills of one batch at different control steps, expected "
+            "Got a skill model that ends skills of a batch at different control steps, expected "
             "equal lengths in VectorSkillActions; put SkillActions inside a SyncVectorEnv instead."
         )

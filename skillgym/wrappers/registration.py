@@ -32,8 +32,8 @@ SKILL_ENVS = {
 class RegisteredSkillActions(SkillActions):
     """`SkillActions` made by the entry point of an id such as `SkillKitchen-v0`.
 
-    The keywords of that id already describe this wrapper and the time limit inside it. Appending
-    them to the specification, as wrappers do, would build both twice.
+    The keywords of the id already describe this wrapper and the time limit inside it. If they were
+    appended to the specification, as wrappers usually do, both would be built twice.
     """
 
     @property
@@ -41,7 +41,7 @@ class RegisteredSkillActions(SkillActions):
         """Specification of the id, with its keywords."""
         spec = self.unwrapped.spec
         if spec is not None and self.skill_name is not None:
-            # In place of a path, which JSON does not have.
+            # JSON has no paths.
             spec = replace(spec, kwargs={**spec.kwargs, "skill_model": self.skill_name})
         return spec
 
@@ -49,7 +49,7 @@ class RegisteredSkillActions(SkillActions):
 def register_skill_envs() -> None:
     """Register the ids of `SKILL_ENVS`. Calling it twice is fine.
 
-    No `max_episode_steps` is given: Gymnasium's own time limit would sit outside and count skills.
+    `max_episode_steps` is not given: Gymnasium's own time limit would be outside and count skills.
     """
     for env_id, (world_id, skill_model) in SKILL_ENVS.items():
         gym.register(
@@ -82,7 +82,7 @@ def make_skill_env(
             `velocities`, `noise`, `render_mode`...).
 
     Raises:
-        InvalidConfig: If `control_steps` is no positive integer.
+        InvalidConfig: If `control_steps` is not a positive integer.
     """
     check_count("control_steps", control_steps)
     spec = gym.spec(world_id)
@@ -119,7 +119,7 @@ def make_vector_skill_env(
         world: Keywords of the world and of its vector environment (`num_threads`).
 
     Raises:
-        InvalidConfig: If `control_steps` is no positive integer, or if `max_episode_steps` is
+        InvalidConfig: If `control_steps` is not a positive integer, or if `max_episode_steps` is
             given, which would count skills in one environment and control steps in many.
     """
     check_count("control_steps", control_steps)
@@ -134,7 +134,7 @@ def make_vector_skill_env(
 
 
 def _made(entry_point: Any, *arguments: Any, **keywords: Any) -> Any:
-    """What a world's entry point makes; a misspelled keyword may be one of the skills', too."""
+    """Call a world's entry point; errors about unknown keywords suggest those of skills, too."""
     try:
         return load_env_creator(entry_point)(*arguments, **keywords)
     except UnknownKeyword as error:

@@ -17,38 +17,38 @@ from skillgym_envs.core.errors import ResetNeeded
 class ResidualActions(SkillWrapper):
     """Adds a residual to the actions of skills: two levels of control in one action.
 
-    One `step` is one control step. An action holds a skill and a residual. The skill counts when
-    one is to be chosen, at the start of an episode and whenever the last one is over, and is
-    ignored while it runs. What is executed is clip(decoded action + weight * residual).
+    One `step` is one control step. An action consists of a skill and a residual. The skill is used
+    when one is due, at the start of an episode and whenever the last skill is over, and is ignored
+    while a skill runs. The executed action is clip(decoded action + weight * residual).
 
-    An observation holds, one after the other,
+    An observation is the concatenation of
 
     * the environment's own observation,
     * the latent of the running skill (the skill itself, if the model has no latents),
-    * the action that the skill decodes to here, to which the residual will be added,
-    * 1 if a skill is to be chosen, else 0. Latent and decoded action are then those of the last
-      skill, or 0 at the start of an episode: who acts knows the skill that it chooses, and can
-      decode it (`skillgym.wrappers.running_skills.begin_skills`), as `skillgym.rl.ReSkill` does.
+    * the action that the skill decodes to in this state, to which the residual will be added,
+    * 1 if a skill is due, else 0. Latent and decoded action are then those of the last skill, or 0
+      at the start of an episode: an agent knows the skill that it chooses and can decode it
+      (`skillgym.wrappers.running_skills.begin_skills`), as `skillgym.rl.ReSkill` does.
 
     A time limit may be inside or outside of this wrapper.
 
     Paper: Rana et al. 2022, "Residual Skill Policies", Sec. 4.2; arXiv:2211.02231.
 
-    Deviation: the end of an episode ends the skill. The authors' code would go on.
+    Deviation: the end of an episode ends the skill. In the authors' code it would continue.
 
     Args:
         env: Environment with the primitive actions that the skill model produces.
         skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
             With a live model the environment cannot be rebuilt from its `spec`, which is then None.
-        weight_midpoint: Control steps after which the weight of residuals is 1/2, on its
-            logistic way from 0 to 1; None for a weight of 1 from the start. `skillgym.rl.ReSkill`
-            needs None: it weighs them by its own count, which is saved with it.
-        weight_steepness: Of that curve, per control step.
+        weight_midpoint: Control steps after which the weight of residuals, which follows a logistic
+            curve from 0 to 1, is 1/2; None for a weight of 1 from the start. `skillgym.rl.ReSkill`
+            needs None: it weights them by its own step count, which is saved with the agent.
+        weight_steepness: Steepness of that curve, per control step.
 
     Attributes:
         skill_model: The skill model.
         skill_name: Its name or path; None for a live model.
-        residual_layout: Where things stand in observations and actions.
+        residual_layout: Positions of the parts of observations and actions.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class ResidualActions(SkillWrapper):
             action: Skill and residual, an element of the action space.
 
         Returns:
-            What the environment returns; the observation with the skill that ran.
+            What the environment returns; the observation includes the skill that ran.
 
         Raises:
             InvalidSkill: If the action has the wrong shape or is not finite.

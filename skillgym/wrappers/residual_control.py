@@ -1,4 +1,4 @@
-"""What `ResidualActions` and its vector twin share: layout, and the two levels of control.
+"""What `ResidualActions` and its vector version share: layout, and the two levels of control.
 
 Shapes: `N` environments, `O` observation, `A` action, `Z` latent, `S` skill.
 """
@@ -22,15 +22,15 @@ from skillgym_envs.core.checks import check_range
 
 @dataclass(frozen=True)
 class ResidualLayout:
-    """Where things stand in observations and actions.
+    """Positions of the parts of observations and actions.
 
     Attributes:
         state: The environment's own observation, O numbers.
         latent: Latent of the running skill, Z numbers.
         decoded: Action that the skill decodes to in this state, A numbers.
         inputs: All three.
-        due: Index of the flag that says that a skill is to be chosen; latent and decoded action are
-            then those of the last skill, and zero at the start of an episode.
+        due: Index of the flag that is 1 if a skill is due; latent and decoded action are then those
+            of the last skill, or zero at the start of an episode.
         skill: The skill in an action, S numbers.
         residual: The residual in an action, A numbers.
     """
@@ -53,7 +53,7 @@ class ResidualLayout:
             action_size: A.
 
         Raises:
-            UnsupportedSpace: If skills are no one-dimensional Box.
+            UnsupportedSpace: If skills are not a one-dimensional Box.
         """
         space = model.skill_space
         if not isinstance(space, Box) or len(space.shape) != 1:
@@ -87,22 +87,22 @@ def logistic(steps: int, midpoint: float, steepness: float) -> float:
 
 
 class ResidualControl:
-    """Skills of N environments, whose actions a residual is added to.
+    """Skills of N environments, with residuals added to their actions.
 
     Args:
         model: The skill model.
         observation_space: Observations of one environment, Box (O,).
         action_space: Actions of one environment, Box (A,).
         num_envs: N.
-        weight_midpoint: Control steps of all environments together after which residuals count
-            half; all the time as they are if None.
-        weight_steepness: Of the logistic curve, per control step.
+        weight_midpoint: Control steps of all environments together after which the weight of
+            residuals is 1/2; always 1 if None.
+        weight_steepness: Steepness of the logistic curve, per control step.
 
     Attributes:
-        layout: Where things stand in observations and actions.
+        layout: Positions of the parts of observations and actions.
         observation_space: Observations of one environment with the running skill, Box.
-        action_space: Skill and residual of one environment, Box. Residuals reach from any action to
-            any other.
+        action_space: Skill and residual of one environment, Box. A residual can turn any action
+            into any other.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class ResidualControl:
         Args:
             observation: Observations.
             actions: Skills and residuals.
-            running: The environments (N,) whose actions count; all if None.
+            running: The environments (N,) whose actions are used; all if None.
 
         Raises:
             InvalidSkill: If actions have the wrong shape or are not finite numbers.
@@ -159,26 +159,26 @@ class ResidualControl:
         return bounded
 
     def _weight(self) -> float:
-        """What residuals are multiplied by in the next control step."""
+        """Weight of residuals in the next control step."""
         midpoint, steepness = self._curve
         return 1.0 if midpoint is None else logistic(self._steps, midpoint, steepness)
 
     def advance(
         self, observation: NDArray[Any], ended: BoolArray, running: BoolArray | None = None
     ) -> FloatArray:
-        """Count a control step, and describe where it led.
+        """Count a control step, and return the observations after it.
 
         Args:
             observation: Observations (N, O) after the control step.
-            ended: Whose episodes (N,) ended.
-            running: The environments (N,) whose actions counted; all if None.
+            ended: Environments (N,) whose episodes ended.
+            running: The environments (N,) whose actions were used; all if None.
 
         Returns:
             Observations with the skills that ran, (N, O + Z + A + 1).
 
         Raises:
             UnusableActions: If the skill model gives actions of the wrong shape, or one that is not
-                finite although the episode goes on.
+                finite although the episode continues.
         """
         going_on = ~ended if running is None else running & ~ended
         skills, layout = self.running, self.layout

@@ -1,4 +1,4 @@
-"""Skills that several environments run, each begun at its own time.
+"""Skills that several environments run, each started at its own time.
 
 Shapes: `N` environments, `O` observation, `A` action, `Z` latent.
 """
@@ -18,7 +18,7 @@ from skillgym.wrappers.common import checked_actions, checked_ends
 def begin_skills(
     model: SkillModel, observation: NDArray[Any], skills: NDArray[Any]
 ) -> tuple[SkillState, NDArray[Any]]:
-    """Start one skill per row, and tell what a policy is to know about it.
+    """Start one skill per row, and return what a policy should observe of it.
 
     Args:
         model: The skill model.
@@ -34,7 +34,7 @@ def begin_skills(
 
 
 class RunningSkills:
-    """What N environments are executing.
+    """The skills that N environments are executing.
 
     Args:
         model: The skill model.
@@ -55,7 +55,7 @@ class RunningSkills:
         self.latents: NDArray[Any] = np.zeros((num_envs, 0), np.float32)
 
     def begin(self, observation: NDArray[Any], skills: NDArray[Any]) -> None:
-        """Start the skills of the environments where one is due; ignore the others'."""
+        """Start the skills of the environments where one is due; ignore all others."""
         rows = self.due
         if not rows.any():
             return
@@ -70,14 +70,14 @@ class RunningSkills:
         self.due = np.zeros_like(rows)
 
     def actions(self, observation: NDArray[Any], running: BoolArray) -> FloatArray:
-        """Actions (N, A) of the skills; of one that is over, what it would do if it went on.
+        """Actions (N, A) of the skills; for one that is over, as if it continued.
 
         Args:
             observation: Observations (N, O).
-            running: The environments (N,) whose actions count.
+            running: The environments (N,) whose actions are used.
 
         Raises:
-            UnusableActions: If the skill model gives actions of another shape, or one that counts
+            UnusableActions: If the skill model gives actions of another shape, or one that is used
                 is not finite.
         """
         steps = np.minimum(self._steps, self._model.max_steps - 1)
@@ -90,14 +90,14 @@ class RunningSkills:
         return actions
 
     def advance(self, observation: NDArray[Any], ended: BoolArray) -> None:
-        """Count a control step; skills are over by themselves or because the episode ended.
+        """Count a control step; skills end by themselves or because the episode ended.
 
         Args:
             observation: Observations (N, O) after the control step.
-            ended: Whose episodes (N,) ended.
+            ended: Environments (N,) whose episodes ended.
 
         Raises:
-            UnusableEnds: If the skill model's `finished` does not give one boolean for each.
+            UnusableEnds: If the skill model's `finished` does not return one boolean per skill.
         """
         over = ended.copy()
         for t, rows, state in self._groups(self._steps):
@@ -108,11 +108,11 @@ class RunningSkills:
         self.due = over
 
     def stop(self, rows: BoolArray) -> None:
-        """Give up the skills of some environments (N,)."""
+        """Abandon the skills of some environments (N,)."""
         self.due = self.due | rows
 
     def _groups(self, steps: NDArray[np.int64]) -> Iterator[tuple[int, Any, SkillState]]:
-        """Environments by the time since their skills began: time, rows, state of the rows."""
+        """Environments grouped by the age of their skills: age, rows, state of the rows."""
         times = np.unique(steps).tolist()
         if len(times) == 1:
             yield times[0], slice(None), self._state

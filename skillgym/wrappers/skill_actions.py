@@ -23,17 +23,17 @@ from skillgym_envs.core.errors import ResetNeeded
 class SkillActions(SkillWrapper):
     """Makes the skills of a skill model the actions of an environment.
 
-    One `step` runs one skill: up to H control steps, to the end of the skill or of the episode,
-    whichever is first. `terminated` and `truncated` pass through unchanged. A time limit that
-    counts control steps belongs inside this wrapper. `info` is that of the last control step, with
+    One `step` runs one skill: up to H control steps, until the skill or the episode ends.
+    `terminated` and `truncated` pass through unchanged. A time limit that counts control steps
+    belongs inside this wrapper. `info` is that of the last control step, with
 
     * `skill_steps`: number of control steps that were run,
     * `skill_rewards`: their rewards, a tuple,
     * `subtasks_completed_step`: for worlds that report it, the subtasks completed during the whole
       skill.
 
-    The transition is aligned as a semi-Markov decision process wants it: (s_t, z, sum of the
-    rewards of t..t+k-1, s_{t+k}).
+    A transition is that of a semi-Markov decision process: (s_t, z, sum of the rewards of
+    t..t+k-1, s_{t+k}).
 
     Deviation: the reference code of SPiRL shifts transitions by one control step, drops the reward
     of the last step before a time limit, and stores time limits as terminal states.
@@ -50,7 +50,7 @@ class SkillActions(SkillWrapper):
     Attributes:
         skill_model: The skill model.
         skill_name: Its name or path; None for a live model.
-        frame_callback: Called with `env.render()` after every control step if not None, so that a
+        frame_callback: If not None, called with `env.render()` after every control step, so that a
             recorder sees more than the last frame of each skill.
 
     Example:
@@ -94,7 +94,7 @@ class SkillActions(SkillWrapper):
         Raises:
             InvalidSkill: If the skill has the wrong shape or is not finite.
             UnusableActions: If the skill model gives such an action.
-            UnusableEnds: If its `finished` does not give one boolean.
+            UnusableEnds: If its `finished` does not return one boolean.
         """
         if self._observation is None:
             raise ResetNeeded
@@ -114,10 +114,10 @@ class SkillActions(SkillWrapper):
             ends = checked_ends(model, model.finished(observation[None], state, t), 1)
             if terminated or truncated or ends[0]:
                 break
-        self._observation = np.array(observation)  # a copy: the caller may write to what it gets
+        self._observation = np.array(observation)  # a copy, as the caller may change the original
         info = {**info, "skill_steps": len(rewards), "skill_rewards": tuple(rewards)}
         if "subtasks_completed_step" in info:
             info["subtasks_completed_step"] = subtasks
-        # The weights may be longer than the skill was.
+        # There may be more weights than the skill had steps.
         total = sum(w * r for w, r in zip(self._weights, rewards, strict=False))
         return observation, float(total), terminated, truncated, info

@@ -14,8 +14,8 @@ def merge_rows(infos: dict[str, Any], other: dict[str, Any], rows: BoolArray) ->
     """Infos with the chosen environments' values taken from other infos.
 
     Args:
-        infos: Infos to keep for the environments that are not chosen; not changed.
-        other: Infos to take the chosen environments' values from.
+        infos: Infos of the environments that are not chosen; left unchanged.
+        other: Infos of the chosen environments.
         rows: Chosen environments, shape (N,).
 
     Returns:

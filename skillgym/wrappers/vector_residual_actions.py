@@ -19,22 +19,22 @@ from skillgym_envs.core.errors import ResetNeeded
 
 
 class VectorResidualActions(VectorWrapper):
-    """Adds a residual to the actions of skills: the twin of `ResidualActions`.
+    """Adds a residual to the actions of skills: the vector version of `ResidualActions`.
 
     All skills are decoded in one forward pass. Environment i equals a single `ResidualActions`
     environment with the same seed (up to the float round-off of a batched forward pass). Episodes
-    are reset as the wrapped environment does it.
+    are reset as in the wrapped environment.
 
     Args:
         env: Vector environment with `autoreset_mode` NEXT_STEP or SAME_STEP.
         skill_model: Name of a bundled skill model, path of a checkpoint directory, or a live model.
         weight_midpoint: As for `ResidualActions`; control steps of all environments together.
-        weight_steepness: Of that curve, per control step.
+        weight_steepness: Steepness of that curve, per control step.
 
     Attributes:
         skill_model: The skill model.
         skill_name: Its name or path; None for a live model.
-        residual_layout: Where things stand in observations and actions.
+        residual_layout: Positions of the parts of observations and actions.
 
     Raises:
         WrongAutoresetMode: If `env` does not reset environments by itself.
@@ -87,8 +87,8 @@ class VectorResidualActions(VectorWrapper):
             actions: Skills and residuals, shape (N, S + A).
 
         Returns:
-            What the vector environment returns; observations, and those in `final_obs`, with the
-            skills that ran.
+            What the vector environment returns; observations, also those in `final_obs`, include
+            the skills that ran.
 
         Raises:
             InvalidSkill: If actions have the wrong shape or are not finite.

@@ -31,15 +31,14 @@ MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 
 
 class VectorSkillActions(VectorWrapper):
-    """Makes skills the actions of a vector environment: the twin of `SkillActions`.
+    """Makes skills the actions of a vector environment: the vector version of `SkillActions`.
 
     Every control step decodes the skills of all N environments in one forward pass. An environment
     whose episode ends during a skill waits, with its results kept, until the skill step of the
-    others is over. Over a `WorldVectorEnv`, environment i then equals a single `SkillActions`
+    others is over. With a `WorldVectorEnv`, environment i then equals a single `SkillActions`
     environment with the same seed (up to the float round-off of a batched forward pass). Other
-    vector environments cannot wait: there the time is filled with steps of an episode that is
-    thrown away, so episodes are right but draw other random numbers than a single environment
-    would.
+    vector environments cannot wait: they meanwhile step through an episode that is discarded, so
+    episodes are correct, but draw other random numbers than in a single environment.
 
     Infos are those of `SkillActions` in Gymnasium's vector form.
 
@@ -50,13 +49,13 @@ class VectorSkillActions(VectorWrapper):
         reward: `"sum"` or `"discounted"`, as in `SkillActions`.
         gamma: Discount per control step; used by `"discounted"` only.
         autoreset_mode: `NEXT_STEP`: the skill step after the end of an episode ignores that
-            environment's skill and resets it. `SAME_STEP`: reset at once, the last observation and
+            environment's skill and resets it. `SAME_STEP`: reset at once; the last observation and
             info are in `final_obs` and `final_info`.
 
     Attributes:
         skill_model: The skill model.
         skill_name: Its name or path; None for a live model.
-        frame_callback: Called with `env.render()` after every control step if not None.
+        frame_callback: If not None, called with `env.render()` after every control step.
 
     Raises:
         WrongAutoresetMode: If `env` resets environments by itself.
@@ -83,7 +82,7 @@ class VectorSkillActions(VectorWrapper):
         self._weights = reward_weights(reward, gamma, self.skill_model.max_steps)
         self._waits = isinstance(env.unwrapped, WorldVectorEnv)
         self._observation: NDArray[Any] | None = None
-        self._over = np.zeros(env.num_envs, bool)  # episode over, to be started at the next step
+        self._over = np.zeros(env.num_envs, bool)  # episode is over; the next step starts a new one
         self._ended = np.zeros(env.num_envs, bool)  # flags of the last control step
 
     def reset(
@@ -110,7 +109,7 @@ class VectorSkillActions(VectorWrapper):
         Raises:
             InvalidSkill: If skills have the wrong shape or are not finite.
             UnusableActions: If the skill model gives such actions.
-            UnevenSkills: If skills end at different control steps although their episodes go on.
+            UnevenSkills: If skills end at different control steps although their episodes continue.
         """
         if self._observation is None:
             raise ResetNeeded
@@ -138,7 +137,7 @@ class VectorSkillActions(VectorWrapper):
     def _run(
         self, observation: NDArray[Any], skills: NDArray[Any], running: BoolArray
     ) -> VectorSkillStep:
-        """Run the skills of the running environments to their ends."""
+        """Run the skills of the running environments until they end."""
         model, shape = self.skill_model, self.env.action_space.shape
         result = VectorSkillStep(observation, self._weights)
         state = model.begin(observation, skills)

@@ -12,7 +12,7 @@ from skillgym.wrappers.vector_infos import merge_rows, object_rows
 
 
 class VectorSkillStep:
-    """What one skill step of N environments adds up to."""
+    """Accumulates the results of one skill step of N environments."""
 
     def __init__(self, observation: NDArray[Any], weights: NDArray[np.float64]) -> None:
         n = len(observation)

@@ -1,4 +1,4 @@
-"""Experts to Minari datasets: one function for every family of worlds.
+"""Minari datasets from scripted experts: one function for all worlds.
 
 `collect(dataset_spec("kitchen-play"))` is what `skillgym collect kitchen-play` runs.
 """

@@ -1,4 +1,4 @@
-"""From finished episodes to a Minari dataset, complete or absent."""
+"""Writes finished episodes as a Minari dataset, completely or not at all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def assemble(
     """Write the dataset in a work folder and move it to its place in one step.
 
     Args:
-        spec: What the dataset is.
+        spec: Specification of the dataset.
         episodes: All its episodes, in order.
         root: Minari's dataset folder.
         work: Folder on the same file system, for the unfinished dataset.
@@ -78,18 +78,18 @@ def install(
     num_episodes: int,
     build: Callable[[], None],
 ) -> Path:
-    """Let a dataset be built in a work folder, then move it to its place in one step.
+    """Build a dataset in a work folder, then move it to its place in one step.
 
     Args:
-        dataset_id: Its Minari id.
+        dataset_id: Minari id of the dataset.
         root: Minari's dataset folder.
         work: Folder on the same file system, for the unfinished dataset.
-        arrays: What will be written.
+        arrays: Arrays that will be written.
         num_episodes: Number of episodes.
-        build: Makes the dataset; Minari's dataset folder is `work` meanwhile.
+        build: Makes the dataset; meanwhile, Minari's dataset folder is `work`.
 
     Returns:
-        The dataset's folder; one that was there is replaced.
+        The dataset's folder; an existing one is replaced.
 
     Raises:
         OSError: If it cannot be written, for example because there is too little space.
@@ -121,7 +121,7 @@ def install(
 
 
 def _check_room(folder: Path, size: int, num_episodes: int) -> None:
-    """Fail while nothing is written yet: HDF5 crashes the process when a disk runs full."""
+    """Fail before anything is written: HDF5 crashes the process when a disk runs full."""
     needed = int(1.2 * size) + num_episodes * 2**15 + 2**16  # chunks are rounded up
     if hasattr(os, "posix_fallocate"):
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -154,7 +154,7 @@ def space_of_actions(
     """The action space of an environment, or one without bounds if recorded actions leave it.
 
     Args:
-        env: Where they were recorded; it may clip what it is given.
+        env: Environment in which they were recorded; it may clip actions.
         recorded: Arrays of actions, with the shape (T, A) in an action space of shape (A,).
     """
     space = env.action_space
@@ -198,11 +198,11 @@ def _metadata(
 
 
 def success_table(episodes: Sequence[Episode]) -> dict[str, Any]:
-    """How often the expert did what it was asked to.
+    """How often the expert succeeded.
 
     Returns:
-        Totals, and for each subtask and each plan the number of attempts asked for it and of those
-        that did it. A subtask counts as asked for once all before it in the plan were done.
+        Totals, and for each subtask and each plan the numbers of attempts and of successes. A
+        subtask counts as attempted once all earlier ones in the plan were completed.
     """
     subtasks: dict[str, Counter[str]] = {}
     sequences: dict[str, Counter[str]] = {}
@@ -234,7 +234,7 @@ def _count(table: dict[str, Counter[str]], name: str, success: bool) -> None:
 
 @contextmanager
 def _datasets_root(path: Path) -> Iterator[None]:
-    """Let Minari work in another dataset folder for a while; it knows only the variable."""
+    """Set Minari's dataset folder temporarily, which is only possible by its variable."""
     earlier = os.environ.get("MINARI_DATASETS_PATH")
     os.environ["MINARI_DATASETS_PATH"] = str(path)
     try:

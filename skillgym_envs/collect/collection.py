@@ -1,4 +1,4 @@
-"""The one function that makes a dataset."""
+"""The function that makes a dataset."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def collect(
 ) -> Path:
     """Make a Minari dataset with its scripted expert.
 
-    The content depends on the spec alone: not on the number of workers, nor on how often the run
-    was killed and started again. A dataset that is complete already is left as it is.
+    The content depends only on the spec, not on the number of workers or on interruptions of the
+    run. A dataset that is already complete is left unchanged.
 
     Args:
         spec: A dataset, or the name of a shipped one such as `"kitchen-play"`.
@@ -46,7 +46,7 @@ def collect(
         seed: Seed of a shipped dataset; a `DatasetSpec` has its own.
         workers: Number of processes; one per available core if None. More than one needs the usual
             `if __name__ == "__main__":` in the calling script.
-        resume: Whether to go on with the episodes of an unfinished run.
+        resume: Whether to continue an unfinished run.
         overwrite: Whether to replace a dataset that was made with other settings.
         progress: Whether to show a progress bar.
 
@@ -55,11 +55,11 @@ def collect(
 
     Raises:
         UnknownDataset: If no shipped dataset has the name.
-        DatasetExists: If a dataset made with other settings is in the place.
+        DatasetExists: If there is a dataset with this id that was made with other settings.
         StaleEpisodes: If an unfinished run had other settings.
-        ExpertFailed: If the expert cannot do an episode.
+        ExpertFailed: If the expert cannot complete an episode.
         DiskFull: If there is no space left; the finished episodes are kept.
-        InvalidConfig: If the seed is negative, or workers no positive integer.
+        InvalidConfig: If the seed is negative, or `workers` is not a positive integer.
         WorkerDied: If the system ends a worker process; the finished episodes are kept.
     """
     check_count("workers", workers)
@@ -68,7 +68,7 @@ def collect(
     root = get_dataset_path() if directory is None else Path(directory).absolute()
     path = root / spec.dataset_id
     if path.exists() and not overwrite and _is_complete(path, spec):
-        logger.info("%s is complete already.", path)
+        logger.info("%s is already complete.", path)
         return path
     staging = Staging.beside(path)
     with _disk_full_explained(staging, len(spec.plans)):
@@ -118,7 +118,7 @@ def _is_complete(path: Path, spec: DatasetSpec) -> bool:
 def _disk_full_explained(staging: Staging, total: int) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:  # HDF5 raises either, with the number in the text
+    except (OSError, RuntimeError) as error:  # HDF5 raises either, with the errno in the text
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         if not full and os.strerror(errno.ENOSPC) not in str(error):
             raise

@@ -1,4 +1,4 @@
-"""One episode: the expert tries until it does what is asked."""
+"""One episode: the expert tries until it completes the plan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Episode:
         observations: Shape (T+1, O).
         actions: As executed, shape (T, A).
         rewards: Shape (T,).
-        terminated: Whether the last step terminated the task; otherwise it truncated the episode.
+        terminated: Whether the last step terminated the episode; otherwise it truncated it.
         facts: JSON-able: index, env seed, plan, subtasks achieved by each attempt, seconds.
     """
 
@@ -37,7 +37,7 @@ class Episode:
 
 
 class Recorder:
-    """Records episodes of a dataset, each depending on its index alone."""
+    """Records episodes of a dataset, each of which only depends on its index."""
 
     def __init__(self, spec: DatasetSpec) -> None:
         self.spec = spec

@@ -16,7 +16,7 @@ class UnknownDataset(SkillgymError, ValueError):
 
 
 class DatasetExists(SkillgymError, FileExistsError):
-    """The dataset is there already, made with other settings."""
+    """The dataset already exists, made with other settings."""
 
     def __init__(self, path: Path, differing: Sequence[str]) -> None:
         super().__init__(
@@ -41,12 +41,12 @@ class DiskFull(SkillgymError, OSError):
     def __init__(self, path: Path, finished: int, total: int) -> None:
         super().__init__(
             f"Got no space left on the disk of {path}, where {finished} of {total} episodes are "
-            "safe; free some space and give the same command again to go on."
+            "safe; free some space and repeat the command to continue."
         )
 
 
 class ExpertFailed(SkillgymError, RuntimeError):
-    """The expert could not do what an episode asks for."""
+    """The expert could not complete the plan of an episode."""
 
     def __init__(
         self, episode: int, plan: Sequence[str], attempts: int, last: Sequence[str]
@@ -64,5 +64,5 @@ class WorkerDied(SkillgymError, RuntimeError):
     def __init__(self, workers: int) -> None:
         super().__init__(
             f"Got a worker process that the system ended, of {workers} workers (too little "
-            "memory, or a crash of MuJoCo); give the same command with fewer workers to go on."
+            "memory, or a crash of MuJoCo); repeat the same command with fewer workers to continue."
         )

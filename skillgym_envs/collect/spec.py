@@ -1,4 +1,4 @@
-"""What a dataset is made of: a `DatasetSpec`, and the list of those that ship with the worlds."""
+"""Specification of a dataset, and the list of those that ship with the worlds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skillgym_envs.collect.errors import UnknownDataset
 from skillgym_envs.core.checks import check_range
 
 SEED_OF_EPISODE = "seed of the episode"
-"""In a dataset's metadata: the value of the keyword that gets the seed of the episode."""
+"""In a dataset's metadata: the value of the keyword that is set to the seed of the episode."""
 
 
 class Expert(Protocol):
@@ -38,26 +38,26 @@ class Expert(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """Everything that decides the content of a dataset, for any family of worlds.
+    """Everything that determines the content of a dataset, for any world.
 
     Attributes:
         dataset_id: Minari id.
-        description: What is in it.
+        description: Description of the content.
         env_id: Registered environment; `env_kwargs` are its keywords.
-        seed_keyword: Keyword of the environment that gets the seed of the episode, for worlds that
-            differ from episode to episode.
-        plan_keyword: Keyword of the environment that gets the plan of the episode, for worlds whose
-            task differs from episode to episode.
-        plans: For each episode the subtasks that the expert is asked to do, in order.
+        seed_keyword: Keyword of the environment that is set to the seed of the episode, for worlds
+            that differ from episode to episode.
+        plan_keyword: Keyword of the environment that is set to the plan of the episode, for worlds
+            whose task differs from episode to episode.
+        plans: For each episode, the subtasks that the expert should complete, in order.
         make_expert: Module-level function from a plan and a generator to the expert of an episode.
         achieved: Module-level function from the observations (T+1, O) of an episode to the subtasks
-            it completed, in order; if None, the plan, once the expert is done. An episode is kept
-            if these begin with its plan, else retried.
+            that it completed, in order; if None, the plan, once the expert is done. An episode is
+            kept if these begin with its plan, else retried.
         keep_failures: Whether to keep episodes that did not complete their plan.
         min_steps: Shorter episodes are retried [control steps].
         requirements: pip requirements to replay it, with an upper bound on MuJoCo.
         seed: Seed of everything.
-        max_attempts: Tries per episode before collection gives up.
+        max_attempts: Attempts per episode before collection gives up.
     """
 
     dataset_id: str
@@ -76,13 +76,13 @@ class DatasetSpec:
     max_attempts: int = 20
 
     def attempt_seeds(self, episode: int, attempt: int) -> tuple[int, np.random.Generator]:
-        """Seed of the environment and generator of the expert, for one try of one episode."""
+        """Seed of the environment and generator of the expert, for one attempt at an episode."""
         key = (zlib.crc32(self.dataset_id.encode()), episode, attempt)
         sequence = np.random.SeedSequence(self.seed, spawn_key=key)
         return int(sequence.generate_state(1)[0]), np.random.default_rng(sequence.spawn(1)[0])
 
     def identity(self) -> dict[str, Any]:
-        """Facts that must agree for episodes to belong to the same dataset, as JSON values."""
+        """Facts that all episodes of a dataset must share, as JSON values."""
         plans = json.dumps(self.plans).encode()
         env_kwargs = dict(self.env_kwargs)
         if self.seed_keyword is not None:
@@ -103,10 +103,10 @@ class DatasetSpec:
 def code_sha256(env_id: str) -> str:
     """Digest (16 digits) of the source files that a dataset depends on.
 
-    These are the parts that all worlds share and the package of the environment's own world.
+    These are the parts that all worlds share and the package of the environment's world.
 
     Args:
-        env_id: Id of the environment, which may be of another package.
+        env_id: Id of the environment, which may be from another package.
     """
     root = Path(__file__).parents[1]
     module = str(gym.spec(env_id).entry_point).partition(":")[0]
@@ -121,7 +121,7 @@ def code_sha256(env_id: str) -> str:
 
 
 def registered_datasets() -> dict[str, Callable[[int], DatasetSpec]]:
-    """All datasets that ship, by the name that `skillgym collect` takes."""
+    """All shipped datasets, by their name in `skillgym collect`."""
     from skillgym_envs.fetch.datasets import DATASETS as FETCH
     from skillgym_envs.kitchen.datasets import DATASETS as KITCHEN
     from skillgym_envs.maze.datasets import DATASETS as MAZE

@@ -1,4 +1,4 @@
-"""The staging folder: one file per finished episode, so that a killed run can go on."""
+"""The staging folder: one file per finished episode, so that a killed run can continue."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Staging:
         return cls(dataset.parent / f".{dataset.name}.collecting")
 
     def open(self, identity: dict[str, Any], resume: bool) -> None:
-        """Create the folder, or go on with the episodes of an earlier run.
+        """Create the folder, or continue with the episodes of an earlier run.
 
         Args:
-            identity: Facts that earlier episodes must agree with.
+            identity: Facts that earlier episodes must share.
             resume: Whether to keep earlier episodes.
 
         Raises:
@@ -64,7 +64,7 @@ class Staging:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def finished(self, total: int) -> list[int]:
-        """Indices below `total` of the episodes that are there."""
+        """Indices below `total` of the finished episodes."""
         return [index for index in range(total) if self._file(index).exists()]
 
     def write(self, episode: Episode) -> None:
@@ -81,7 +81,7 @@ class Staging:
             np.savez(stream, **arrays)
 
     def read(self, index: int) -> Episode | None:
-        """Load an episode; a damaged file is deleted and gives None."""
+        """Load an episode; for a damaged file, delete it and return None."""
         try:
             with np.load(self._file(index), allow_pickle=False) as arrays:
                 return Episode(
@@ -105,7 +105,7 @@ def _written(path: Path) -> AbstractContextManager[Path]:
 
 
 def differences(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Facts of `now` that `earlier` has differently or not at all, with both values."""
+    """Facts of `now` that are different or missing in `earlier`, with both values."""
     return [
         f"{key} ({earlier.get(key)!r} there, {value!r} now)"
         for key, value in now.items()

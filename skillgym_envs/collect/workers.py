@@ -1,4 +1,4 @@
-"""Processes that record episodes side by side."""
+"""Processes that record episodes in parallel."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _staging: Staging
 def record_episodes(
     spec: DatasetSpec, staging: Staging, indices: Sequence[int], workers: int
 ) -> Iterator[int]:
-    """Record and save episodes; gives the number of attempts of each as it is finished.
+    """Record and save episodes; yields the number of attempts of each when it is finished.
 
-    One worker records in this process, so that nothing needs to be importable by others.
+    A single worker records in this process, so that nothing needs to be importable by others.
 
     Raises:
-        ExpertFailed: If the expert cannot do an episode.
+        ExpertFailed: If the expert cannot complete an episode.
         WorkerDied: If the system ends a worker process.
         OSError: If an episode cannot be saved.
     """
@@ -70,7 +70,7 @@ def _start_worker(spec: DatasetSpec, staging: Staging) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the parent is killed; the pool itself would wait for ever."""
+    """End this process when the parent is killed, as the pool would wait for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -83,7 +83,7 @@ def _work(index: int) -> int:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Processes started inside use one thread each for linear algebra."""
+    """Limit processes started inside to one thread each for linear algebra."""
     earlier = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:

@@ -1,1 +1,1 @@
-"""What every world shares: simulators, observation layouts, environments, rendering, errors."""
+"""Code that all worlds share: simulators, observations, environments, rendering, errors."""

@@ -1,4 +1,4 @@
-"""The engine of both environment classes: a world, a simulator, and N environments' memory."""
+"""The engine of both environment classes: a world, a simulator, and the memory of environments."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from skillgym_envs.core.world import Memory, Outcome, Physics, World
 
 
 class WorldBatch:
-    """N environments of one world, without any notion of time limits or autoreset.
+    """N environments of one world, without time limits or autoreset.
 
-    Arrays that it shows are replaced, never written to, so they can be handed out without copies.
+    Its arrays are replaced, never written to, so they can be returned without copies.
 
     Args:
         world: The world.
@@ -28,7 +28,7 @@ class WorldBatch:
 
     Attributes:
         observation: Last observations, shape (N, O), float32.
-        outcome: What the task said of the last step.
+        outcome: Outcome of the last step.
     """
 
     def __init__(self, world: World, simulator: SerialSimulator) -> None:
@@ -59,10 +59,10 @@ class WorldBatch:
         Args:
             rows: M environments.
             rngs: Their M random streams.
-            options: Options of Gymnasium's `reset`, handed to the world.
+            options: Options of Gymnasium's `reset`, passed to the world.
         """
         for name in options or ():
-            if name not in self.world.reset_options:  # it may be that of a wrapper
+            if name not in self.world.reset_options:  # it may be an option of a wrapper
                 warnings.warn(
                     UnknownResetOption(name, self.world.name, self.world.reset_options),
                     stacklevel=3,
@@ -84,7 +84,7 @@ class WorldBatch:
     def step(self, actions: NDArray[Any], active: NDArray[np.bool_] | None = None) -> None:
         """Run one control step.
 
-        An environment whose simulation diverges terminates as a failure, and with a warning.
+        An environment whose simulation diverges terminates as a failure, with a warning.
 
         Args:
             actions: Actions, shape (N, A).
@@ -126,7 +126,7 @@ class WorldBatch:
         outcome: Outcome,
         active: NDArray[np.bool_] | None,
     ) -> tuple[NDArray[np.float32], Outcome]:
-        """Diverged environments fail, and end in the last state that they were seen in."""
+        """Diverged environments fail, and keep their last observation."""
         diverged = sorted(self.simulator.diverged)
         if new := [row for row in diverged if active is None or active[row]]:
             warning = SimulationDiverged(self.world.name, new, self.world.failure)
@@ -141,9 +141,9 @@ class WorldBatch:
         )
 
     def dressed(self, row: int) -> mujoco.MjData:
-        """State of an environment, with all that a picture shows."""
+        """State of an environment, with everything that pictures show."""
         data = self.simulator.data[row]
-        if self._memory:  # else it was never reset
+        if self._memory:  # empty before the first reset
             self.world.dress(data, {name: value[row] for name, value in self._memory.items()})
         return data
 
@@ -165,7 +165,7 @@ class WorldBatch:
         return names
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Give the simulator its models back, which it does not pickle."""
+        """Restore the simulator's models, which are not pickled."""
         self.__dict__.update(state)
         self.simulator.attach(self.world.model, self.world.variants)
 
@@ -175,10 +175,10 @@ class WorldBatch:
         try:
             actions = np.asarray(actions, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InvalidAction(f"that is no array ({error})", self._action_shape) from None
+            raise InvalidAction(f"that is not an array ({error})", self._action_shape) from None
         if actions.shape != self._action_shape:
             raise InvalidAction(f"of shape {actions.shape}", self._action_shape)
-        # A finite sum of squares has finite terms; the other way round needs a closer look.
+        # A finite sum of squares has finite terms; an infinite one may have, too.
         if not math.isfinite(np.vdot(actions, actions)):
             bad = ~np.isfinite(actions).all(axis=1)
             if active is not None:

@@ -22,7 +22,7 @@ def check_count(name: str, given: int | None) -> None:
 
 
 def check_integer(name: str, given: int, low: int, high: float = float("inf")) -> None:
-    """Check that a setting is an integer from `low` to `high`; NumPy's are integers, too.
+    """Check that a setting is an integer from `low` to `high`; NumPy's integers count, too.
 
     Raises:
         InvalidConfig: If it is not.
@@ -55,7 +55,7 @@ def check_range(name: str, given: float, low: float, high: float = float("inf"))
     try:
         if low <= given <= high and abs(given) < float("inf"):
             return
-    except (TypeError, ValueError):  # the latter for arrays
+    except (TypeError, ValueError):  # ValueError: arrays
         pass
     expected = "a finite number"
     if high < float("inf"):
@@ -69,7 +69,7 @@ def check_choice(name: str, given: object, known: Collection[str]) -> None:
     """Check that a setting is one of the known names.
 
     Raises:
-        UnknownChoice: If it is not; the message has the nearest one.
+        UnknownChoice: If it is not; the message names the nearest one.
     """
     if not _is_known(given, known):
         raise UnknownChoice(name, given, known)
@@ -78,10 +78,10 @@ def check_choice(name: str, given: object, known: Collection[str]) -> None:
 def resolve_names(
     given: str | Sequence[str], sets: Mapping[str, tuple[str, ...]], known: Collection[str]
 ) -> tuple[str, ...]:
-    """Names that a task consists of.
+    """Names of the subtasks of a task.
 
     Args:
-        given: Name of a set, one known name, or known names in their order.
+        given: Name of a set, one known name, or known names in order.
         sets: Names of each set.
         known: All names.
 
@@ -89,8 +89,8 @@ def resolve_names(
         The names, in order.
 
     Raises:
-        UnknownTask: If a name is neither a set nor known; the message has the nearest one.
-        InvalidTask: If it is no list, is empty or has a name twice.
+        UnknownTask: If a name is neither a set nor known; the message names the nearest one.
+        InvalidTask: If it is not a list, is empty or has a name twice.
     """
     if isinstance(given, str):
         if given in sets:
@@ -101,7 +101,7 @@ def resolve_names(
     try:
         names = tuple(given)
     except TypeError:
-        raise InvalidTask(given, "is no list of names") from None
+        raise InvalidTask(given, "is not a list of names") from None
     for name in names:
         if not _is_known(name, known):
             raise UnknownTask(str(name), known)
@@ -113,14 +113,14 @@ def resolve_names(
 
 
 def _is_known(given: object, known: Collection[str]) -> bool:
-    """Whether something is a known name; what is no string is none."""
+    """Whether an object is a string with a known name."""
     return isinstance(given, str) and given in known
 
 
 def checked_mode(
     mode: AutoresetMode | str, known: Sequence[AutoresetMode] = tuple(AutoresetMode)
 ) -> AutoresetMode:
-    """The autoreset mode itself, if it is one of the known ones.
+    """Return an autoreset mode if it is one of the known ones.
 
     Raises:
         InvalidConfig: If it is not.

@@ -1,4 +1,4 @@
-"""Entry points of registered ids: keywords to environments, the same for every world."""
+"""Entry points of registered ids, which make environments from keywords, for all worlds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skillgym_envs.core.vector_env import WorldVectorEnv
 from skillgym_envs.core.world import World
 
 RENDERING = ("render_mode", "width", "height", "camera", "shadows")
-"""Keywords of every environment beside those of its world."""
+"""Keywords of every environment, besides those of its world."""
 
 
 def entry_points(
@@ -27,7 +27,7 @@ def entry_points(
         make_world: The world's class, or a function that makes one from keywords.
 
     Returns:
-        `make_env` and `make_vec`; they raise `UnknownKeyword` for what the world does not know.
+        `make_env` and `make_vec`; they raise `UnknownKeyword` for keywords that the world lacks.
     """
 
     def checked(**world: Any) -> World:
@@ -58,7 +58,7 @@ def entry_points(
             num_threads: Threads that step them; the usable cores if None.
             autoreset_mode: What happens after an episode, see `WorldVectorEnv`.
             max_episode_steps: Control steps of an episode; the world's own number if None.
-            keywords: The other ones of `WorldVectorEnv` (`RENDERING`), and those of the world.
+            keywords: Other keywords of `WorldVectorEnv` (`RENDERING`), and those of the world.
         """
         rendering = {name: keywords.pop(name) for name in RENDERING if name in keywords}
         check_count("max_episode_steps", max_episode_steps)
@@ -78,14 +78,14 @@ def entry_points(
 
 
 def check_keywords(make_world: Callable[..., World], given: Iterable[str]) -> None:
-    """Check that a world knows the keywords that it is to be made with.
+    """Check that a world has the given keywords.
 
     Args:
-        make_world: The world's class, or a function that makes one; all is fine if it takes any.
+        make_world: The world's class, or a function that makes one; not checked if it takes any.
         given: Names of keywords.
 
     Raises:
-        UnknownKeyword: If it lacks one; the sentence names the keywords of rendering, too.
+        UnknownKeyword: If it lacks one; the message names the keywords of rendering, too.
     """
     parameters = signature(make_world).parameters
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):

@@ -18,12 +18,12 @@ from skillgym_envs.core.world import World
 
 
 class WorldEnv(gym.Env[Any, Any]):
-    """One environment of a world: a thin shell over a batch of size one.
+    """One environment of a world: a thin wrapper around a batch of size one.
 
     The time limit is not part of it; `gymnasium.make` adds it.
 
-    `info` carries `subtasks_completed` (this episode) and `subtasks_completed_step` (this control
-    step), tuples of names in the task's order.
+    `info` contains `subtasks_completed` (in this episode) and `subtasks_completed_step` (in this
+    control step), tuples of names in the task's order.
 
     Args:
         world: The world.
@@ -31,7 +31,7 @@ class WorldEnv(gym.Env[Any, Any]):
         width: Width of rendered frames [pixel].
         height: Height of rendered frames [pixel].
         camera: Name of a camera of the model; the world's own free camera if None.
-        shadows: Shadows and smooth edges in frames, for pictures to show; slow without a GPU.
+        shadows: Whether frames have shadows and smooth edges; slow without a GPU.
     """
 
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": 12}  # noqa: RUF012
@@ -73,7 +73,7 @@ class WorldEnv(gym.Env[Any, Any]):
         """Start an episode.
 
         Args:
-            seed: Seed of the environment's random stream; the stream goes on if None.
+            seed: Seed of the environment's random stream; the stream continues if None.
             options: Options of the world.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Render modes of the environments; OpenGL is touched at the first frame only."""
+"""Render modes of the environments; OpenGL is only loaded at the first frame."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class EnvRenderer:
 
     Raises:
         UnknownRenderMode: If the render mode is none of them.
-        InvalidConfig: If width or height is no positive integer, or `shadows` no flag.
+        InvalidConfig: If width or height is not a positive integer, or `shadows` not a flag.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class EnvRenderer:
         self._camera = world.camera if camera is None else camera
         self._shadows = shadows
         self._open: Any = None
-        self._model: mujoco.MjModel | None = None  # of the state that was drawn last
-        self._scene: mujoco.MjData | None = None  # what is drawn in place of that state, if any
+        self._model: mujoco.MjModel | None = None  # of the last state
+        self._scene: mujoco.MjData | None = None  # is drawn instead of that state, if any
 
     def render(self, data: mujoco.MjData) -> NDArray[np.uint8] | None:
         """Draw a state: a frame (height, width, 3) for `rgb_array`, the window for `human`."""
@@ -98,12 +98,12 @@ class EnvRenderer:
             self._open = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the window behind; a copy opens its own."""
+        """State without the window; a copy opens its own."""
         return self.__dict__ | {"_open": None, "_model": None, "_scene": None}
 
 
 def _copy_state(source: mujoco.MjData, target: mujoco.MjData) -> None:
-    """Put a state into data of another model with the same joints and mocap bodies."""
+    """Copy a state to data of another model with the same joints and mocap bodies."""
     state = np.empty(mujoco.mj_stateSize(source.model, _STATE))
     mujoco.mj_getState(source.model, source, state, _STATE)
     mujoco.mj_setState(target.model, target, state, _STATE)

@@ -1,4 +1,4 @@
-"""Exceptions of the worlds: each composes one sentence of what was given and expected."""
+"""Exceptions of the worlds: each composes a sentence of what was given and what was expected."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _LISTED, _CLOSE = 10, 0.6
 
 
 def nearest(name: str, known: Iterable[str], command: str = "") -> str:
-    """Phrase that points from an unknown name to the known ones, of which it lists at most ten.
+    """Phrase for an unknown name that lists known names, at most ten.
 
     Args:
         name: The unknown name.
-        known: The known ones; if one of them is close, the nearest come first.
-        command: Command that lists all of them.
+        known: The known names; if one of them is similar, the nearest come first.
+        command: Command that lists all known names.
     """
     options = sorted(known)
     ranked = sorted(options, key=lambda option: _likeness(name, option), reverse=True)
@@ -29,7 +29,7 @@ def nearest(name: str, known: Iterable[str], command: str = "") -> str:
 
 
 def _likeness(name: str, option: str) -> float:
-    """From 0 to 1, or more if only the namespace of the option is missing."""
+    """Similarity from 0 to 1, or more if only the namespace of the option is missing."""
     if option.rpartition("/")[2] == name:
         return 2.0
     return SequenceMatcher(None, option, name).ratio()
@@ -39,7 +39,7 @@ class SkillgymError(Exception):
     """Base of every error that skillgym raises for a user's mistake or a broken file."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The constructors take facts, not the message; errors travel from worker processes.
+        # Constructors take facts, not the message; errors are pickled in worker processes.
         return _restore, (type(self), self.args)
 
 
@@ -51,14 +51,14 @@ def _restore(kind: type[SkillgymError], args: tuple[Any, ...]) -> SkillgymError:
 
 
 class InvalidConfig(SkillgymError, ValueError):
-    """A setting has a value that cannot work."""
+    """A setting has an invalid value."""
 
     def __init__(self, field: str, given: object, expected: str) -> None:
         super().__init__(f"Got {field}={given!r}, expected {expected}; change this value.")
 
 
 class UnknownChoice(InvalidConfig):
-    """A setting is none of the names that it may be."""
+    """A setting is none of the known names."""
 
     def __init__(self, field: str, given: object, known: Iterable[str]) -> None:
         SkillgymError.__init__(self, f"Got {field}={given!r}; {nearest(str(given), known)}")
@@ -82,14 +82,14 @@ class UnknownTask(SkillgymError, ValueError):
 
 
 class InvalidTask(SkillgymError, ValueError):
-    """A list of subtasks cannot be made into a task."""
+    """A list of subtasks is not a valid task."""
 
     def __init__(self, given: object, problem: str) -> None:
         super().__init__(f"Got the task {given!r}, which {problem}; give each subtask once.")
 
 
 class SimulationDiverged(UserWarning):
-    """MuJoCo found a state that is not finite, or too large to go on from."""
+    """MuJoCo found a state that is not finite or too large."""
 
     def __init__(self, world: str, rows: Sequence[int], reward: float) -> None:
         super().__init__(
@@ -103,11 +103,11 @@ class ResetNeeded(SkillgymError, RuntimeError):
     """An environment was stepped before its first reset."""
 
     def __init__(self) -> None:
-        super().__init__("Got a call of step before the first reset; call reset() once first.")
+        super().__init__("Got a call of step before the first reset; call reset() first.")
 
 
 class UnknownResetOption(UserWarning):
-    """An option of `reset` is none of the world's, so that it has no effect there."""
+    """An option of `reset` is none of the world's and has no effect."""
 
     def __init__(self, name: str, world: str, known: Iterable[str]) -> None:
         super().__init__(
@@ -144,9 +144,9 @@ class WrongSeedCount(SkillgymError, ValueError):
 
 
 class UnknownKeyword(SkillgymError, ValueError):
-    """Something was given a keyword that it does not have.
+    """An object was given a keyword that it does not have.
 
-    No `TypeError`: Gymnasium makes a new error of those.
+    Not a `TypeError`, because Gymnasium re-raises those as new errors.
     """
 
     def __init__(self, owner: str, name: str, known: Iterable[str]) -> None:
@@ -154,6 +154,6 @@ class UnknownKeyword(SkillgymError, ValueError):
         super().__init__(f"Got the unknown keyword {name!r} for {owner}; {nearest(name, known)}")
 
     def with_known(self, names: Iterable[str]) -> UnknownKeyword:
-        """The same error of something that knows more keywords."""
+        """The same error for an object with more known keywords."""
         owner, name, known = self.facts
         return UnknownKeyword(owner, name, [*known, *names])

@@ -10,14 +10,14 @@ from pathlib import Path
 
 @contextmanager
 def atomic_file(target: Path, suffix: str = "new") -> Iterator[Path]:
-    """Fill a temporary sibling, then put it in the place of `target` by renaming.
+    """Write a temporary file beside `target`, then rename it to `target`.
 
     Args:
-        target: File to create or replace; it is on the disk afterwards.
+        target: File to create or replace; afterwards it is flushed to disk.
         suffix: End of the temporary file's name.
 
     Yields:
-        The temporary file to write into; it is gone if writing fails.
+        The temporary file to write; it is deleted if writing fails.
     """
     temporary = sibling(target, suffix)
     try:

@@ -1,7 +1,7 @@
 """Off-screen OpenGL contexts: EGL, OSMesa, GLFW and macOS, chosen when the first one is opened.
 
-MuJoCo's own choice is fixed by `MUJOCO_GL` when `mujoco` is imported, and PyOpenGL's by whatever
-imports it first. The contexts here talk to the libraries directly, so that neither the order of
+MuJoCo's own choice is fixed by `MUJOCO_GL` when `mujoco` is imported, and PyOpenGL's by the first
+package that imports it. The contexts here call the libraries directly, so that neither the order of
 imports nor another package's choice matters.
 """
 
@@ -38,14 +38,14 @@ class GLContext(Protocol):
         """Make it the calling thread's context."""
 
     def release(self) -> None:
-        """Take it from the calling thread, so that another thread may use it."""
+        """Detach it from the calling thread, so that another thread may use it."""
 
     def free(self) -> None:
         """Destroy it. Doing so twice is fine."""
 
 
 class GLUnavailable(Exception):
-    """A kind of context cannot be opened here; the message says why. Callers collect these."""
+    """A type of context cannot be opened here; the message says why. Callers collect these."""
 
 
 class EglContext:
@@ -145,9 +145,9 @@ CONTEXTS: dict[str, Callable[[int, int], GLContext]] = {
 def load_triton_first() -> None:
     """Load Triton's library, if it is installed, before OpenGL's.
 
-    Mesa's drivers bring LLVM into the process. Triton, which the CUDA builds of torch import with
-    the first optimiser, has an LLVM of its own, and takes Mesa's functions for its own where these
-    are loaded before: the process dies. In the other order each keeps its own.
+    Mesa's drivers load LLVM into the process. Triton, which the CUDA builds of torch import with
+    the first optimiser, has its own LLVM. If Mesa's is loaded first, Triton calls Mesa's functions
+    instead of its own, and the process crashes. In the other order each uses its own.
     """
     spec = importlib.util.find_spec("triton")
     for folder in (spec and spec.submodule_search_locations) or ():
@@ -157,7 +157,7 @@ def load_triton_first() -> None:
 
 
 def default_order() -> tuple[str, ...]:
-    """Kinds of contexts to try, best first; `MUJOCO_GL` decides where it names one."""
+    """Types of contexts to try, best first; only that of `MUJOCO_GL` if it names one."""
     wanted = os.environ.get("MUJOCO_GL", "").strip().lower()
     if wanted in CONTEXTS:
         return (wanted,)
@@ -191,7 +191,7 @@ def _publish(lib: ctypes.CDLL) -> None:
     """Let MuJoCo find the library, which it looks up in the process.
 
     Only a library that works is published: MuJoCo takes the first one it finds, so an EGL without a
-    device would otherwise spoil OSMesa.
+    device would otherwise prevent OSMesa from working.
     """
     ctypes.CDLL(lib._name, mode=ctypes.RTLD_GLOBAL)
 
@@ -232,7 +232,7 @@ def _egl() -> tuple[ctypes.CDLL, int, ctypes.c_void_p]:
 
 
 def _egl_displays(lib: ctypes.CDLL) -> list[int]:
-    """Displays of the devices; of one device where `MUJOCO_EGL_DEVICE_ID` names it."""
+    """Displays of the devices, or of the one device that `MUJOCO_EGL_DEVICE_ID` names."""
     query_at = lib.eglGetProcAddress(b"eglQueryDevicesEXT")
     display_at = lib.eglGetProcAddress(b"eglGetPlatformDisplayEXT")
     if not (query_at and display_at):

@@ -1,7 +1,7 @@
 """Goal-conditioned environments: dictionary observations and a reward that can be recomputed.
 
 The flat observation of a world with goals ends with the blocks `achieved_goal` and `desired_goal`;
-the wrappers here cut it into the dictionary that Gymnasium-Robotics made a convention and that
+the wrappers here split it into the dictionary that is the convention of Gymnasium-Robotics and that
 Stable-Baselines3's `HerReplayBuffer` expects.
 """
 
@@ -28,7 +28,7 @@ GoalObs = dict[str, NDArray[np.float32]]
 
 
 class InvalidGoal(SkillgymError, ValueError):
-    """Goals do not have the size of the world's, or are not equally many."""
+    """Goals do not have the size of the world's, or their numbers differ."""
 
     def __init__(self, achieved: Sequence[int], desired: Sequence[int], size: int) -> None:
         super().__init__(
@@ -39,7 +39,7 @@ class InvalidGoal(SkillgymError, ValueError):
 
 
 class GoalWorld(Protocol):
-    """What a world with goals has besides a world's parts.
+    """Additional members of a world with goals.
 
     Attributes:
         layout: Its last two blocks are `achieved_goal` and `desired_goal`.
@@ -54,7 +54,7 @@ class GoalWorld(Protocol):
 
 
 class _Goals:
-    """Cuts flat observations into dictionaries, and computes rewards, for one world."""
+    """Splits flat observations into dictionaries, and computes rewards, for one world."""
 
     def __init__(self, world: GoalWorld) -> None:
         achieved, desired = (world.layout.slices[f"{n}_goal"] for n in ("achieved", "desired"))
@@ -82,7 +82,7 @@ class _Goals:
         Raises:
             InvalidGoal: If the goals do not have the world's size, or are not equally many.
         """
-        # The precision of observations, so that a step's own reward comes out again exactly.
+        # In the precision of observations, to reproduce a step's reward exactly.
         goals = [np.asarray(goal, np.float32) for goal in (achieved, desired)]
         shapes = goals[0].shape, goals[1].shape
         if shapes[0][-1:] != (self.size,) or shapes[0] != shapes[1]:
@@ -92,7 +92,7 @@ class _Goals:
 
     def success(self, flat: NDArray[np.float32]) -> Any:
         """Whether the goal is reached in flat observations (..., O + 2 G): flags (...,)."""
-        # Not by a step's own reward, which says nothing where an environment waits or was reset.
+        # Not from a step's reward, which is meaningless while an environment waits or was reset.
         achieved, desired = (flat[..., self._parts[f"{n}_goal"]] for n in ("achieved", "desired"))
         return self._world.reward(achieved, desired) > self._world.failure
 
@@ -100,15 +100,15 @@ class _Goals:
 class GoalObservation(gym.Wrapper[Any, Any, Any, Any]):
     """An environment of a world with goals, with dictionary observations.
 
-    `info["is_success"]` tells whether the goal is reached in the observation.
+    `info["is_success"]` says whether the goal is reached in the observation.
 
     Args:
         env: The environment.
     """
 
-    # A wrapper: if `env.unwrapped` had `compute_reward`, SB3's checker would ask the outermost
-    # wrapper for it, which Gymnasium makes. A wrapper that shows it there (`additional_wrappers`)
-    # would cost the id its vector entry point.
+    # A wrapper: if `env.unwrapped` had `compute_reward`, SB3's checker would look for it in the
+    # outermost wrapper, which Gymnasium makes. If a wrapper showed it there
+    # (`additional_wrappers`), the id could not have a vector entry point.
 
     def __init__(self, env: WorldEnv) -> None:
         super().__init__(env)
@@ -151,7 +151,7 @@ class GoalObservation(gym.Wrapper[Any, Any, Any, Any]):
 
 
 class VectorGoalObservation(VectorWrapper):
-    """The vector twin of `GoalObservation`.
+    """The vector version of `GoalObservation`.
 
     Args:
         env: The vector environment.

@@ -31,7 +31,7 @@ def damped_least_squares(
         jacobian: Task Jacobian (M, J).
         error: Task error (M,).
         damping: Added to the singular directions; larger is slower and safer near singularities.
-        secondary: Joint change (J,) wanted in the null space of the task, e.g. towards a posture.
+        secondary: Desired joint change (J,) in the null space of the task, e.g. to a posture.
 
     Returns:
         Joint change (J,) [rad].
@@ -66,7 +66,7 @@ class SiteIk:
         self._jacobian = np.zeros((6, model.nv))
 
     def update(self, qpos: Array) -> None:
-        """Put the scratch state at a full configuration (nq,) and compute positions."""
+        """Set the scratch state to a full configuration (nq,) and compute positions."""
         self.scratch.qpos[:] = qpos
         mujoco.mj_kinematics(self.model, self.scratch)
         mujoco.mj_comPos(self.model, self.scratch)
@@ -100,16 +100,16 @@ class SiteIk:
         """One linear step from the scratch state.
 
         Args:
-            translation: Wanted displacement (3,) of the site [m].
-            rotation: Wanted rotation vector (3,) [rad], world frame.
+            translation: Desired displacement (3,) of the site [m].
+            rotation: Desired rotation vector (3,) [rad], world frame.
             damping: See `damped_least_squares`.
-            rotation_weight: Metres that one radian of orientation error counts as.
-            secondary: Joint change (J,) wanted in the null space.
-            margin: Distance that is kept to the joint limits [rad].
+            rotation_weight: Metres to which one radian of orientation error is equivalent.
+            secondary: Desired joint change (J,) in the null space.
+            margin: Minimum distance to the joint limits [rad].
 
         Returns:
-            Joint change (J,) [rad]. Joints that would leave their limits go to the limit, and the
-            others make up for it.
+            Joint change (J,) [rad]. Joints that would exceed their limits move to the limit, and
+            the others compensate.
         """
         weights = np.array([1.0, 1.0, 1.0, *[rotation_weight] * 3])
         error = np.concatenate((translation, rotation)) * weights
@@ -134,13 +134,13 @@ class SiteIk:
         iterations: int = 100,
         tolerance: float = 1e-4,
     ) -> tuple[Array, float]:
-        """Iterate to a pose, inside the joint limits.
+        """Iterate to a pose within the joint limits.
 
         Args:
             qpos: Full configuration (nq,) to start from.
             position: World target (3,) [m].
             rotation: World target (3, 3).
-            iterations: Most steps taken.
+            iterations: Maximum number of steps.
             tolerance: Stops when the error (metres plus 0.3 m per radian) falls below it.
 
         Returns:

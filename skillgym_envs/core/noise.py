@@ -1,4 +1,4 @@
-"""Random numbers of N environments, drawn in blocks so that stepping stays vectorised.
+"""Random numbers of N environments, drawn in blocks to keep stepping vectorised.
 
 Each environment has its own stream, so its numbers do not depend on its neighbours.
 """
@@ -17,21 +17,21 @@ class NoiseBlocks:
     Args:
         num_envs: Number of environments N.
         size: Numbers per environment and control step S.
-        block: Control steps that a block lasts; a longer episode draws another one.
+        block: Control steps per block; a longer episode draws another one.
     """
 
     def __init__(self, num_envs: int, size: int, block: int) -> None:
         self._block = block
         self._rngs: dict[int, np.random.Generator] = {}
-        # The spare row at the end is read for a frozen environment whose block is used up.
+        # The extra row at the end is read for a frozen environment whose block is used up.
         self._numbers = np.zeros((num_envs * block + 1, size))
         self._at = np.arange(num_envs) * block
         self._ends = self._at + block
-        self._left = block  # steps that no environment can run out of numbers in
+        self._left = block  # steps until the first environment may run out of numbers
         self._none = np.zeros((num_envs, 0)) if size == 0 else None
 
     def start(self, rows: list[int], rngs: list[np.random.Generator]) -> Floats:
-        """Begin new blocks in some environments.
+        """Start new blocks in some environments.
 
         Args:
             rows: M environments.
@@ -49,7 +49,7 @@ class NoiseBlocks:
         return first
 
     def next(self, active: NDArray[np.bool_] | None) -> Floats:
-        """Next numbers, shape (N, S); those of environments that are not active do not count."""
+        """Next numbers, shape (N, S); those of inactive environments are not to be used."""
         if self._none is not None:
             return self._none
         if self._left == 0:

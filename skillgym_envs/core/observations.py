@@ -1,7 +1,7 @@
-"""Named observation blocks: the one place that says what each dimension of an observation is.
+"""Named observation blocks, which define the meaning of each dimension of an observation.
 
 The observation space, the documentation tables, `skillgym describe` and dataset metadata are made
-from these blocks, so that they cannot drift from the code.
+from these blocks, so that they always agree with the code.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 from gymnasium import spaces
 
 SOURCES = ("qpos", "qvel", "sensor", "camera", "memory", "constant")
-"""Where numbers come from: the simulator, a picture, what the world keeps besides (last commands,
-lights, progress), or nowhere: they are the same throughout an episode."""
+"""Sources of numbers: the simulator, a picture, the world's memory (last commands, lights,
+progress), or none, if they are constant throughout an episode."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservationBlock:
-    """A run of observation dimensions with one meaning.
+    """Consecutive observation dimensions with one meaning.
 
     Attributes:
         name: Name of the block, unique in its layout.
         labels: One label per dimension, for example the joint's name in the MJCF file.
         units: One unit per dimension, SI: `m`, `rad`, `m/s`, `rad/s` or `1`.
         frame: Coordinate frame of the numbers: `world`, `joint`, the name of a body, or `task`.
-        source: Where the numbers come from, one of `SOURCES`.
+        source: Source of the numbers, one of `SOURCES`.
         noise: Half-width of the uniform noise added to each dimension, in the dimension's unit.
     """
 
@@ -42,7 +42,7 @@ class ObservationBlock:
     def exact(
         cls, name: str, labels: Iterable[str], units: str | Iterable[str], frame: str, source: str
     ) -> ObservationBlock:
-        """A block without noise; `units` are one for each dimension, or one for all."""
+        """A block without noise; `units` has one unit per dimension, or one for all."""
         labels = tuple(labels)
         units = (units,) * len(labels) if isinstance(units, str) else tuple(units)
         noise = (0.0,) * len(labels)
@@ -56,7 +56,7 @@ class ObservationBlock:
 
 @dataclass(frozen=True)
 class ObservationLayout:
-    """Blocks in the order in which they stand in the flat observation vector."""
+    """Blocks in their order in the flat observation vector."""
 
     blocks: tuple[ObservationBlock, ...]
 

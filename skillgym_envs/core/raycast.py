@@ -20,13 +20,13 @@ _LAMP_OFFSET = np.array([-0.7, -1.1, 1.7])  # of the camera's distance, from the
 
 
 class RayCaster:
-    """Draws frames by `mj_multiRay`.
+    """Draws frames with `mj_multiRay`.
 
     Args:
         model: The MuJoCo model.
         width: Width of the frames [pixel].
         height: Height of the frames [pixel].
-        shadows: Whether a second ray per pixel decides if the lamp reaches it; doubles the time.
+        shadows: Whether a second ray per pixel checks if the lamp reaches it; doubles the time.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RayCaster:
 
         Args:
             data: State to draw.
-            camera: Where to look from.
+            camera: The camera.
 
         Returns:
             Frame, shape (height, width, 3).
@@ -109,7 +109,7 @@ class RayCaster:
         )
 
     def _lit(self, data: mujoco.MjData, lamp: Floats, points: Floats) -> Floats:
-        """How much of the lamp's light arrives at each point: 1 or 0, shape (P,)."""
+        """Share of the lamp's light that reaches each point: 1 or 0, shape (P,)."""
         if not self._shadows:
             return np.ones(len(points))
         rays = points - lamp
@@ -146,7 +146,7 @@ def _sky(rays: Floats) -> Floats:
 def _geom_colours(model: mujoco.MjModel) -> Floats:
     """Colour of every geom (ngeom, 3): its own or its material's, times its texture's mean."""
     colours = np.array(model.geom_rgba[:, :3], np.float64)
-    # MuJoCo's default colour gives way to the material's.
+    # The material's colour replaces MuJoCo's default colour.
     unset = (model.geom_rgba == (0.5, 0.5, 0.5, 1.0)).all(axis=1)
     for geom, material in enumerate(model.geom_matid.tolist()):
         if material >= 0:

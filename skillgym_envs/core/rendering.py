@@ -35,7 +35,7 @@ class RenderingUnavailable(SkillgymError, RuntimeError):
 
 
 class DisplayUnavailable(SkillgymError, RuntimeError):
-    """A window was asked for where none can be opened."""
+    """A window was requested, but none can be opened."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -75,7 +75,7 @@ class FrameRenderer:
             OpenGL; `auto` for OpenGL where it works and rays elsewhere. If None, the environment
             variable `SKILLGYM_RENDERER` decides, then `MUJOCO_GL`, then the first that works of
             GLFW (with a display), EGL and OSMesa.
-        shadows: Shadows and smooth edges, for pictures to show. On a software rasteriser they take
+        shadows: Whether frames have shadows and smooth edges. With a software rasteriser they take
             20 times longer.
 
     Raises:
@@ -108,7 +108,7 @@ class FrameRenderer:
         self._drawer = None
 
     def __del__(self) -> None:
-        """Release the context of a renderer that nobody closed."""
+        """Release the context of a renderer that was not closed."""
         self.close()
 
 
@@ -120,12 +120,12 @@ class RendererClosed(SkillgymError, RuntimeError):
 
 
 class HumanViewer:
-    """MuJoCo's interactive window on a simulation that somebody else steps.
+    """MuJoCo's interactive window for a simulation that is stepped elsewhere.
 
     Args:
         model: The MuJoCo model.
-        data: State to show; the window follows it at each `sync`.
-        camera: First view, as for `FrameRenderer`.
+        data: State to show; each `sync` updates the window.
+        camera: Initial view, as for `FrameRenderer`.
 
     Raises:
         DisplayUnavailable: If no window can be opened.
@@ -150,7 +150,7 @@ class HumanViewer:
             self._viewer = viewer.launch_passive(
                 model, data, show_left_ui=False, show_right_ui=False
             )
-        except Exception as error:  # whatever a broken installation raises
+        except Exception as error:  # a broken installation may raise anything
             raise DisplayUnavailable(str(error)) from error
         self._threads = set(threading.enumerate()) - others
         with self._viewer.lock():
@@ -166,7 +166,7 @@ class HumanViewer:
     def close(self) -> None:
         """Close the window. Closing twice is fine."""
         self._viewer.close()
-        for thread in self._threads:  # still drawing at the interpreter's end, it would crash
+        for thread in self._threads:  # drawing at the interpreter's exit would crash
             thread.join(timeout=60.0)  # a frame without a GPU may take seconds
 
 
@@ -198,7 +198,7 @@ class _GLDrawer:
             mujoco.mjr_render(self._rect, self._scene, self._mjr)
             mujoco.mjr_readPixels(frame, None, self._rect, self._mjr)
         finally:
-            self._context.release()  # so that any thread may draw the next frame
+            self._context.release()  # so that any thread can draw the next frame
         return frame[::-1].copy()  # OpenGL counts rows from below
 
     def close(self) -> None:
@@ -247,7 +247,7 @@ def _open(
 def _mjr_context(
     model: mujoco.MjModel, width: int, height: int, shadows: bool
 ) -> mujoco.MjrContext:
-    """Upload the model; the sizes and the quality that MuJoCo reads from it are put back."""
+    """Upload the model; the sizes and quality settings that are changed for it are restored."""
     size, quality = model.vis.global_, model.vis.quality
     old = size.offwidth, size.offheight, quality.offsamples, quality.shadowsize
     size.offwidth, size.offheight = width, height

@@ -31,9 +31,9 @@ class SerialSimulator:
         fresh_sensors: Whether sensors of positions are read again after the last physics step.
 
     Attributes:
-        physics: What the copies show now.
-        diverged: Copies that became unstable since they were loaded. MuJoCo has put them back into
-            the model's default state.
+        physics: Current state of the copies.
+        diverged: Copies that became unstable since they were loaded. MuJoCo has reset them to the
+            model's default state.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class SerialSimulator:
         self._models = [model if index < 0 else variants[index] for index in self._variant]
         self._variants = variants
         self.data = [mujoco.MjData(each) for each in self._models]
-        # To ask MuJoCo for an array costs more than to copy it.
+        # Getting an array from MuJoCo takes longer than copying it.
         self._views = [_views(data) for data in self.data]
 
     def load(self, indices: Sequence[int] | NDArray[np.intp], state: PhysicsState) -> None:
-        """Put copies into a state and forget their solver history.
+        """Set copies to a state and forget their solver history.
 
         Args:
             indices: M copies to set.
@@ -95,7 +95,7 @@ class SerialSimulator:
             self._views[index] = _views(self.data[index])
 
     def step(self, control: Control, active: NDArray[np.bool_] | None = None) -> None:
-        """Hold the control for `frame_skip` physics steps, or for as many as it says.
+        """Hold the control for `frame_skip` physics steps, or for `control.steps` if given.
 
         Args:
             control: Inputs with first axis N.
@@ -135,10 +135,10 @@ class SerialSimulator:
             physics.sensordata[index] = sensordata
 
     def close(self) -> None:
-        """Release what the simulator holds. Closing twice is fine."""
+        """Release all resources. Closing twice is fine."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keep the states only: whoever unpickles has models, and `attach` makes new data."""
+        """Only the states: the owner has the models, and `attach` makes new data."""
         left = ("model", "data", "_views", "_models", "_variants")
         kept = {key: value for key, value in self.__dict__.items() if key not in left}
         states = np.zeros((self.num_envs, mujoco.mj_stateSize(self.model, _INTEGRATION)))
@@ -147,7 +147,7 @@ class SerialSimulator:
         return kept | {"states": states}
 
     def attach(self, model: mujoco.MjModel, variants: Sequence[mujoco.MjModel] = ()) -> None:
-        """Go on after unpickling, with the models that the owner has kept."""
+        """Continue after unpickling, with the owner's models."""
         self._allocate(model, variants)
         states = self.__dict__.pop("states")
         for model, data, state in zip(self._models, self.data, states, strict=True):
@@ -189,8 +189,8 @@ class ThreadedSimulator(SerialSimulator):
             return self._step_some(control, indices)
         if self._workers is None:
             self._workers = Workers(self.num_threads - 1, "skillgym-physics")
-        # An iterator over a list is advanced atomically, so threads can share it: whoever is free
-        # takes the next copy, and a copy with many contacts holds up nobody.
+        # An iterator over a list is advanced atomically, so threads can share it: a free thread
+        # takes the next copy, and a copy with many contacts does not delay the others.
         return self._workers.run(partial(self._step_some, control, iter(indices)))
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class ThreadedSimulator(SerialSimulator):
             self._workers = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the threads behind; they start again at the next step."""
+        """State without the threads, which start again at the next step."""
         return super().__getstate__() | {"_workers": None}
 
 

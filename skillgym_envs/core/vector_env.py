@@ -39,19 +39,19 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         num_threads: Number of threads; the number of usable cores if None.
         autoreset_mode: What happens after the end of an episode. `NEXT_STEP` (Gymnasium's default):
             the next `step` ignores that environment's action and resets it. `SAME_STEP`: reset at
-            once, the last observation and info are in `final_obs` and `final_info`. `DISABLED`: the
+            once; the last observation and info are in `final_obs` and `final_info`. `DISABLED`: the
             environment is frozen (not stepped, reward 0, same observation and flags) until
             `reset(options={"reset_mask": mask})`.
         max_episode_steps: Control steps after which an episode is truncated; no limit if None.
-        render_mode: `None` or `"rgb_array"`; `render` gives a tuple of N frames.
+        render_mode: `None` or `"rgb_array"`; `render` returns a tuple of N frames.
         width: Width of rendered frames [pixel].
         height: Height of rendered frames [pixel].
         camera: Name of a camera of the model; the world's own free camera if None.
-        shadows: Shadows and smooth edges in frames, for pictures to show; slow without a GPU.
+        shadows: Whether frames have shadows and smooth edges; slow without a GPU.
 
     Raises:
-        InvalidConfig: If a number is not positive, or the autoreset mode unknown.
-        UnknownRenderMode: If the render mode is another one.
+        InvalidConfig: If a number is not positive, or the autoreset mode is unknown.
+        UnknownRenderMode: If the render mode is unknown.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
         """Start episodes in all environments, or in those of `options["reset_mask"]`.
 
         Args:
-            seed: Environment i gets the seed `seed + i`, or `seed[i]`; random streams go on if
+            seed: Environment i gets the seed `seed + i`, or `seed[i]`; random streams continue if
                 None, and in environments that are not reset.
             options: Options of the world, and `reset_mask`, a boolean array (N,).
 
@@ -162,7 +162,7 @@ class WorldVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.floating[Any]], N
             ended = terminated | truncated
             if ended.any():
                 infos = self._start_ended(ended, infos)
-        # Copies: callers may write to what they get.
+        # Copies, as callers may change them.
         flags = terminated.copy(), truncated.copy()
         return self._batch.observation.copy(), outcome.reward, *flags, infos
 

@@ -1,4 +1,4 @@
-"""Which versions made a file; written into datasets, checkpoints and run folders."""
+"""Package versions, which are written into datasets, checkpoints and run folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that help the calling one; lighter than an executor, whose futures cost every step."""
+"""Threads that help the calling one; cheaper than an executor with a future per step."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Workers:
         self._tasks = []
 
     def __del__(self) -> None:
-        """End the threads of an owner that nobody closed."""
+        """End the threads of an owner that was not closed."""
         self.stop()
 
 
@@ -55,8 +55,8 @@ def _work(tasks: SimpleQueue[Task | None], done: SimpleQueue[BaseException | Non
         error = None
         try:
             task()
-        except BaseException as caught:  # handed to the calling thread
+        except BaseException as caught:  # raised in the calling thread
             error = caught
-        del task  # it holds the simulator, whose end this thread waits for
+        del task  # it references the simulator, whose deletion ends this thread
         done.put(error)
         del error

@@ -1,7 +1,7 @@
 """A world: a MuJoCo model and four pure functions over arrays whose first axis is the environment.
 
 Letters: N environments, A action size, O observation size, K subtasks, M environments that are
-being reset. The functions use only operations that NumPy and torch share (through
+being reset. The functions only use operations that NumPy and torch share (through
 `array_api_compat`), so that a simulator may keep its state on a GPU, and they never loop over
 environments in Python.
 """
@@ -29,7 +29,7 @@ Memory = dict[str, Array]
 
 @dataclass
 class Physics:
-    """What a simulator shows of N environments.
+    """State of N environments, as a simulator provides it.
 
     Attributes:
         qpos: Generalised positions, shape (N, nq).
@@ -44,15 +44,15 @@ class Physics:
 
 @dataclass(frozen=True)
 class PhysicsState:
-    """State that M environments start an episode from. It holds no solver history.
+    """Initial state of episodes in M environments, without solver history.
 
     Attributes:
         qpos: Generalised positions, shape (M, nq).
         qvel: Generalised velocities, shape (M, nv).
         ctrl: Controls, shape (M, nu); zeros if None.
-        mocap_pos: Positions of the mocap bodies [m], shape (M, nmocap, 3); the model's own if None.
-        mocap_quat: Orientations of the mocap bodies, shape (M, nmocap, 4); the model's own if None.
-        variant: Indices into the world's `variants`, shape (M,); the world's own model if None.
+        mocap_pos: Positions of the mocap bodies [m], shape (M, nmocap, 3); the model's if None.
+        mocap_quat: Orientations of the mocap bodies, shape (M, nmocap, 4); the model's if None.
+        variant: Indices into the world's `variants`, shape (M,); the world's `model` if None.
     """
 
     qpos: Array
@@ -70,9 +70,9 @@ class Control(NamedTuple):
         ctrl: Actuator inputs, shape (N, nu).
         mocap_pos: Positions of the mocap bodies [m], shape (N, nmocap, 3), or None.
         mocap_quat: Orientations of the mocap bodies, shape (N, nmocap, 4), or None.
-        qvel: Velocities to begin the control step with, shape (N, nv); as they are if None.
-        steps: Physics steps that the control step lasts, shape (N,); `frame_skip` if None.
-        memory: What the action changes in the memory, if anything: `observe` sees it.
+        qvel: Velocities at the start of the control step, shape (N, nv); unchanged if None.
+        steps: Physics steps of the control step, shape (N,); `frame_skip` if None.
+        memory: Entries of the memory that the action changes, if any; `observe` sees them.
     """
 
     ctrl: Array
@@ -84,7 +84,7 @@ class Control(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the task says of a control step.
+    """Outcome of a control step.
 
     Attributes:
         reward: Reward of the step, shape (N,).
@@ -100,7 +100,7 @@ class Outcome(NamedTuple):
 
 
 def namespace(array: Array) -> Any:
-    """The array library of an array, as `array_api_compat` presents it; quick for NumPy."""
+    """The array library of an array, from `array_api_compat`; fast for NumPy."""
     return numpy_namespace if isinstance(array, np.ndarray) else array_namespace(array)
 
 
@@ -112,7 +112,7 @@ def like(constant: NDArray[Any], array: Array) -> Array:
 
 
 class World(ABC):
-    """A task in a MuJoCo model, written once for one, many or thousands of environments.
+    """A task in a MuJoCo model, implemented for any number of environments.
 
     Attributes:
         name: Name of the world, for example `kitchen`.
@@ -125,11 +125,11 @@ class World(ABC):
         camera: Default free camera: `distance` [m], `azimuth` [deg], `elevation` [deg], `lookat`
             [m].
         variants: Models that episodes may have instead of `model`, with the same joints, actuators,
-            mocap bodies and sensors; compiled when they are needed, if the sequence likes to.
+            mocap bodies and sensors; the sequence may compile them when they are needed.
         fresh_sensors: Whether sensors of positions are read again after the last physics step, so
-            that they belong to the state that is observed; else they are one physics step older.
-        reset_options: Names of the options that `reset` knows.
-        failure: Reward of a control step that achieves nothing, also of one that diverges.
+            that they match the observed state; else they are one physics step older.
+        reset_options: Names of the options of `reset`.
+        failure: Reward of a control step that achieves nothing or diverges.
     """
 
     name: str
@@ -147,7 +147,7 @@ class World(ABC):
 
     @cached_property
     def model(self) -> mujoco.MjModel:
-        """The compiled model; shared by all environments and never written to."""
+        """The compiled model; shared by all environments and never changed."""
         return self.compile()
 
     @property
@@ -166,11 +166,11 @@ class World(ABC):
         """Start M episodes, one per generator.
 
         Args:
-            rngs: One random stream per environment; environment i draws from its own only.
+            rngs: One random stream per environment; environment i only draws from its own.
             options: Options of Gymnasium's `reset`.
 
         Returns:
-            The physical state and the memory to start from, first axis M.
+            The initial physical state and memory, with first axis M.
         """
 
     @abstractmethod
@@ -187,33 +187,33 @@ class World(ABC):
             noise: Uniform numbers in [-1, 1), shape (N, noise_size).
 
         Returns:
-            Observations (N, O) in double precision, and the memory with what has to be kept.
+            Observations (N, O) in double precision, and the updated memory.
         """
 
     @abstractmethod
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
-        """Judge the control step that led to this observation (N, O)."""
+        """Evaluate the control step that led to this observation (N, O)."""
 
     def visual_model(self, model: mujoco.MjModel) -> mujoco.MjModel:
-        """The model that pictures of `model` show.
+        """The model that is shown in pictures of `model`.
 
         Args:
-            model: The world's own, or a variant.
+            model: The world's `model` or a variant.
 
         Returns:
-            A model with the same joints and mocap bodies; `model` itself unless the physics leaves
-            out what only pictures show.
+            A model with the same joints and mocap bodies; `model` itself unless it lacks geoms that
+            are only needed in pictures.
         """
         return model
 
     def dress(self, data: mujoco.MjData, memory: Memory) -> None:  # noqa: B027  (optional)
-        """Put what only pictures show into a state that is about to be drawn.
+        """Add what is only shown in pictures to a state before it is drawn.
 
         Args:
             data: State of one environment; mocap bodies may be moved.
-            memory: Its memory, without the axis of environments.
+            memory: Memory of this environment, without the axis of environments.
         """
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the compiled model behind; every process has its own."""
+        """State without the compiled model; every process has its own."""
         return {key: value for key, value in self.__dict__.items() if key != "model"}

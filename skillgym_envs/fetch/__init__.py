@@ -40,7 +40,7 @@ def make_env(*, goals: bool = False, **keywords: Any) -> WorldEnv | GoalObservat
 
     Args:
         goals: Whether observations are dictionaries of `observation`, `achieved_goal` and
-            `desired_goal`; then the environment has `compute_reward`.
+            `desired_goal`; if so, the environment has `compute_reward`.
         keywords: `task` (fixed by the id), keywords of rendering, and those of the task's world.
     """
     env = _make_env(goals=goals, **keywords)

@@ -19,7 +19,7 @@ from skillgym_envs.fetch.world import FetchWorld, Shown, block
 Floats = NDArray[np.float64]
 
 BLOCK_START_HEIGHT = 0.425
-_SPAWN_SHIFT, _GOAL_SPREAD_Y = -0.05, 0.35  # of x and y from the gripper; of goals along y [m]
+_SPAWN_SHIFT, _GOAL_SPREAD_Y = -0.05, 0.35  # x and y from the gripper; goals along y [m]
 _FREE_RADIUS, _SPACING, _GOAL_SPACING = 0.1, 0.05, 0.06  # around gripper, blocks and goals [m]
 _FIXED_HEIGHT = 0.4245288  # of the fixed goals [m]
 
@@ -27,8 +27,9 @@ _FIXED_HEIGHT = 0.4245288  # of the fixed goals [m]
 class BlockWorld(FetchWorld):
     """Base of the tasks with blocks.
 
-    The flat observation is what a ReSkill policy sees: 25 numbers that mean the same in every task,
-    so that skills learned in one work in all. With `goals=True` it is the reference's dictionary.
+    The flat observation is that of a ReSkill policy: 25 numbers with the same meaning in every
+    task, so that skills learned in one task work in all. With `goals=True` it is the reference's
+    dictionary.
 
     Attributes:
         num_blocks: Number of blocks B.
@@ -47,7 +48,7 @@ class BlockWorld(FetchWorld):
         return replace(start, qvel=qvel)
 
     def observation_blocks(self) -> tuple[ObservationBlock, ...]:
-        """What a policy sees: robot, small block, goal (25 numbers)."""
+        """Observation of a policy: robot, small block, goal (25 numbers)."""
         return (*_robot_blocks(), *_block_blocks(0), _GOAL, _PADDING)
 
     def full_blocks(self) -> tuple[ObservationBlock, ...]:
@@ -62,7 +63,7 @@ class BlockWorld(FetchWorld):
         return achieved, block("desired_goal", "goal", axes, source="constant")
 
     def place(self, rng: np.random.Generator, qpos: Floats) -> Floats:
-        """Draw goals first, then block positions that keep away from gripper, goal and blocks."""
+        """Draw goals first, then block positions away from gripper, goal and other blocks."""
         goals = self.draw_goals(rng)
         taken = [goals[0, :2]]
         for index in range(self.num_blocks):
@@ -112,19 +113,19 @@ class BlockWorld(FetchWorld):
         return shown
 
     def _with_derived(self, shown: dict[str, Shown]) -> dict[str, Shown]:
-        """The achieved goal ends with the one derived number, the desired one with 0."""
+        """The achieved goal ends with the derived number, the desired goal with 0."""
         columns = [*shown["achieved_goal"].columns, *self.derived(1)]
         return shown | {"achieved_goal": Shown(columns)}
 
     def reward(self, achieved: Array, desired: Array) -> Array:
-        """1 where the block is nearer than 3 cm to its goal, seen from above; else 0."""
+        """1 if the block is nearer than 3 cm to its goal, seen from above, else 0."""
         xp = namespace(achieved)
         gap = achieved[..., :2] - desired[..., :2]
         return xp.astype((gap * gap).sum(axis=-1) < 0.03**2, xp.float64)
 
 
 class PlaceWorld(BlockWorld):
-    """Bring a block to a random goal on the table: the world that the block data come from.
+    """Bring a block to a random goal on the table: the world of the block data.
 
     Reward: 1 in every step in which the block is nearer than 3 cm to the goal, seen from above.
     """
@@ -136,12 +137,12 @@ class PlaceWorld(BlockWorld):
 class SlipperyPushWorld(BlockWorld):
     """Push a block to a fixed goal on a slippery table with fingers that stay closed.
 
-    All friction is 0.25 (1 in the data): a block that is pushed as in the data slides past the
+    All friction is 0.25 (1 in the data), so a block that is pushed as in the data slides past the
     goal. Reward: 1 in every step in which the block is nearer than 3 cm to the goal, seen from
     above.
 
-    Deviation: the reference registers 100 steps and trains with 50; here an episode has 50. It puts
-    the fingers back to 0 after each control step, in which a block may have moved them; here
+    Deviation: the reference registers 100 steps and trains with 50; here an episode has 50. It
+    resets the fingers to 0 after each control step, in which a block may have moved them; here
     nothing moves them.
     """
 
@@ -155,12 +156,12 @@ class SlipperyPushWorld(BlockWorld):
 
 
 class CleanUpWorld(BlockWorld):
-    """Put a block into a tray that no data have seen, and raise the arm.
+    """Put a block into a tray, which is not in the data, and raise the arm.
 
-    Reward: where the block is above the tray's base plate and loads it with 5 N or more,
-    clip(exp(10 z - 5), 0, 1) for the gripper's height z [m], in every step; else 0. The factor is
-    1 from 0.5 m on. It does not depend on the desired goal; the plate's load is the last number of
-    the achieved goal.
+    Reward: in every step in which the block is above the tray's base plate and loads it with 5 N or
+    more, clip(exp(10 z - 5), 0, 1) for the gripper's height z [m], which is 1 from 0.5 m on; else
+    0. The reward does not depend on the desired goal; the plate's load is the last number of the
+    achieved goal.
     """
 
     subtasks = ("clean up",)
@@ -180,12 +181,12 @@ class CleanUpWorld(BlockWorld):
 
     def derive(self, sensordata: Array) -> tuple[Array, ...]:
         """The load on the base plate."""
-        # The sensor of a static body reads the body's own weight too.
+        # The sensor of a static body includes the body's own weight.
         weight = -float(self.model.opt.gravity[2]) * PLATE_MASS
         return (sensordata[:, self._sensors["tray_force"]][:, 2:] - weight,)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
-        """Height factor of the gripper where the block lies in the tray."""
+        """Height factor of the gripper if the block is in the tray."""
         xp = namespace(achieved)
         x, y, gripper_z, load = (
             achieved[..., 0],
@@ -201,16 +202,16 @@ class CleanUpWorld(BlockWorld):
 class PyramidStackWorld(BlockWorld):
     """Put the small block onto a bigger one, with control steps of 0.1 s (0.04 s in the data).
 
-    The flat observation has the big block's position where the data had the goal's. Reward, in
+    The flat observation has the big block's position where the data have the goal's. Reward, in
     every step in which the block centres are nearer than 8 cm, seen from above, and the small one
-    is between 0.492 and 0.498 m high: 1 if they are nearer than 4 cm and the small block touches
-    the big one and no finger, else 0.75. It does not depend on the desired goal; the condition of
-    contacts is the last number of the achieved goal.
+    is at a height between 0.492 and 0.498 m: 1 if they are nearer than 4 cm and the small block
+    touches the big one and no finger, else 0.75. The reward does not depend on the desired goal;
+    the condition on contacts is the last number of the achieved goal.
 
-    Deviation: for the full reward the reference wants a non-zero reading of a force sensor on the
-    big block, which in truth measures the block's damping force: "it is not perfectly still".
-    `literal_force=True` restores that. A seventh of the spawns interpenetrate, and
-    the big one starts 1 cm inside the table, as in the reference.
+    Deviation: for the full reward the reference requires a non-zero reading of a force sensor on
+    the big block, which actually measures the block's damping force: "it is not perfectly still".
+    `literal_force=True` restores that. As in the reference, the blocks interpenetrate in a seventh
+    of the initial states, and the big one starts 1 cm inside the table.
 
     Args:
         goals: Whether the observation ends with achieved and desired goal.
@@ -230,7 +231,7 @@ class PyramidStackWorld(BlockWorld):
         super().__init__(goals)
 
     def observation_blocks(self) -> tuple[ObservationBlock, ...]:
-        """As in the data, with the position of the big block in the place of the goal's."""
+        """As in the data, with the position of the big block instead of the goal's."""
         return (*_robot_blocks(), *_block_blocks(0), block("block1_pos", "block1"), _PADDING)
 
     def goal_blocks(self) -> tuple[ObservationBlock, ObservationBlock]:

@@ -1,4 +1,4 @@
-"""The three scripted controllers of ReSkill, as pure functions of named features.
+"""The three scripted controllers of ReSkill, as pure functions of features of the state.
 
 Paper: Rana et al. 2022, "Residual Skill Policies", arXiv:2211.02231 (data collection); the hook
 controller comes from Silver et al. 2018, "Residual Policy Learning", arXiv:1812.06298. Tolerances
@@ -49,7 +49,7 @@ def pick_and_place(gripper: Floats, finger: float, block: Floats, goal: Floats) 
 
 
 def push(gripper: Floats, finger: float, block: Floats, goal: Floats) -> Decision:
-    """Go behind a block with closed fingers, as seen from its goal, and push it there.
+    """Move behind a block, as seen from its goal, with closed fingers, and push it there.
 
     Args:
         gripper: Position of the grip site.
@@ -75,7 +75,7 @@ def push(gripper: Floats, finger: float, block: Floats, goal: Floats) -> Decisio
 
 
 def sweep(gripper: Floats, finger: float, block: Floats, goal: Floats, hook: Floats) -> Decision:
-    """Grasp the hook, lay it behind an object that is out of reach, and sweep this to its goal.
+    """Grasp the hook, lay it behind an object that is out of reach, and sweep it to its goal.
 
     Args:
         gripper: Position of the grip site.

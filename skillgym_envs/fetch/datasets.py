@@ -1,4 +1,4 @@
-"""Datasets of the Fetch worlds: which controller acts in how many episodes."""
+"""Datasets of the Fetch worlds: controllers and numbers of episodes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from skillgym_envs.collect.spec import DatasetSpec, Expert
 
 SIZES = {"": 4000, "-mini": 40, "-40000": 40_000}
-"""Episodes by the end of a dataset's name. ReSkill has 40 000; the standard size is smaller."""
+"""Episodes by the suffix of a dataset's name. ReSkill has 40 000; the standard size is smaller."""
 
 MIN_STEPS = 12
-"""Shortest episode: ReSkill drops those of 11 actions or less. Here the next seed replaces them."""
+"""Shortest episode: ReSkill drops those of up to 11 actions. Here the next seed replaces them."""
 
 _SOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "block": ("Place", ("pick and place", "push")),
@@ -29,14 +29,14 @@ def make_expert(plan: Sequence[str], rng: np.random.Generator) -> Expert:
 
 
 def make_unclipped_expert(plan: Sequence[str], rng: np.random.Generator) -> Expert:
-    """The scripted expert whose actions are recorded as the controller gave them."""
+    """The scripted expert, whose actions are recorded without clipping."""
     from skillgym_envs.fetch.expert import FetchExpert
 
     return FetchExpert(plan, rng, clip=False)
 
 
 def dataset(source: str, size: str, clip: bool, seed: int = 0) -> DatasetSpec:
-    """ReSkill's data: a controller drawn for each episode, failures kept.
+    """ReSkill's data: a random controller in each episode, including failures.
 
     Args:
         source: `block` or `hook`.

@@ -26,8 +26,8 @@ class FetchExpert:
     """A controller that reads the simulator's state and adds Perlin noise to x, y and z.
 
     Paper: Rana et al. 2022, arXiv:2211.02231, data collection: stored and executed action =
-    controller's action + 0.5 * noise, noise on x, y and z alone. An episode covers less than a
-    third of the noise's first cell, so that the noise is a slow drift with a random direction.
+    controller's action + 0.5 * noise, with noise only on x, y and z. An episode covers less than a
+    third of the noise's first cell, so the noise is a slow drift in a random direction.
 
     Attributes:
         controller: Name of the controller.
@@ -47,7 +47,7 @@ class FetchExpert:
             rng: Source of the noise.
             noise: Amplitude of the noise, in units of actions.
             clip: Whether actions are clipped to [-1, 1]. The environment clips them anyway; ReSkill
-                stores them as they are.
+                stores them unclipped.
 
         Raises:
             UnknownTask: If the controller is unknown.
@@ -61,7 +61,7 @@ class FetchExpert:
         self._clip = clip
 
     def reset(self, data: mujoco.MjData) -> None:
-        """Begin an episode.
+        """Start an episode.
 
         Args:
             data: State of the environment; only read, here and in `act`.
@@ -86,9 +86,9 @@ class FetchExpert:
 
 
 def features(data: mujoco.MjData, hook: bool = False) -> tuple[Floats | float, ...]:
-    """What controllers read of a state: gripper, finger, object, goal, and the hook if asked for.
+    """Inputs of the controllers: gripper, finger, object, goal, and the hook if asked for.
 
-    The goal of a stack is the big block.
+    In stacking, the goal is the big block.
     """
     model = data.model
     stack = mujoco.mj_name2id(model, int(mujoco.mjtObj.mjOBJ_SITE), "object1") >= 0
@@ -106,7 +106,7 @@ def gradient_noise(at: float, slopes: Floats) -> Floats:
     """One-dimensional Perlin noise inside the first cell of its lattice.
 
     Args:
-        at: Where in the cell, 0 to 1.
+        at: Position in the cell, 0 to 1.
         slopes: Gradients at both ends of the cell, shape (2, D), for D independent noises.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The hook tasks: an object out of reach, and an L-shaped tool to fetch it with.
+"""The hook tasks: an object out of reach, and an L-shaped tool to fetch it.
 
 Papers: Silver et al. 2018, "Residual Policy Learning", arXiv:1812.06298 (tasks); Rana et al. 2022,
 "Residual Skill Policies", arXiv:2211.02231.
@@ -36,13 +36,14 @@ _GIMBAL = 4.0 * np.finfo(np.float64).eps
 
 
 class HookWorld(FetchWorld):
-    """Sweep a cube to a goal with a hook: the world that the hook data come from.
+    """Sweep a cube to a goal with a hook: the world of the hook data.
 
-    The cube starts out of the arm's reach; the hook lies in front of the robot, the same in every
-    episode. Reward: 0 in every step in which the cube is nearer than 5 cm to the goal, else -1.
+    The cube starts out of the arm's reach; the hook lies in front of the robot, in the same pose in
+    every episode. Reward: 0 in every step in which the cube is nearer than 5 cm to the goal, else
+    -1.
 
     Deviation: the reference's 40 numbers of `observation` and the 3 of `desired_goal` are one flat
-    observation, which is what a ReSkill policy sees.
+    observation, that of a ReSkill policy.
     """
 
     subtasks = ("hook",)
@@ -87,12 +88,12 @@ class HookWorld(FetchWorld):
         )
 
     def goal_blocks(self) -> tuple[ObservationBlock, ObservationBlock]:
-        """Where the object is, and where it should be."""
+        """Position of the object, and where it should be."""
         desired = block("desired_goal", "goal", source="constant")
         return block("achieved_goal", "achieved object"), desired
 
     def place(self, rng: np.random.Generator, qpos: Floats) -> Floats:
-        """Draw where the object lies; goal and hook are always the same."""
+        """Draw the object's position; goal and hook are always the same."""
         first = int(self.model.joint("object0:joint").qposadr[0])
         while True:
             spot = _SPOT + np.array([rng.uniform(*self.spread_x), rng.uniform(-0.05, 0.05)])
@@ -120,7 +121,7 @@ class HookWorld(FetchWorld):
         return (euler_angles(axes).reshape(-1, 6),)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
-        """0 where the object is nearer than 5 cm to its goal, else -1."""
+        """0 if the object is nearer than 5 cm to its goal, else -1."""
         return self._near(achieved, desired) - 1.0
 
     def _near(self, achieved: Array, desired: Array) -> Array:
@@ -130,7 +131,7 @@ class HookWorld(FetchWorld):
 
 
 class SceneModels(Sequence[mujoco.MjModel]):
-    """Compiled scenes of a split, each compiled when it is first asked for.
+    """Compiled scenes of a split, each compiled when it is first needed.
 
     Args:
         split: `train` or `test`.
@@ -149,7 +150,7 @@ class SceneModels(Sequence[mujoco.MjModel]):
 
 
 class ComplexHookWorld(HookWorld):
-    """Sweep objects of unknown shape over a bumpy table: a scene is drawn for each episode.
+    """Sweep objects of unknown shape over a bumpy table, with a random scene in each episode.
 
     Reward: 1 in every step in which the object is nearer than 5 cm to the goal, else 0. Shape,
     weight and drag of the object, and the bumps, are not observed. Light objects are still falling
@@ -162,13 +163,13 @@ class ComplexHookWorld(HookWorld):
     Args:
         goals: Whether the observation ends with achieved and desired goal.
         split: `train` or `test`, the held-out scenes.
-        num_scenes: Scenes to draw from, the first of the split; 1 to 100.
+        num_scenes: How many scenes to draw from, the first of the split; 1 to 100.
 
     Option of `reset`: `scene`, the index of a scene, or one for each environment that is reset.
 
     Raises:
         UnknownChoice: If there is no such split.
-        InvalidConfig: If there is no such number of scenes, or `goals` is no flag.
+        InvalidConfig: If `num_scenes` is out of range, or `goals` is not a flag.
     """
 
     failure = 0.0
@@ -188,7 +189,7 @@ class ComplexHookWorld(HookWorld):
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Draw a scene for each of M episodes, or start them where `options["scene"]` says."""
+        """Draw a scene for each of M episodes, or take those of `options["scene"]`."""
         chosen = (options or {}).get("scene")
         given = None if chosen is None else self._given_scenes(chosen, len(rngs))
         drawn = [int(rng.integers(len(self.variants))) for rng in rngs]  # the stream goes on anyway
@@ -210,14 +211,14 @@ class ComplexHookWorld(HookWorld):
         raise InvalidConfig("scene", given, f"a scene from 0 to {known[-1]}, {each}")
 
     def reward(self, achieved: Array, desired: Array) -> Array:
-        """1 where the object is nearer than 5 cm to its goal, else 0."""
+        """1 if the object is nearer than 5 cm to its goal, else 0."""
         return self._near(achieved, desired)
 
 
 def euler_angles(axes: Array) -> Array:
-    """Euler angles (..., 3) [rad] of frames, by gymnasium-robotics' convention.
+    """Euler angles (..., 3) [rad] of frames, in gymnasium-robotics' convention.
 
-    Turns about the fixed axes z, then y, then x; where y is upright, x is 0.
+    Rotations about the fixed axes z, then y, then x; where y is upright, x is 0.
 
     Args:
         axes: The axes x, y and z of each frame, shape (..., 3, 3).

@@ -1,8 +1,8 @@
 """A procedural family of objects and bumpy tables for the complex hook task.
 
 ReSkill and Residual Policy Learning use an archive of scanned meshes that cannot be redistributed.
-This family poses the same problem: a hook that was made for a cube meets things of other shapes,
-weights and drag, on tables with bumps, and neither shape nor bumps are observed.
+This family poses the same problem: skills learned with a cube meet objects of other shapes, weights
+and drag, on tables with bumps, and neither shape nor bumps are observed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Split = Literal["train", "test"]
 
 SPLITS: dict[str, int] = {"train": 0, "test": 1}
 NUM_SCENES = 100
-"""Scenes per split, as in the archive."""
+"""Number of scenes per split, as in the archive."""
 
 _SHAPES = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -32,7 +32,7 @@ _TABLE_TOP = 0.4
 
 @dataclass(frozen=True)
 class Piece:
-    """A convex piece of an object, its axes along the object's.
+    """A convex piece of an object, with axes parallel to the object's.
 
     Attributes:
         shape: `box`, `cylinder`, `capsule` or `ellipsoid`; round ones stand upright.
@@ -106,7 +106,7 @@ def complex_scene(split: str, index: int) -> ComplexHookScene:
 
 
 def add_object(body: mujoco.MjsBody, scene: ComplexHookScene) -> None:
-    """Give a body the pieces of a scene's object; they do not collide with each other."""
+    """Add the pieces of a scene's object to a body; they do not collide with each other."""
     total = sum(piece.volume for piece in scene.pieces)
     for piece in scene.pieces:
         body.add_geom(
@@ -143,7 +143,7 @@ def _piece(rng: np.random.Generator, pos: Floats) -> Piece:
 
 
 def _attached(rng: np.random.Generator, other: Piece) -> Piece:
-    """A piece that sits on a side of another one and overlaps it a little."""
+    """A piece on a side of another one, slightly overlapping it."""
     piece = _piece(rng, np.zeros(3))
     axis, side = rng.integers(3), rng.choice([-1.0, 1.0])
     pos = np.array(other.pos) + rng.uniform(-0.3, 0.3, 3) * other.half

@@ -1,8 +1,8 @@
 """Fetch scenes: the robot of the installed gymnasium-robotics package on other tables.
 
-The facts are those of the ReSkill scenes (Rana et al. 2022, arXiv:2211.02231). Each scene starts
-from the package's own pick-and-place scene, so that robot, weld, actuators and contact excludes are
-exactly its own.
+The parameters are those of the ReSkill scenes (Rana et al. 2022, arXiv:2211.02231). Each scene is
+derived from the package's pick-and-place scene, so that robot, weld, actuators and contact excludes
+are exactly the same.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 FINGER_GEOMS = ("robot0:r_gripper_finger_link", "robot0:l_gripper_finger_link")
 MOCAP_BODY, GOAL_BODY = "robot0:mocap", "goal"
 GRIPPER_ROTATION = (1.0, 0.0, 1.0, 0.0)
-"""Commanded orientation of the gripper, a quaternion of length sqrt(2): it points down."""
+"""Commanded orientation of the gripper, pointing down: a quaternion of length sqrt(2)."""
 
 PLATE_MASS = 2000.0
 """Mass of a plate of the tray [kg]."""
 
 AXES = ("x_axis", "y_axis", "z_axis")
-"""Ends of the names of the sensors of a site's axes."""
+"""Suffixes of the names of the sensors of a site's axes."""
 
 _ROBOT_START = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
-_REACH = (-0.498, 0.005, -0.231)  # of the gripper from its pose at zero joint angles [m]
+_REACH = (-0.498, 0.005, -0.231)  # from the gripper's position at zero joint angles [m]
 _SETUP_STEPS = 10
 _FREE_DAMPING = 0.01
 _RED, _BLUE, _WOOD = (0.83, 0.2, 0.18, 1.0), (0.2, 0.35, 0.75, 1.0), (0.75, 0.6, 0.42, 1.0)
@@ -45,9 +45,9 @@ class BlockScene:
     """A table with one or two blocks.
 
     Attributes:
-        stack: Whether there is a second, bigger block, and sensors of what touches the small one.
-        tray: Whether a tray with a force sensor stands on the table.
-        friction: Sliding friction of every geom, the robot's included; MuJoCo's own if None.
+        stack: Whether there is a second, bigger block, and sensors of the small one's contacts.
+        tray: Whether there is a tray with a force sensor on the table.
+        friction: Sliding friction of every geom, including the robot's; MuJoCo's default if None.
         blocked_gripper: Whether the fingers stay closed.
     """
 
@@ -67,7 +67,7 @@ Scene = BlockScene | HookScene | ComplexHookScene
 
 @dataclass(frozen=True)
 class Start:
-    """State after the set-up, from which every episode starts.
+    """State after the set-up, in which every episode starts.
 
     Attributes:
         qpos: Generalised positions, shape (nq,).
@@ -87,10 +87,10 @@ class Start:
 
 
 def fetch_spec() -> mujoco.MjSpec:
-    """The robot, a table, a light and one cube, as a specification to be edited."""
+    """The robot, a table, a light and one cube, as an editable specification."""
     scene = robotics_assets() / "fetch" / "pick_and_place.xml"
     spec = mujoco.MjSpec.from_file(str(scene))
-    # The reference resets the weld when it starts: the gripper's body goes where the mocap body is.
+    # The reference resets the weld at the start: the gripper's body moves to the mocap body.
     spec.equalities[0].data = [0.0] * 6 + [1.0] + [0.0] * 3 + [1.0]
     for geom in list(spec.body(MOCAP_BODY).geoms):  # long green markers
         spec.delete(geom)
@@ -131,7 +131,7 @@ def scene_start(scene: Scene, frame_skip: int) -> Start:
 
 
 def settle(model: mujoco.MjModel, frame_skip: int) -> Start:
-    """Pull the gripper over the table for ten control steps, while everything falls into place."""
+    """Pull the gripper over the table for ten control steps, while objects settle."""
     data = mujoco.MjData(model)
     for name, value in _ROBOT_START.items():
         data.joint(name).qpos[0] = value
@@ -179,12 +179,12 @@ def _add_blocks(spec: mujoco.MjSpec, scene: BlockScene) -> None:
         for geom in spec.geoms:
             geom.friction = [scene.friction, 0.005, 0.0001]
     if scene.blocked_gripper:
-        for name in FINGERS:  # as the asset holds the base: no force moves it
+        for name in FINGERS:  # like the base in the asset: no force moves them
             spec.joint(name).damping = [1e11, 0.0, 0.0]
 
 
 def _add_big_block(spec: mujoco.MjSpec) -> None:
-    spec.delete(spec.site(GOAL_BODY))  # the goals mean nothing here
+    spec.delete(spec.site(GOAL_BODY))  # goals have no meaning here
     block = _add_free_body(spec, "object1", (1.25, 0.53, 0.46))
     block.add_geom(name="object1", type=_BOX, size=[0.035] * 3, mass=10.0, rgba=_BLUE)
     block.add_site(name="object1")
@@ -236,7 +236,7 @@ def _add_tray(spec: mujoco.MjSpec) -> None:
 
 
 def _add_hook_task(spec: mujoco.MjSpec, scene: HookScene | ComplexHookScene) -> None:
-    """A table, an object and the L-shaped hook, whose site is where the hand is to grasp it."""
+    """A table, an object and the L-shaped hook, whose site is the grasp point."""
     _place_table(spec, (1.65, 0.75, 0.2), (0.5, 0.45, 0.2))
     height, body = 0.4, spec.body("object0")
     if isinstance(scene, ComplexHookScene):

@@ -1,4 +1,4 @@
-"""The Fetch robot above a table: its control, sensors and goals, for every Fetch task.
+"""The Fetch robot at a table: its control, sensors and goals, for all Fetch tasks.
 
 Papers: Plappert et al. 2018, "Multi-Goal Reinforcement Learning", arXiv:1802.09464 (robot and
 control); Rana et al. 2022, "Residual Skill Policies", arXiv:2211.02231 (tasks). The MJCF assets are
@@ -39,13 +39,13 @@ from skillgym_envs.fetch.scenes import (
 )
 
 MAX_MOVE = 0.05
-"""Displacement of the gripper's target that an action of 1 asks for [m]."""
+"""Displacement of the gripper's target for an action of 1 [m]."""
 
 _REST = np.array([GRIPPER_ROTATION])
 
 
 class Shown(NamedTuple):
-    """What a block shows: `scale * state[columns] - scale * state[less]`.
+    """Content of a block: `scale * state[columns] - scale * state[less]`.
 
     Attributes:
         columns: Columns of the state (positions, velocities, sensors, goal, derived).
@@ -59,15 +59,15 @@ class Shown(NamedTuple):
 
 
 class Readout:
-    """Reads all blocks from the state at once: a few operations, whatever the number of blocks.
+    """Reads all blocks from the state at once, in a few operations for any number of blocks.
 
     Args:
-        shown: What each block shows.
+        shown: Content of each block.
     """
 
     def __init__(self, shown: Sequence[Shown]) -> None:
         sizes = [len(each.columns) for each in shown]
-        # Where nothing is subtracted, it is 0 times some column.
+        # If nothing is subtracted, 0 times some column is.
         less = [each.columns if each.less is None else each.less for each in shown]
         scales = np.array([each.scale for each in shown])
         used = np.array([each.less is not None for each in shown])
@@ -84,25 +84,25 @@ class Readout:
 
 
 class FetchWorld(World):
-    """Base of the Fetch tasks; a subclass places objects, names its observation and scores.
+    """Base of the Fetch tasks; a subclass defines objects, observation and reward.
 
     Control: the first three numbers of an action displace the gripper's mocap target by up to 5 cm
-    from where the gripper is; the fourth moves the fingers (+1 opens, -1 closes). Episodes never
-    terminate. The reward is a function of achieved and desired goal alone (`reward`).
+    from the gripper's position; the fourth moves the fingers (+1 opens, -1 closes). Episodes never
+    terminate. The reward is a function of only achieved and desired goal (`reward`).
 
     Deviation: the velocities in the observation are those of the same physics step as the
     positions; in the references they are one physics step (2 ms) newer.
 
     Args:
         goals: Whether the observation ends with the achieved and the desired goal, which
-            `GoalObservation` makes a dictionary of.
+            `GoalObservation` splits into a dictionary.
 
     Raises:
         InvalidConfig: If a flag is neither True nor False.
 
     Attributes:
-        scene: What stands on the table.
-        start: State that episodes start from, apart from the objects.
+        scene: The scene on the table.
+        start: Initial state of episodes, apart from the objects.
     """
 
     name = "fetch"
@@ -142,11 +142,11 @@ class FetchWorld(World):
 
     @abstractmethod
     def observation_blocks(self) -> tuple[ObservationBlock, ...]:
-        """Blocks of the flat observation; each is named after a reading."""
+        """Blocks of the flat observation; each is named after an entry of `shown`."""
 
     @abstractmethod
     def full_blocks(self) -> tuple[ObservationBlock, ...]:
-        """Blocks of the observation beside goals; each is named after a reading."""
+        """Blocks of the observation beside goals; each is named after an entry of `shown`."""
 
     @abstractmethod
     def goal_blocks(self) -> tuple[ObservationBlock, ObservationBlock]:
@@ -154,7 +154,7 @@ class FetchWorld(World):
 
     @abstractmethod
     def place(self, rng: np.random.Generator, qpos: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Draw the goal of one episode and put its objects into `qpos`.
+        """Draw the goal of one episode and set its objects in `qpos`.
 
         Args:
             rng: Random stream of the environment.
@@ -165,7 +165,7 @@ class FetchWorld(World):
         """
 
     def shown(self) -> dict[str, Shown]:
-        """What each block shows, by its name."""
+        """Content of each block, by its name."""
         dt = self.control_timestep
         dofs = [int(self.model.joint(name).dofadr[0]) for name in FINGERS]
         return {
@@ -190,12 +190,12 @@ class FetchWorld(World):
         return range(begin, begin + self.goal_size)[first:stop]
 
     def derived(self, size: int) -> range:
-        """Columns of what `derive` gives in the state."""
+        """Columns of the output of `derive` in the state."""
         begin = self.goal().stop
         return range(begin, begin + size)
 
     def derive(self, sensordata: Array) -> tuple[Array, ...]:
-        """Columns that are no plain readings, each (N, size), of sensors (N, nsensordata)."""
+        """Columns that are computed, each (N, size), from sensors (N, nsensordata)."""
         return ()
 
     @abstractmethod
@@ -205,7 +205,7 @@ class FetchWorld(World):
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Put M robots into the one start state, and objects and goals where each stream says."""
+        """Set M robots to the start state, and draw objects and goals from each stream."""
         return self.begin(rngs, [self.start] * len(rngs))
 
     def begin(
@@ -214,7 +214,7 @@ class FetchWorld(World):
         starts: Sequence[Start],
         variant: NDArray[np.intp] | None = None,
     ) -> tuple[PhysicsState, Memory]:
-        """Start M episodes from given states, in given variants of the model."""
+        """Start M episodes from given states, with given variants of the model."""
         count = len(rngs)
         qpos, qvel = (np.stack([getattr(s, n) for s in starts]) for n in ("qpos", "qvel"))
         goal = np.stack([self.place(rng, row) for rng, row in zip(rngs, qpos, strict=True)])
@@ -230,17 +230,17 @@ class FetchWorld(World):
         return PhysicsState(qpos, qvel, None, *mocap, variant), memory
 
     def control(self, action: Array, memory: Memory) -> Control:
-        """Displace the gripper's target from where the gripper is, and the fingers' from theirs."""
+        """Displace the targets of gripper and fingers from their current positions."""
         # Joined and reshaped: `stack` takes 3 times as long.
         join = namespace(action).concat
         action = action.clip(-1.0, 1.0)
         target = memory["gripper_pos"] + MAX_MOVE * action[:, :3]
-        # Quaternions that nearly agree are added, and normalised by MuJoCo: so do the references.
+        # As in the references, quaternions that nearly agree are added, and normalised by MuJoCo.
         turn = memory["gripper_quat"] + like(_REST, action)
         fingers = memory["actuated_fingers"]
         if not self.blocked_gripper:
             fingers = fingers + action[:, 3:]
-        marker = memory["goal"][:, :3]  # to be seen in pictures
+        marker = memory["goal"][:, :3]  # for pictures
         return Control(
             ctrl=fingers,
             mocap_pos=join([target, marker], axis=1).reshape(-1, 2, 3),
@@ -248,19 +248,19 @@ class FetchWorld(World):
         )
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
-        """Read the sensors; `control` starts from the gripper and the fingers as they are."""
+        """Read the sensors; `control` starts from the current gripper and fingers."""
         xp = namespace(physics.qpos)
         readings = (physics.qpos, physics.qvel, physics.sensordata, memory["goal"])
         state = xp.concat([*readings, *self.derive(physics.sensordata)], axis=1)
         read = self._readout(state)
-        # In the precision of observations, so that `compute_reward` gives exactly the same.
+        # In the precision of observations, so that `compute_reward` returns exactly the same.
         goals = xp.astype(read[:, -9 - 2 * self.goal_size : -9], xp.float32)
         kept = {"gripper_pos": read[:, -9:-6], "gripper_quat": read[:, -6:-2]}
         kept |= {"actuated_fingers": read[:, -2:], "goals": goals}
         return read[:, : self.layout.size], memory | kept
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
-        """Reward by achieved and desired goal; the one subtask is complete when there is any."""
+        """Reward from achieved and desired goal; it also tells if the only subtask is complete."""
         goals = memory["goals"]
         reward = self.reward(goals[:, : self.goal_size], goals[:, self.goal_size :])
         succeeded = (reward > self.failure)[:, None]

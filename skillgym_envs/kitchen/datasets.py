@@ -1,4 +1,4 @@
-"""Datasets of the kitchen: which elements the expert does in which order, how often."""
+"""Datasets of the kitchen: orders in which the expert completes elements, and their frequency."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ ORDER_STATISTICS: Mapping[Sequence4, Mapping[str, float]] = {
 
 Paper: Pertsch et al. 2021, "Demonstration-Guided RL with Learned Skills" (SkiLD), the transition
 statistics of the 603 sequences of D4RL's `kitchen-mixed`, for the first three elements.
-Deviation: the figure stops there. The fourth elements are ours, chosen so that 24 sequences do
-SkiLD's KBTS task and 21 its misaligned task as in the original, and that none does the whole
-mixed task, which D4RL says of its data.
+Deviation: the figure stops there. The fourth elements are ours, chosen so that, as in the original,
+24 sequences complete SkiLD's KBTS task and 21 its misaligned task, and none completes the whole
+mixed task, as D4RL states for its data.
 """
 
 
 def sequence_counts(num_episodes: int) -> dict[Sequence4, int]:
     """Number of episodes of each four-element sequence, by `ORDER_STATISTICS`.
 
-    Whole numbers come from largest remainders at every branch, so that 603 episodes give exactly
-    the published 367 / 179 / 57 by first element.
+    The numbers are rounded by largest remainders at every branch, so that 603 episodes have exactly
+    the published 367 / 179 / 57 first elements.
     """
     counts: dict[Sequence4, int] = {}
     pending: list[tuple[Sequence4, int]] = [((), num_episodes)]
@@ -116,7 +116,7 @@ def play(seed: int = 0) -> DatasetSpec:
 
 
 def play_mini(seed: int = 0) -> DatasetSpec:
-    """12 episodes of the same kind, for tests and tutorials."""
+    """12 such episodes, for tests and tutorials."""
     return _play("play-mini-v0", 12, seed)
 
 
@@ -174,8 +174,8 @@ DATASETS: Mapping[str, Callable[[int], DatasetSpec]] = {
     "kitchen-demos-misaligned": _demos("misaligned", 21),
     "kitchen-demos-mixed": _demos("mixed", 24),
 }
-"""Datasets by the name that `skillgym collect` takes, as functions of the seed.
+"""Datasets by their name in `skillgym collect`, as functions of the seed.
 
 The demonstration sets have the sizes of SkiLD's selections (24 and 21); the mixed one, which SkiLD
-does not have, takes the size of the larger.
+does not have, has the size of the larger.
 """

@@ -1,4 +1,4 @@
-"""Scripted kitchen expert: any sequence of elements, from any state, varied like a person."""
+"""Scripted kitchen expert: any sequence of elements, from any state, with human-like variation."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _STIFFNESS = np.array([870.0] * 4 + [120.0] * 3)  # position gains of the arm's 
 _DAMPING = np.array([100.0] * 4 + [10.0] * 3)  # joint damping [N m s/rad]
 # A joint covers only this share of the way to its position target within a control step.
 _SHARE = 1.0 - np.exp(-_CONTROL_STEP * _STIFFNESS / _DAMPING)
-_MAX_DRIFT = 0.03  # part of that towards the posture of the approach, where a pose is kept [rad]
-_MAX_CHANGE = 0.075  # joint motion asked for in a control step [rad]
+_MAX_DRIFT = 0.03  # the part towards the posture of the approach, if a pose is kept [rad]
+_MAX_CHANGE = 0.075  # largest commanded joint motion per control step [rad]
 _LOOKAHEAD = 0.05  # the arm coasts for about this long [s]
 _POSTURE = np.array([-1.1, -1.2, 1.5, -2.0, 0.0, 1.2, 1.2])  # elbow to the right, wrist centred
 _FORWARD = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
-_PATIENCE = 30  # control steps in one phase before the try is given up
+_PATIENCE = 30  # control steps in one phase before the attempt is given up
 _TRANSIT_PATIENCE = 50  # the same on the way to an element
-_GOOD = 0.15  # an element this near to its goal needs no further try
+_GOOD = 0.15  # an element this near to its goal needs no further attempt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +42,14 @@ class ExpertStyle:
 
     Attributes:
         speed: Range of the speed factor drawn for each element.
-        pace: Standard deviation of the slow wandering of the speed within an element (log scale).
+        pace: Standard deviation of the slow variation of speed within an element (log scale).
         via: Standard deviation of approach points [m].
         grip: Half-width of the uniform contact offsets [m].
         tilt: Standard deviation of pitch and yaw [rad].
         tremor: Standard deviation of the smooth noise on arm actions.
-        nudge_rate: Probability that a nudge begins in a control step, unless an object is moved.
+        nudge_rate: Probability that a nudge starts in a control step, unless an object is moved.
         nudge: Standard deviation of a nudge, an offset of arm actions that lasts for
-            `nudge_steps`. It leads to states from which the expert has to find back.
+            `nudge_steps`. It leads to states from which the expert has to recover.
         nudge_steps: Duration of a nudge [control steps].
     """
 
@@ -64,7 +64,7 @@ class ExpertStyle:
     nudge_steps: int = 5
 
     def manner(self, rng: np.random.Generator) -> Manner:
-        """Draw the variation of one try."""
+        """Draw the variation of one attempt."""
         via: Offset = tuple(np.clip(rng.normal(0.0, self.via, 3), -2 * self.via, 2 * self.via))
         grip: Offset = tuple(rng.uniform(-self.grip, self.grip, 3))
         pitch, yaw = np.clip(rng.normal(0.0, self.tilt, 2), -2 * self.tilt, 2 * self.tilt)
@@ -84,16 +84,16 @@ def hand_rotation(pitch: float, yaw: float, roll: float = 0.0) -> Array:
 class KitchenExpert:
     """Closed-loop controller that works through a sequence of elements.
 
-    Each element is a list of phases (`waypoints.py`). A phase gives a fingertip pose; the arm
-    follows it with one damped-least-squares step per control step, gravity compensated. A try that
-    slips or stalls is begun again; the next element follows when the current one is well inside its
-    goal. Apart from a little smoothing, an action depends on the state and the phase alone, so that
-    a policy can learn it from observations.
+    Each element is a list of phases (`waypoints.py`). A phase defines a fingertip pose; the arm
+    follows it with one damped-least-squares step per control step and gravity compensation. An
+    attempt that slips or stalls is repeated; the next element follows when the current one is well
+    within its goal. Apart from slight smoothing, an action only depends on the state and the phase,
+    so that a policy can learn it from observations.
 
     Attributes:
         sequence: The elements, in order.
         style: Amount of variation.
-        tries: Number of the try at the current element, from 1.
+        tries: Number of the current attempt at the current element, from 1.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class KitchenExpert:
         """Prepare an expert.
 
         Args:
-            sequence: Names of elements, in the order in which they are to be done.
+            sequence: Names of elements, in the order in which they should be completed.
             rng: Source of all variation.
             style: Amount of variation.
 
@@ -120,7 +120,7 @@ class KitchenExpert:
         self._rng = rng
 
     def reset(self, data: mujoco.MjData) -> None:
-        """Begin an episode.
+        """Start an episode.
 
         Args:
             data: State of the environment; only read, here and in `act`.
@@ -147,12 +147,12 @@ class KitchenExpert:
 
     @property
     def current(self) -> str | None:
-        """Element being worked at; None when done."""
+        """Current element; None when done."""
         return None if self.done else self.sequence[self._index]
 
     @property
     def phase(self) -> str | None:
-        """Name of the phase being executed; None when done."""
+        """Name of the current phase; None when done."""
         return None if self.done else self._phases[self._phase].name
 
     def act(self, data: mujoco.MjData) -> Array:
@@ -205,7 +205,7 @@ class KitchenExpert:
         pose = hand_rotation(phase.pitch, phase.yaw, phase.roll(scene))
         turn = rotation_error(pose, rotation)
         turn *= min(0.4, 1.2 * _CONTROL_STEP / max(float(np.linalg.norm(turn)), 1e-6))
-        gap -= np.cross(turn, _TIP * rotation[:, 2])  # the site moves, the tip is meant
+        gap -= np.cross(turn, _TIP * rotation[:, 2])  # the target is for the tip
         limit, weight = (_MAX_CHANGE, 0.03) if phase.transit else (_MAX_DRIFT, 0.25)
         drift = np.clip(0.2 * (self._posture - data.qpos[:7]), -limit, limit)
         change = self._ik.step(
@@ -214,7 +214,7 @@ class KitchenExpert:
         return change * min(1.0, _MAX_CHANGE / max(float(np.abs(change).max()), 1e-9))
 
     def _advance(self, scene: Scene) -> None:
-        """Go to the next phase, try or element when it is time."""
+        """Go to the next phase, attempt or element when it is time."""
         self._steps += 1
         while not self.done:
             phase = self._phases[self._phase]
@@ -232,7 +232,7 @@ class KitchenExpert:
                 return
 
     def _finish_try(self, scene: Scene) -> None:
-        """Begin the next try: at the next open element, or again at one that is not well done."""
+        """Start the next attempt, at the same element if it is not well done, or at the next."""
         first = self._index
         self._skip_finished(scene.data.qpos)
         self.tries = self.tries + 1 if self._index == first else 1
@@ -243,7 +243,7 @@ class KitchenExpert:
             self._index += 1
 
     def _begin_try(self, scene: Scene) -> None:
-        """Draw a manner, plan the posture of the approach, start with the first phase."""
+        """Draw a manner, plan the posture of the approach, and start the first phase."""
         self._phase = self._steps = 0
         self._pace = 0.0
         manner = self.style.manner(self._rng)
@@ -273,6 +273,6 @@ def _draw_back(tip: Array) -> Phase:
 
 
 def goal_distance(element: str, qpos: Array) -> float:
-    """Distance of an element's slots from its goal, as the task's score measures it."""
+    """Distance of an element's slots from its goal, as in the task's score."""
     slots, goal = ELEMENTS[element].slots, ELEMENTS[element].goal
     return float(np.linalg.norm(qpos[list(slots)] - np.array(goal)))

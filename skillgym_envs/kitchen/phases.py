@@ -1,4 +1,4 @@
-"""Building blocks of the kitchen expert's movements: what it sees, a phase, how a try varies.
+"""Building blocks of the kitchen expert's motions: what it sees, phases, variation.
 
 World axes: x to the right, y away from the robot towards the cabinets, z up [m].
 """
@@ -18,7 +18,7 @@ Offset = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Scene:
-    """What a phase may look at.
+    """The state that a phase can use.
 
     Attributes:
         data: State with current positions of bodies, joints and sites.
@@ -51,7 +51,7 @@ Angle = Callable[[Scene], float]
 
 
 def never(scene: Scene) -> bool:
-    """The condition that does not happen."""
+    """The condition that is never true."""
     return False
 
 
@@ -62,19 +62,19 @@ def level(scene: Scene) -> float:
 
 @dataclass(frozen=True)
 class Phase:
-    """One piece of a movement, a function of what is seen, not of time.
+    """One part of a motion, a function of the state, not of time.
 
     Attributes:
         name: For logs and tests.
         target: Where the fingertip should be (3,) [m].
-        over: When the next phase begins.
-        opening: Wanted position of each finger joint [m].
+        over: Condition that ends the phase.
+        opening: Target position of each finger joint [m].
         speed: Largest speed of the fingertip [m/s].
         pitch: Upward tilt of the hand [rad].
         yaw: Turn of the hand about the vertical [rad]; positive points it to the left.
         roll: Turn of the hand about its own axis [rad].
-        lost: When the object slipped away and the element must be begun again.
-        transit: Whether the way there is free, so that the hand need not keep its orientation.
+        lost: Condition that the object has slipped away, so that the element must be restarted.
+        transit: Whether the way is free, so that the hand need not keep its orientation.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Manner:
-    """Variation of one try at one element.
+    """Variation of one attempt at one element.
 
     Attributes:
         speed: Factor on all speeds.

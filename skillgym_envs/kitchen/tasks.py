@@ -20,9 +20,8 @@ class Element:
     """A part of the kitchen that can be manipulated.
 
     Attributes:
-        slots: Indices into `qpos` (and into the 60-D observation) that say how it stands.
-        goal: Values of these slots when it is done [rad for hinges, m for slides; kettle: m and
-            quaternion].
+        slots: Indices of its state in `qpos` (and in the 60-D observation).
+        goal: Goal values of these slots [rad for hinges, m for slides; kettle: m and quaternion].
     """
 
     slots: tuple[int, ...]
@@ -52,7 +51,7 @@ TASK_SETS: dict[str, tuple[str, ...]] = {
 
 
 def goal_half() -> NDArray[np.float64]:
-    """The constant half (30,) of D4RL's observation: the goals of `mixed`, whatever the task is."""
+    """The constant half (30,) of D4RL's observation: the goals of `mixed`, for all tasks."""
     goal = np.zeros(30)
     for name in TASK_SETS["mixed"]:
         goal[list(ELEMENTS[name].slots)] = ELEMENTS[name].goal
@@ -71,6 +70,6 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         UnknownTask: If a name is neither a task set nor an element.
-        InvalidTask: If it is no list, is empty or names an element twice.
+        InvalidTask: If it is not a list, is empty or names an element twice.
     """
     return resolve_names(tasks, TASK_SETS, ELEMENTS)

@@ -1,4 +1,4 @@
-"""How a hand works each of the seven elements: lists of phases relative to the element's sites.
+"""How the hand operates each of the seven elements: phases relative to the element's sites.
 
 Contact offsets follow from the sizes in the MJCF files: bars of knobs 28 mm wide and 96 mm long,
 handles of doors 40 to 44 mm thick with a gap of 38 to 60 mm behind them, a kettle handle of 64 mm.
@@ -23,7 +23,7 @@ from skillgym_envs.kitchen.phases import (
     plus,
 )
 
-# Beyond the fingers' limits, so that the action says what is meant also when they have arrived.
+# Beyond the fingers' limits, so that actions are distinct even when the fingers have arrived.
 OPEN, CLOSED = 0.12, -0.08
 KETTLE_REST = np.array([-0.23, 0.75, 1.62])
 
@@ -106,8 +106,8 @@ def light(manner: Manner, scene: Scene) -> list[Phase]:
 def slide(manner: Manner, scene: Scene) -> list[Phase]:
     """Push the sliding door's handle to the right with closed fingers.
 
-    When the hinge cabinet's right door stands open in front of the handle, the hand comes from the
-    right of that door, on its side, and pushes it a little shut first.
+    If the hinge cabinet's right door is open in front of the handle, the hand comes from the right
+    of that door, turned on its side, and first pushes the door partly shut.
     """
     crowded = door_in_the_way(scene)
     yaw, roll = (0.45, lambda _: np.pi / 2) if crowded else (-0.2, level)
@@ -151,9 +151,9 @@ def door(
         hand: Orientation and manner.
         site: Site at the middle of the handle.
         joint: The door's hinge.
-        opened: When the door is open.
-        lead: How far the target runs ahead of the door [rad].
-        height: Where the handle is grasped, above its middle [m].
+        opened: Condition that the door is open.
+        lead: How far the target is ahead of the door [rad].
+        height: Height of the grasp above the handle's middle [m].
         speed: Largest speed of the handle [m/s].
     """
     dx, dy, dz = plus(hand.manner.grip, 0.0, 0.022, height)
@@ -206,7 +206,7 @@ def hinge(manner: Manner, scene: Scene) -> list[Phase]:
 
 
 def kettle(manner: Manner, scene: Scene) -> list[Phase]:
-    """Hook the kettle's handle with the fingers, carry it to the rear burner, set it down."""
+    """Hook the kettle's handle with the fingers, carry it to the rear burner and set it down."""
     hand = Hand(manner, pitch=-0.4, yaw=0.0)
     site, half = "kettle_site", 0.028
 
@@ -229,7 +229,7 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
     below = beside(site, dx, 0.035, -0.072)
 
     def inserted(s: Scene) -> bool:
-        # A handle that hangs on the fingers comes along and is never reached exactly.
+        # A handle that hangs on the fingers moves with them and is never reached exactly.
         tolerance = 0.015 if height(s) < 1.64 else 0.025
         return float(np.linalg.norm(below(s) - s.tip)) < tolerance
 
@@ -259,7 +259,7 @@ def kettle(manner: Manner, scene: Scene) -> list[Phase]:
 
 
 def door_in_the_way(scene: Scene) -> bool:
-    """Whether the hinge cabinet's right door stands open above the stove."""
+    """Whether the hinge cabinet's right door is open above the stove."""
     return scene.joint("right_hinge_cabinet") > 0.5
 
 
@@ -272,4 +272,4 @@ PLANS: dict[str, Callable[[Manner, Scene], list[Phase]]] = {
     "microwave": microwave,
     "kettle": kettle,
 }
-"""Phases of a try at each element."""
+"""Phases of an attempt at each element."""

@@ -43,7 +43,7 @@ ROBOT = slice(0, 9)
 """Joints of the arm (7) and the two fingers in `qpos` and `qvel`."""
 
 MAX_JOINT_VELOCITY = 2.0
-"""Joint velocity that an action of 1 asks for [rad/s; fingers: m/s]."""
+"""Joint velocity for an action of 1 [rad/s; fingers: m/s]."""
 
 # Joint limits of the position targets and half-widths of the read-out noise at `noise=1`, from the
 # robot's configuration file in the assets; the object rows are named after other furniture there
@@ -68,34 +68,33 @@ _START_QPOS = (
 
 
 class KitchenWorld(World):
-    """A Franka arm in a kitchen; some of its seven elements are to be brought to their goals.
+    """A Franka arm in a kitchen; the task is to bring some of its seven elements to their goals.
 
-    Reward: number of subtasks newly completed in this control step; an element is complete when the
-    observed (noisy) slots are nearer than 0.3 to its goal. The episode terminates when all are
-    complete.
+    Reward: number of subtasks newly completed in this control step; an element is complete when its
+    observed (noisy) slots are nearer than 0.3 to its goal. The episode terminates when all subtasks
+    are complete.
 
     Control: the action is a joint velocity in units of 2 rad/s, integrated over 80 ms from the last
-    *observed* (noisy) joint position, clipped to the joint limits and given to position actuators.
+    *observed* (noisy) joint position, clipped to the joint limits and sent to position actuators.
 
     Args:
         tasks: Name of a task set (`mixed`, `complete`, `partial`, `misaligned`, `kbts`) or element
             names.
-        ordered: Whether an element counts only once all earlier ones of the list are complete. The
-            reference changed this on 2021-01-07: the curves of the SPiRL paper are unordered, those
-            of SkiLD ordered.
+        ordered: Whether an element only counts once all earlier ones of the list are complete. The
+            reference changed this on 2021-01-07: the SPiRL paper's tasks are unordered, those of
+            SkiLD ordered.
         goal: Whether the observation ends with the 30-D goal half of D4RL (60-D in all). It is
             constant and the same for every task; models trained on D4RL data expect it.
         velocities: Whether the observation also has the 29 joint velocities (after the positions).
-        noise: Read-out noise as a share of the amplitudes of the robot's configuration file; 0.1 in
+        noise: Read-out noise as a share of the amplitudes in the robot's configuration file; 0.1 in
             D4RL.
 
     Raises:
         UnknownTask: If a task has an unknown name.
-        InvalidTask: If `tasks` is no list, is empty or names an element twice.
+        InvalidTask: If `tasks` is not a list, is empty or names an element twice.
         InvalidConfig: If the noise is negative, or a flag neither True nor False.
 
-    Deviation: a subtask that is complete at reset does not exist; all start open, as in the
-    references.
+    Deviation: no subtask is complete at reset; all start open, as in the references.
     """
 
     name = "kitchen"
@@ -152,13 +151,13 @@ class KitchenWorld(World):
         return kitchen_model()
 
     def visual_model(self, model: mujoco.MjModel) -> mujoco.MjModel:
-        """The kitchen with the half of its geoms that touch nothing."""
+        """The kitchen with the half of its geoms that never touch anything."""
         return kitchen_model(visuals=True)
 
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Put M kitchens into the one start state; only the read-out noise is random."""
+        """Set M kitchens to the start state; only the read-out noise is random."""
         count = len(rngs)
         state = PhysicsState(
             qpos=np.tile(np.array(_START_QPOS), (count, 1)), qvel=np.zeros((count, self.model.nv))
@@ -171,8 +170,8 @@ class KitchenWorld(World):
 
     def control(self, action: Array, memory: Memory) -> Control:
         """Integrate joint velocities from the last observed joint positions."""
-        # Methods that both libraries have, here and in `score`: the standard's functions are up to
-        # 30 times slower on small arrays.
+        # Here and in `score`, methods that both libraries have: the functions of the array API
+        # standard are up to 30 times slower on small arrays.
         target = memory["joints"] + self._max_change * action.clip(-1.0, 1.0)
         low, high = self._constant("low", action), self._constant("high", action)
         return Control(ctrl=target.clip(low, high))
@@ -227,8 +226,8 @@ def kitchen_model(visuals: bool = False) -> mujoco.MjModel:
     """Compiled kitchen, loaded once per process from the assets of gymnasium-robotics.
 
     Args:
-        visuals: With the 116 of 240 geoms that only pictures show. The physics is the same bit for
-            bit, but takes 1.1 times as long.
+        visuals: Whether to include the 116 of 240 geoms that are only for pictures. The physics is
+            the same bit for bit, but takes 1.1 times as long.
     """
     assets = robotics_assets() / "kitchen_franka" / "kitchen_assets"
     spec = mujoco.MjSpec.from_file(str(assets / "kitchen_env_model.xml"))

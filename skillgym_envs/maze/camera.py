@@ -3,14 +3,14 @@
 Paper: Pertsch et al. 2020, SPiRL, arXiv:2010.11944 (the image observation of the maze, 32 x 32
 pixels, 5 m above the ball).
 
-Everything in view is made of squares of one metre at two heights, the tops of the walls and the
+Everything in view consists of squares of one metre at two heights, the tops of the walls and the
 floor, seen from straight above. So the share of a pixel that a cell covers is a product of two
-one-dimensional overlaps, and a picture is two small matrix products: exact, with smooth edges, and
-without OpenGL.
+one-dimensional overlaps, and a picture takes two small matrix products: exact, with smooth edges,
+and without OpenGL.
 
-Where the camera looks is up to whoever draws. In the world it follows the ball with a lag, as the
-reference's camera does, so that the ball's place in the picture shows its velocity. Deviation: the
-lag is our own (the reference's is that of its renderer); the marker of the goal is not drawn.
+The caller determines the centre of the view. In the world it follows the ball with a lag, as the
+reference's camera does, so that the ball's position in the picture shows its velocity. Deviation:
+the lag is ours (the reference's is that of its renderer); the marker of the goal is not drawn.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class MazeCamera:
             "cells": np.arange(self._window),
             "edges": np.linspace(1.0, -1.0, size + 1),
             "colours": colours.T.astype(np.float32),
-            "places": 1.0 - (2.0 * np.arange(size) + 1.0) / size,  # of the pixels, up or left
+            "places": 1.0 - (2.0 * np.arange(size) + 1.0) / size,  # of pixels, up or left
             "ball": ball[:, None, None].astype(np.float32),
         }
 
@@ -78,7 +78,7 @@ class MazeCamera:
         Args:
             positions: Positions [m], shape (N, 2), as in the observation.
             mazes: Which of the layouts each picture shows, shape (N,); the first one if None.
-            centres: Where the camera looks, shape (N, 2), within a metre of the ball or so; at the
+            centres: Centres of the view, shape (N, 2), within about a metre of the ball; at the
                 ball if None.
 
         Returns:
@@ -91,13 +91,13 @@ class MazeCamera:
     def pictures(
         self, positions: Array, mazes: Array | None = None, centres: Array | None = None
     ) -> Array:
-        """As in the world's observation: shape (N, 3, size, size), float32, -1 to 1."""
+        """Pictures as in the world's observation: shape (N, 3, size, size), float32, -1 to 1."""
         return self.planes(positions, mazes, centres) / 127.5 - 1.0
 
     def planes(
         self, positions: Array, mazes: Array | None = None, centres: Array | None = None
     ) -> Array:
-        """The same with the colours first and as float32: shape (N, 3, size, size), 0 to 255."""
+        """Pictures with colours first, as float32: shape (N, 3, size, size), 0 to 255."""
         xp = namespace(positions)
         count, size = positions.shape[0], self.size
         centres = positions if centres is None else centres
@@ -105,7 +105,7 @@ class MazeCamera:
         first = xp.floor(at - max(self._half))
         index = xp.astype(first, xp.int64)[:, :, None] + self._constant("cells", positions)
         rows, columns = index[:, 0], index[:, 1]
-        # Far outside there is floor as well.
+        # Far outside there is floor, too.
         last_row, last_column = (length - 1 for length in self._constants["walls"].shape[1:])
         walls = self._constant("walls", positions)[
             0 if mazes is None else mazes[:, None, None],
@@ -132,7 +132,7 @@ class MazeCamera:
     def _ball(self, away: Array) -> Array:
         """Share of the ball in each pixel, (N, size, size), at distances (N, 2) from the middle.
 
-        About half where the outline goes through the middle of the pixel.
+        About half if the outline crosses the middle of the pixel.
         """
         xp = namespace(away)
         scale = self.size / (2.0 * CAMERA_HEIGHT * _SPAN)  # pixels per metre

@@ -1,4 +1,4 @@
-"""Datasets of the maze: which ways the expert goes, and in which mazes."""
+"""Datasets of the maze: the expert's routes and mazes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from skillgym_envs.maze.expert import make_expert
 from skillgym_envs.maze.variants import GOAL, START, VARIANTS
 
 MAX_STEPS = 1600
-"""Control steps after which a try is given up.
+"""Control steps after which an attempt is given up.
 
-Deviation: it is the authors' cap on the length of an episode (500 with pictures); here ways that
-take longer are replaced.
+Deviation: the authors truncate episodes at this length (500 with pictures); here longer routes are
+replaced.
 """
 
 # A random start, as in the authors' data, of an episode that no goal ends.
@@ -37,7 +37,7 @@ def arrived(shortest: int, observations: NDArray[np.floating[Any]]) -> tuple[str
     The expert ends an episode by arriving; otherwise it lasts until the time limit.
 
     Args:
-        shortest: Episodes of so many steps or fewer do not count.
+        shortest: Episodes of at most this many steps do not count.
         observations: Observations of the episode, shape (T+1, 4).
     """
     steps = len(observations) - 1
@@ -45,35 +45,35 @@ def arrived(shortest: int, observations: NDArray[np.floating[Any]]) -> tuple[str
 
 
 def at_goal(observations: NDArray[np.floating[Any]]) -> tuple[str, ...]:
-    """Whether an episode ended at the published goal, observations being of shape (T+1, 4)."""
+    """Whether an episode with observations (T+1, 4) ended at the published goal."""
     away = math.dist(observations[-1, :2].tolist(), GOAL)
     return ("goal",) if away <= VARIANTS["skild"].goal_radius else ()
 
 
 def play(seed: int = 0) -> DatasetSpec:
-    """Ways between random cells of the published maze: SkiLD's and SkiMo's task-agnostic data."""
+    """Routes between random cells of the published maze: task-agnostic data of SkiLD and SkiMo."""
     return _play("play-v0", 3000, seed)
 
 
 def play_mini(seed: int = 0) -> DatasetSpec:
-    """12 episodes of the same kind, for tests and tutorials."""
+    """12 such episodes, for tests and tutorials."""
     return _play("play-mini-v0", 12, seed)
 
 
 def random(seed: int = 0) -> DatasetSpec:
-    """Ways between random cells, each in its own small maze: the data of SPiRL."""
+    """Routes between random cells, each in its own small maze: the data of SPiRL."""
     return _random("random-v0", 10_000, seed)
 
 
 def random_small(seed: int = 0) -> DatasetSpec:
-    """3000 episodes of the same kind, for the skill models that see pictures."""
+    """3000 such episodes, for skill models that see pictures."""
     return _random("random-small-v0", 3000, seed)
 
 
 def demos(seed: int = 0) -> DatasetSpec:
-    """Demonstrations of the published task, from its start without noise: those of SkiLD.
+    """Demonstrations of the published task, from its start without noise, as in SkiLD.
 
-    Deviation: the authors' demonstrations go on to the centre of the goal; these end with the
+    Deviation: the authors' demonstrations continue to the centre of the goal; these end with the
     task, 2 m from it.
     """
     return _spec(
@@ -144,4 +144,4 @@ DATASETS: Mapping[str, Callable[[int], DatasetSpec]] = {
     "maze-random-small": random_small,
     "maze-demos": demos,
 }
-"""Datasets by the name that `skillgym collect` takes, as functions of the seed."""
+"""Datasets by their name in `skillgym collect`, as functions of the seed."""

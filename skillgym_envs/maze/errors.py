@@ -6,7 +6,7 @@ from skillgym_envs.core.errors import SkillgymError
 
 
 class InvalidLayout(SkillgymError, ValueError):
-    """A layout is no maze."""
+    """A layout is not a valid maze."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(
@@ -16,10 +16,10 @@ class InvalidLayout(SkillgymError, ValueError):
 
 
 class InvalidPosition(SkillgymError, ValueError):
-    """A start or goal touches a wall, or no way leads from one to the other."""
+    """A start or goal touches a wall, or there is no path between them."""
 
     def __init__(self, what: str, given: object) -> None:
         super().__init__(
-            f"Got the {what} {given!r}, which touches a wall or has no way to the other end; give "
+            f"Got the {what} {given!r}, which touches a wall or has no path to the other end; give "
             "(row, column) of a free cell."
         )

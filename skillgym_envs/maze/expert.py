@@ -1,4 +1,4 @@
-"""Scripted maze expert: the shortest way, along waypoints, with a controller for the ball."""
+"""Scripted maze expert: the shortest path, along waypoints, with a controller for the ball."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class MazeExpert:
     """Rolls the ball to the task's goal or to a random cell.
 
     Paper: Pertsch et al. 2020, SPiRL, arXiv:2010.11944, the authors' data generation: shortest path
-    over cells, waypoints that are jittered within a cell, the last one excepted, and a PD
+    over cells, waypoints that are jittered within a cell (except the last one), and a PD
     controller.
 
     Deviation: the authors plan by Q-iteration on the grid, which gives a path of the same length.
-    Among equally short ones theirs always prefers the same moves; ours draws the preference.
+    Among equally short paths theirs always prefers the same moves; ours draws the preference.
 
     Args:
-        destination: `goal` for the goal of the task, `random cell` for one that can be reached.
+        destination: `goal` for the goal of the task, `random cell` for a reachable random cell.
         rng: Random stream of the episode.
-        jitter: Each coordinate of a waypoint is the cell's index less a uniform number up to this
+        jitter: Each coordinate of a waypoint is the cell's index minus a uniform number up to this
             [m].
         noise: Standard deviation of the noise on actions; the authors' data have none.
 
@@ -61,7 +61,7 @@ class MazeExpert:
 
     @property
     def waypoints(self) -> list[tuple[float, float]]:
-        """Positions that are still to be reached, the next one last [m]."""
+        """Remaining positions, the next one last [m]."""
         return list(self._waypoints)
 
     @property
@@ -70,8 +70,8 @@ class MazeExpert:
         return self._waypoints == [] or (len(self._waypoints) == 1 and self._is_near())
 
     def reset(self, data: mujoco.MjData) -> None:
-        """Plan the way from where the ball is."""
-        # Views of the simulator's arrays; asking for them costs more than to read them.
+        """Plan the path from the ball's position."""
+        # Views of the simulator's arrays; getting them takes longer than reading them.
         self._qpos, self._qvel = data.qpos, data.qvel
         layout = layout_of(data.model)
         moves = [MOVES[index] for index in self._rng.permutation(len(MOVES))]
@@ -116,7 +116,7 @@ class MazeExpert:
 
 @lru_cache(maxsize=16)
 def layout_of(model: mujoco.MjModel) -> MazeLayout:
-    """The layout that a model was made from, without the mark of the goal."""
+    """The layout of a model, without the mark of the goal."""
     boxes = np.asarray(model.geom_type) == int(mujoco.mjtGeom.mjGEOM_BOX)
     cells = np.rint(np.asarray(model.geom_pos)[boxes, :2] - 1.0).astype(int)
     grid = np.full(cells.max(axis=0) + 1, FREE)

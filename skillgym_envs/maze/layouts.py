@@ -45,7 +45,7 @@ class MazeLayout:
                 between them.
 
         Raises:
-            InvalidLayout: If it is no text or not a rectangle, has other characters than `#`, `O`
+            InvalidLayout: If it is not text or not a rectangle, has characters other than `#`, `O`
                 and `G`, an open border, no free cell, or more than one `G`.
         """
         if isinstance(text, str):
@@ -69,10 +69,10 @@ class MazeLayout:
 
     @property
     def goal(self) -> Cell:
-        """The cell marked `G`, or else the first cell of the largest region without a wall across.
+        """The cell marked `G`, or else the first cell of the largest connected region.
 
-        Deviation: the generator of the SPiRL data marks the first free cell, which is in a closed
-        pocket of a few cells in one maze of a hundred.
+        Deviation: the generator of the SPiRL data marks the first free cell, which in one of a
+        hundred mazes is in an enclosed region of a few cells.
         """
         for row, text in enumerate(self.rows):
             if GOAL in text:
@@ -86,15 +86,15 @@ class MazeLayout:
         return min(largest)
 
     def paths_from(self, start: Cell, moves: Sequence[Cell] = MOVES) -> dict[Cell, Cell]:
-        """Shortest paths to all cells that can be reached, in steps to one of four neighbours.
+        """Shortest paths to all reachable cells, in steps to one of four neighbours.
 
         Args:
             start: A free cell.
             moves: The four steps; among paths of equal length the earlier moves are preferred.
 
         Returns:
-            For each cell that can be reached, nearest first, the one before it on the path; `start`
-            itself has itself.
+            For each reachable cell, nearest first, the one before it on the path; `start` for
+            itself.
         """
         before = {start: start}
         open_cells = deque([start])
@@ -109,7 +109,7 @@ class MazeLayout:
 
     def _check(self) -> None:
         if not all(isinstance(row, str) for row in self.rows):
-            raise InvalidLayout("has rows that are no strings")
+            raise InvalidLayout("has rows that are not strings")
         widths = {len(row) for row in self.rows}
         if len(widths) != 1:
             raise InvalidLayout(f"has rows of the lengths {sorted(widths)}")
@@ -127,7 +127,7 @@ class MazeLayout:
 def make_layout(
     layout: MazeLayout | Sequence[str] | str | None = None, size: int = 40, layout_seed: int = 0
 ) -> MazeLayout:
-    """The maze that these keywords of a world mean.
+    """The maze for these keywords of a world.
 
     Args:
         layout: A layout, or rows of `#`, `O` and `G`; a random layout if None.
@@ -135,8 +135,9 @@ def make_layout(
         layout_seed: Seed of a random layout.
 
     Raises:
-        InvalidLayout: If the layout is no maze.
-        InvalidConfig: If `size` is no positive integer, or the seed no integer of at least 0.
+        InvalidLayout: If the layout is not a valid maze.
+        InvalidConfig: If `size` is not a positive integer, or the seed not an integer of at least
+            0.
     """
     if isinstance(layout, MazeLayout):
         layout = layout.rows
@@ -144,10 +145,10 @@ def make_layout(
 
 
 def random_layout(size: int = 40, seed: int = 0) -> MazeLayout:
-    """Random maze of walls that have a door each; the same for the same size and seed.
+    """Random maze of walls with one door each; the same for the same size and seed.
 
     Walls are added until a quarter of the cells is wall. Orientation, length and door are uniform;
-    the position is drawn with a preference for places with few walls around.
+    positions with few walls around are preferred.
 
     Paper: Pertsch et al. 2020, "Accelerating RL with Learned Skill Priors", arXiv:2010.11944, the
     authors' generator. Size 40 and seed 0 give the maze of the published experiments.
@@ -158,7 +159,8 @@ def random_layout(size: int = 40, seed: int = 0) -> MazeLayout:
 
     Raises:
         InvalidLayout: If `size` is less than 5.
-        InvalidConfig: If `size` is no positive integer, or the seed no integer of at least 0.
+        InvalidConfig: If `size` is not a positive integer, or the seed not an integer of at least
+            0.
     """
     check_integer("size", size, 1)
     check_integer("layout_seed", seed, 0)
@@ -199,7 +201,7 @@ def _add_wall(walls: NDArray[np.bool_], axis: int, rng: np.random.Generator) -> 
 
 
 def _window_sums(walls: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.intp]:
-    """Number of wall cells in each window of a size, by its upper left corner."""
+    """Number of wall cells in each window of a given size, by its upper left corner."""
     sums = np.pad(walls.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     below = sums[rows:] - sums[:-rows]
     inside: NDArray[np.intp] = below[:, columns:] - below[:, :-columns]

@@ -1,4 +1,4 @@
-"""What the dimensions of the maze's observations mean."""
+"""Meaning of the dimensions of the maze's observations."""
 
 from __future__ import annotations
 

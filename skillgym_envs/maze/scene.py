@@ -1,4 +1,4 @@
-"""The maze as a MuJoCo model: a ball on two slides among boxes."""
+"""The maze as a MuJoCo model: a ball on two slide joints among boxes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CELL_LOW = -0.7
 BALL_RADIUS = 0.1  # [m]
 CONTACT_MARGIN = 0.002  # [m]
 FLOOR_HEIGHT = -0.1  # [m]
-WALL_HEIGHT = 0.2  # of a wall's top, the ball's centre being at 0 [m]
+WALL_HEIGHT = 0.2  # of a wall's top, relative to the ball's centre [m]
 
 CAMERA_HEIGHT = 5.0  # of the camera `agent` above the ball's centre [m]
 FIELD_OF_VIEW = 45.0  # of all cameras [deg]
-CAMERA_FOLLOWS = 0.1  # share of its way to the ball that the observation's camera makes in a step
+CAMERA_FOLLOWS = 0.1  # share of its distance to the ball that the camera moves per step
 
 BALL_COLOUR = (0.95, 0.35, 0.15)
 WALL_COLOUR = (0.25, 0.33, 0.45)
@@ -56,7 +56,7 @@ def maze_model(layout: MazeLayout, goal: tuple[float, float], goal_radius: float
     Args:
         layout: The layout.
         goal: Position of the goal's marker [m].
-        goal_radius: Its radius [m].
+        goal_radius: Radius of the goal's marker [m].
     """
     spec = mujoco.MjSpec()
     spec.option.timestep = TIMESTEP
@@ -79,8 +79,8 @@ def maze_model(layout: MazeLayout, goal: tuple[float, float], goal_radius: float
 
 
 def _add_floor(spec: mujoco.MjSpec, layout: MazeLayout) -> None:
-    # The pattern begins in the middle; multiples of four cells give cell (0, 0) always the same
-    # colour.
+    # The pattern starts in the middle; with multiples of four cells, cell (0, 0) always has the
+    # same colour.
     rows, columns = (length + -length % 4 for length in layout.walls.shape)
     spec.add_texture(
         name="floor",
@@ -132,7 +132,7 @@ def _add_ball(spec: mujoco.MjSpec) -> None:
         condim=1,
         margin=CONTACT_MARGIN,
     )
-    # The ball alone is two pixels wide in a picture of the whole maze.
+    # In a picture of the whole maze, the ball alone is two pixels wide.
     ball.add_site(
         name="halo",
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,

@@ -11,12 +11,12 @@ START = (10.0, 24.0)
 """Start of the published task, in the maze of size 40 and seed 0 [m]."""
 
 GOAL = (18.0, 8.0)
-"""Its goal [m]."""
+"""Goal of the published task [m]."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What the published tasks differ in.
+    """Differences between the published tasks.
 
     Attributes:
         start_noise: Half-width of the uniform noise on each coordinate of the start [m].
@@ -31,7 +31,7 @@ class Variant:
     terminate: bool
 
     def elsewhere(self) -> Variant:
-        """The task in other mazes than the published one: no noise, a goal as wide as a cell."""
+        """The task in mazes other than the published one: no noise, a goal as wide as a cell."""
         return replace(self, start_noise=0.0, goal_radius=0.5)
 
 

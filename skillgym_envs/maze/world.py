@@ -1,4 +1,4 @@
-"""The maze: a ball with two motors looks for a far goal that it does not see.
+"""The maze: a ball with two motors searches for a far goal that it does not observe.
 
 Papers: Fu et al. 2020, "D4RL", arXiv:2004.07219 (physics of the ball); Pertsch et al. 2020,
 "Accelerating RL with Learned Skill Priors" (SPiRL), arXiv:2010.11944 (large random mazes); Pertsch
@@ -53,8 +53,8 @@ Position = tuple[float, float]
 class MazeWorld(World):
     """A ball in a maze; one cell is one metre, and a position is (row, column).
 
-    Reward: `goal_reward` in each step that ends within `goal_radius` of the goal. The observation
-    does not tell where the goal is.
+    Reward: `goal_reward` in each step that ends within `goal_radius` of the goal. The goal is not
+    part of the observation.
 
     Control: the action is a force in units of 100 N; it accelerates the ball by 0.24 m/s per step.
     Before a step, each coordinate of the velocity is clipped to 5 m/s.
@@ -63,35 +63,35 @@ class MazeWorld(World):
         layout: A `MazeLayout`, or its rows of `#`, `O` and `G`; a random layout if None.
         size: Rows and columns of a random layout, without its border.
         layout_seed: Seed of a random layout. Size 40 and seed 0 are the published maze.
-        variant: Which published task: `spirl`, `skild` or `skimo` (see `VARIANTS`). In other mazes
-            than the published one, starts have no noise and the goal a radius of 0.5 m in all of
-            them. The four keywords after `goal` override what it says.
+        variant: Published task: `spirl`, `skild` or `skimo` (see `VARIANTS`). In mazes other than
+            the published one, starts have no noise and the goal has a radius of 0.5 m in all
+            variants. The four keywords after `goal` override the variant.
         start: Start [m]; `"random"` for the centre of a random cell from which the goal can be
             reached. If None: (10, 24) in the published maze, `"random"` elsewhere.
         goal: Goal [m]. If None: (18, 8) in the published maze, the cell marked `G` elsewhere.
         start_noise: Half-width of the uniform noise on each coordinate of the start [m]. If None:
-            as the variant says in the published maze, 0 elsewhere.
-        goal_radius: Distance from the goal at which it counts as reached [m]. If None: as the
-            variant says in the published maze, 0.5 elsewhere.
+            that of the variant in the published maze, 0 elsewhere.
+        goal_radius: Distance from the goal at which it counts as reached [m]. If None: that of the
+            variant in the published maze, 0.5 elsewhere.
         goal_reward: Reward of each step at the goal.
         terminate: Whether reaching the goal ends the episode.
-        start_speed: Standard deviation of each coordinate of the first velocity [m/s].
-        start_in_walls: Whether noise may put the ball into a wall, which then pushes it out.
+        start_speed: Standard deviation of each coordinate of the initial velocity [m/s].
+        start_in_walls: Whether noise may place the ball inside a wall, which then pushes it out.
         observation: `state` (4 numbers), or `image` for the state and then the last two pictures of
             `MazeCamera`, older one first, each of shape (3, 32, 32) with values from -1 to 1. At
             the start both are the same.
 
     Raises:
-        InvalidLayout: If the layout is no maze.
-        InvalidPosition: If start or goal touches a wall, or no way leads from one to the other.
-        UnknownChoice: If there is no such variant or kind of observation.
-        InvalidConfig: If noise, radius, speed or seed is negative, the noise larger than the maze,
-            size or seed no integer, or another keyword no number or flag that should be one.
+        InvalidLayout: If the layout is not a valid maze.
+        InvalidPosition: If start or goal touches a wall, or there is no path between them.
+        UnknownChoice: If there is no such variant or observation.
+        InvalidConfig: If noise, radius, speed or seed is negative, the noise is larger than the
+            maze, size or seed is not an integer, or another keyword has the wrong type.
 
-    Deviation: the references put the ball into a wall in 31 % of the starts with noise (25 % with
-    its centre); here the start is drawn again. `start_in_walls=True` restores theirs. They also let
-    a step with a zero action pass before the first observation, which changes nothing outside of
-    walls, and is left out. Random starts are at the centre (i - 0.2, j - 0.2) of a cell, theirs at
+    Deviation: the references place the ball inside a wall in 31 % of the starts with noise (its
+    centre in 25 %); here the start is drawn again. `start_in_walls=True` restores theirs. They also
+    take a step with a zero action before the first observation; it changes nothing outside of walls
+    and is omitted here. Random starts are at the centre (i - 0.2, j - 0.2) of a cell, theirs at
     (i, j).
     """
 
@@ -132,12 +132,12 @@ class MazeWorld(World):
         check_range("goal_reward", self.goal_reward, -np.inf)
         check_flag("terminate", self.terminate)
         check_flag("start_in_walls", start_in_walls)
-        # Farther away there are no starts to be found.
+        # Farther away no start can be found.
         check_range("start_noise", self.start_noise, 0.0, float(max(self.maze.walls.shape)))
         self.start_in_walls = start_in_walls
         self.goal = _position("goal", _either(goal, GOAL if published else self.maze.goal))
         self._goal_row = np.array([self.goal])
-        self._reward_row = np.array([float(self.goal_reward)])  # of double precision
+        self._reward_row = np.array([float(self.goal_reward)])  # in double precision
         if not self.clear_of_walls(self._goal_row).all():
             raise InvalidPosition("goal", goal)
         self._reachable = np.zeros(self.maze.walls.shape, bool)
@@ -169,7 +169,7 @@ class MazeWorld(World):
         inside = ((cells > 0) & (cells < shape - 1)).all(axis=1)
         near = cells[:, None] + _NEIGHBOURS  # (P, 9, 2)
         rows, columns = np.moveaxis(near.clip(0, shape - 1), -1, 0)
-        # To the nearest point of each cell around.
+        # To the nearest point of each surrounding cell.
         centre = near + CELL_LOW + 0.5
         gap = np.maximum(np.abs(positions[:, None] - centre) - 0.5, 0.0)
         touches = np.hypot(gap[..., 0], gap[..., 1]) < BALL_RADIUS + CONTACT_MARGIN
@@ -183,7 +183,7 @@ class MazeWorld(World):
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Put M balls at their starts."""
+        """Place M balls at their starts."""
         count = len(rngs)
         qpos = np.array([self._start(rng) for rng in rngs]).reshape(count, 2)
         qvel = np.zeros((count, 2))
@@ -201,7 +201,7 @@ class MazeWorld(World):
         )
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
-        """Read position and velocity; draw the picture if asked for."""
+        """Read position and velocity; draw the picture if it is part of the observation."""
         xp = namespace(physics.qpos)
         state = xp.concat([physics.qpos, physics.qvel], axis=1)
         memory = memory | {"velocity": state[:, 2:]}
@@ -215,7 +215,7 @@ class MazeWorld(World):
         return observation, memory | {"looks_at": looks_at, "picture": picture}
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
-        """Tell who is at the goal."""
+        """Reward the balls at the goal."""
         away = physics.qpos - like(self._goal_row, physics.qpos)
         down, right = away[:, 0], away[:, 1]
         at_goal = down * down + right * right <= self.goal_radius**2
@@ -268,7 +268,7 @@ _NEIGHBOURS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), axis=-1).reshape(9, 
 
 
 def _position(what: str, given: Any) -> Position:
-    """Two numbers, or an error that says what they should have been."""
+    """Two numbers, or an error if they are not."""
     try:
         row, column = (float(x) for x in given)
     except (TypeError, ValueError):
@@ -277,5 +277,5 @@ def _position(what: str, given: Any) -> Position:
 
 
 def _either(given: Any, default: Any) -> Any:
-    """What was given, or the default for None."""
+    """The given value, or the default for None."""
     return default if given is None else given

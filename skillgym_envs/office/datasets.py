@@ -1,4 +1,4 @@
-"""Datasets of the office: which tasks the expert does."""
+"""Datasets of the office: the tasks that the expert completes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skillgym_envs.collect.spec import DatasetSpec, Expert
 from skillgym_envs.office.tasks import FIXED_TASK, TaskSet, draw_task
 
 PLAY_EPISODES, DEMONSTRATIONS = 2500, 50
-"""Episodes of the task-agnostic data, as many as the authors' archive seems to hold, and of the
+"""Episodes of the task-agnostic data, as many as the authors' archive seems to contain, and of the
 demonstrations, as many as SkiLD trains on."""
 
 
@@ -24,19 +24,19 @@ def make_expert(plan: Sequence[str], rng: np.random.Generator) -> Expert:
 def play(seed: int = 0) -> DatasetSpec:
     """Random tasks: the task-agnostic data of SPiRL and SkiLD.
 
-    Deviation: the authors' data have only tasks that end with the drawer, because their expert
+    Deviation: the authors' data only have tasks that end with the drawer, because their expert
     fails in the others; here all 1260 tasks are equally likely.
     """
     return _play("play-v0", PLAY_EPISODES, seed)
 
 
 def play_mini(seed: int = 0) -> DatasetSpec:
-    """12 episodes of the same kind, for tests and tutorials."""
+    """12 such episodes, for tests and tutorials."""
     return _play("play-mini-v0", 12, seed)
 
 
 def demos(seed: int = 0) -> DatasetSpec:
-    """Demonstrations of the fixed task: those of SkiLD."""
+    """Demonstrations of the fixed task, as in SkiLD."""
     return _spec(
         "demos-v0",
         f"A scripted WidowX-250 arm does the task {', '.join(FIXED_TASK)}, where the episode "
@@ -81,4 +81,4 @@ DATASETS: Mapping[str, Callable[[int], DatasetSpec]] = {
     "office-play-mini": play_mini,
     "office-demos": demos,
 }
-"""Datasets by the name that `skillgym collect` takes, as functions of the seed."""
+"""Datasets by their name in `skillgym collect`, as functions of the seed."""

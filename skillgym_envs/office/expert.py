@@ -1,4 +1,4 @@
-"""Scripted office expert: the subtasks of any task in their order, begun again when they slip."""
+"""Scripted office expert: completes the subtasks of any task in order, and retries failures."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _GAIN = 5.0  # action per distance [1/m]
 _TURN_GAIN = np.degrees(0.1)  # action per rotation [1/rad]
 _PRECISE = 0.3  # share of the noise in careful motions
 _TRAVEL, _LIFT, _DROP = -0.2, -0.16, -0.15  # heights of the end effector [m]
-_GRASP = -0.338  # the same with the fingertips just above the desk [m]
+_GRASP = -0.338  # height with the fingertips just above the desk [m]
 _FINGERS = np.array([0.0, -0.00496])  # of the end effector from the fingers' middle plane [m]
-_PATIENCE = 40  # control steps in one motion before it is begun again
+_PATIENCE = 40  # control steps in one motion before it is restarted
 _DOWN = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # of the end effector
 
 
 class Command(NamedTuple):
-    """What to do in a control step.
+    """Command for a control step.
 
     Attributes:
-        target: Position for the end effector [m], shape (3,).
+        target: Target position of the end effector [m], shape (3,).
         gripper: Number 6 of the action.
-        precise: Whether there is little noise.
+        precise: Whether noise is reduced.
     """
 
     target: Floats
@@ -57,15 +57,15 @@ Motion = Iterator[Command]
 
 
 class OfficeExpert:
-    """Proportional controller that looks at the first open subtask and works on it.
+    """Proportional controller that works on the first open subtask.
 
     Papers: as for `OfficeWorld`; the authors' data come from such a controller, with Gaussian noise
     on all numbers of the action, standard deviation 0.1, or 0.03 where care is needed, and actions
     clipped to 0.9.
 
     Deviation: the authors' controller always does the drawer last, so that its episodes of tasks
-    with another order fail; it neither tries again nor drives around the base of the arm, and
-    does not turn the gripper. This one does.
+    with another order fail. Unlike this one, it neither retries nor moves around the base of the
+    arm, and does not turn the gripper.
 
     Args:
         plan: Names of placements, in order (see `OfficeWorld`).
@@ -73,8 +73,8 @@ class OfficeExpert:
         noise: Standard deviation of the noise.
 
     Raises:
-        UnknownTask: If a name is no placement.
-        InvalidTask: If an object or the drawer comes twice.
+        UnknownTask: If a name is not a placement.
+        InvalidTask: If an object or the drawer occurs twice.
     """
 
     def __init__(self, plan: Sequence[str], rng: np.random.Generator, noise: float = 0.1) -> None:
@@ -84,14 +84,14 @@ class OfficeExpert:
         self._noise = noise
 
     def reset(self, data: mujoco.MjData) -> None:
-        """Begin an episode.
+        """Start an episode.
 
         Args:
             data: State of the environment; only read, here and in `act`.
         """
         self._data = data
         self._table = SubtaskTable(data.model, self.subtasks)
-        # Views of the simulator's arrays; asking for them costs more than to read them.
+        # Views of the simulator's arrays; getting them takes longer than reading them.
         site, handle = data.site("end_effector"), data.site("handle")
         self._at, self._rotation, self._handle = site.xpos, site.xmat.reshape(3, 3), handle.xpos
         self._drawer = data.joint("drawer").qpos
@@ -109,7 +109,7 @@ class OfficeExpert:
 
     @property
     def current(self) -> str | None:
-        """Subtask being worked at; None when done."""
+        """Current subtask; None when done."""
         return None if self.done else self.subtasks[self._progress]
 
     def act(self, data: mujoco.MjData) -> Floats:
@@ -159,10 +159,10 @@ class OfficeExpert:
             yield from self._pick(name)
         yield from self._put(name, np.array(PLACE_CENTRES[place]))
 
-    # Motions: each ends when it has done its part, or gives up for `_work` to look again.
+    # Motions: each ends when it is complete, or gives up so that `_work` chooses again.
 
     def _pick(self, name: str) -> Motion:
-        """Grasp an object where it lies and lift it."""
+        """Grasp an object and lift it."""
         yield from self._set_gripper(opened=True)
         yield from self._go(
             lambda: self._above(self._grasp_point(name)), 0.03, self._grasp_yaw(name)
@@ -183,7 +183,7 @@ class OfficeExpert:
             yield Command(top)
 
     def _put(self, name: str, centre: Floats) -> Motion:
-        """Carry the held object above a place and let go."""
+        """Carry the held object above a place and release it."""
         drop = np.array([*(centre + _FINGERS), _DROP])
         for _ in range(3 * _PATIENCE):
             if not self._holds(name):
@@ -214,7 +214,7 @@ class OfficeExpert:
         yield from self._rise()
 
     def _close_drawer(self) -> Motion:
-        """Push the bar with the closed fingers from its other side."""
+        """Push the bar from the other side with closed fingers."""
         ready, low = np.array([0.1, _FINGERS[1], 0.0]), np.array([0.08, _FINGERS[1], 0.045])
         yield from self._rise()
         yield from self._set_gripper(opened=False)
@@ -241,7 +241,7 @@ class OfficeExpert:
             yield Command(self._at.copy(), LIMIT if opened else -LIMIT, precise=True)
 
     def _go(self, target: Callable[[], Floats], tolerance: float, yaw: float = 0.0) -> Motion:
-        """Travel to above a target that may move, turned by `yaw`."""
+        """Move above a target that may move, turned by `yaw`."""
         self._yaw = yaw
         for _ in range(3 * _PATIENCE):
             goal = target()
@@ -278,11 +278,11 @@ class OfficeExpert:
         return float((np.arctan2(-x, y) + np.pi / 2) % np.pi - np.pi / 2)
 
     def _grasp_point(self, name: str) -> Floats:
-        """Where the end effector grasps an object [m], shape (3,)."""
+        """Position of the end effector to grasp an object [m], shape (3,)."""
         cos, sin = np.cos(self._yaw), np.sin(self._yaw)
         shift = np.array([-sin, cos]) * _FINGERS[1]
         x, y, z = self._centre(name)
-        height = max(_GRASP, z + 0.035)  # not lower than needed, where it lies on something
+        height = max(_GRASP, z + 0.035)  # not lower than needed if it lies on something
         return np.array([x + shift[0], y + shift[1], height])
 
     @staticmethod
@@ -290,6 +290,6 @@ class OfficeExpert:
         return np.array([point[0], point[1], _TRAVEL])
 
     def _turn_left(self) -> float:
-        """Yaw that is still to be turned [rad]."""
+        """Remaining yaw [rad]."""
         yaw = np.arctan2(self._rotation[1, 0], self._rotation[0, 0])
         return abs(float(yaw) - self._yaw)

@@ -1,4 +1,4 @@
-"""What the dimensions of the office's observation mean, and where each is read."""
+"""Meaning and source of the dimensions of the office's observation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
 _XYZW = (1, 2, 3, 0)  # of MuJoCo's (w, x, y, z)
 _block = ObservationBlock.exact
 
-# Poses (position, quaternion x y z w) that never change, as the references' observation has them.
+# Constant poses (position, quaternion x y z w) in the references' observation.
 _FURNITURE = {
     "box": (0.7, -0.3, -0.35, 0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)),
     "tray": (0.26, -0.2, -0.39, 0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)),

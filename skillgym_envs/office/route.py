@@ -1,4 +1,4 @@
-"""Ways of the office's arm around its own base."""
+"""Paths of the office's arm around its own base."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _STEP = 0.5  # along the arc [rad]
 
 
 def around_base(start: Floats, goal: Floats) -> Floats:
-    """The goal, or a point on the way to it where the straight way is barred.
+    """The goal, or an intermediate point if the straight path is blocked.
 
-    The end effector cannot pass over the base, nor turn through the limit of the waist, which is in
-    the direction of +x.
+    The end effector can neither pass over the base nor turn through the limit of the waist, which
+    is in the direction of +x.
 
     Args:
-        start: Where the end effector is [m], shape (3,).
-        goal: Where it is to go [m], shape (3,).
+        start: Position of the end effector [m], shape (3,).
+        goal: Target position [m], shape (3,).
 
     Returns:
         Position to head for now [m], shape (3,), at the height of the goal.

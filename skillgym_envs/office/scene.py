@@ -1,4 +1,4 @@
-"""The office as a MuJoCo model, and the state that its episodes start from."""
+"""The office as a MuJoCo model, and the initial state of its episodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTROL_TIMESTEP = 1 / 24
 """Duration of a control step [s]."""
 
 GRIPPER_FACTOR = 7.5
-"""A control step in which the gripper opens or closes lasts so many times as long."""
+"""Factor on the duration of a control step in which the gripper opens or closes."""
 
 OPEN, CLOSED = 0.036, 0.0
 """Targets of a finger's slide [m]; a closed finger stops at an object or at its limit."""
@@ -26,7 +26,7 @@ OPEN, CLOSED = 0.036, 0.0
 DRAWER_TRAVEL = 0.1208
 """Opening that counts as 100 % [m].
 
-Deviation: the reference measures it anew at each reset, from 0.1187 to 0.1250.
+Deviation: the reference measures it again at each reset, from 0.1187 to 0.1250.
 """
 
 ARM = ("waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate")
@@ -69,7 +69,7 @@ KINDS: dict[str, tuple[float, tuple[Part, ...]]] = {
     "shed": (
         0.0137,
         (
-            # It lies on its roof, the heavier part, which is wider than the house.
+            # It lies on its roof, which is heavier and wider than the house.
             Part("box", (0.0, -0.0085, 0.0088), (0.0132, 0.017, 0.0165), 0.01, _GREEN),
             Part("box", (0.0, 0.019, 0.0088), (0.0132, 0.0105, 0.0225), 0.04, _RED),
         ),
@@ -89,16 +89,16 @@ KINDS: dict[str, tuple[float, tuple[Part, ...]]] = {
         ),
     ),
 }
-"""Kinds of objects: height of the origin above the desk [m], and parts."""
+"""Types of objects: height of the origin above the desk [m], and parts."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """The state that episodes start from, before the objects are shifted.
+    """The initial state of episodes, before the objects are shifted.
 
     Attributes:
         qpos: Generalised positions, shape (nq,).
-        objects: Where the x and y of each object are in `qpos`, shape (7, 2).
+        objects: Indices of each object's x and y in `qpos`, shape (7, 2).
         end_effector: Position of the end effector [m], shape (3,).
     """
 
@@ -108,7 +108,7 @@ class Start:
 
 
 def kind_of(name: str) -> str:
-    """Kind of an object: its name without `_2`."""
+    """Type of an object: its name without `_2`."""
     return name.removesuffix("_2")
 
 
@@ -125,7 +125,7 @@ def office_model(substeps: int) -> mujoco.MjModel:
     """Compiled office, loaded once per process.
 
     Args:
-        substeps: Physics steps of a control step.
+        substeps: Physics steps per control step.
     """
     spec = mujoco.MjSpec.from_file(str(Path(__file__).parent / "assets" / "office.xml"))
     for name, (x, y) in zip(OBJECTS, _NOMINAL, strict=True):
@@ -139,7 +139,7 @@ def _add_object(spec: mujoco.MjSpec, name: str, x: float, y: float) -> None:
     body = spec.worldbody.add_body(
         name=name, pos=[x, y, _DESK_TOP + height], quat=[0.0, 0.0, 0.0, 1.0]
     )
-    # The little damping and the rolling friction keep bottles on the desk, and from spinning up.
+    # Slight damping and rolling friction keep bottles on the desk, and prevent spinning.
     body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_FREE, damping=[2e-5, 0.0, 0.0])
     for part in parts:
         cylinder = part.kind == "cylinder"
@@ -158,7 +158,7 @@ def _add_object(spec: mujoco.MjSpec, name: str, x: float, y: float) -> None:
 
 @lru_cache(maxsize=4)
 def office_start(substeps: int) -> Start:
-    """Arm at rest, gripper open, drawer shut, objects lying on the desk where they should be."""
+    """Arm at rest, gripper open, drawer shut, objects at their nominal positions on the desk."""
     model = office_model(substeps)
     data = mujoco.MjData(model)
     arm = [int(model.joint(name).qposadr[0]) for name in ARM]

@@ -1,4 +1,4 @@
-"""When a subtask of the office is complete."""
+"""Conditions for the completion of the office's subtasks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from skillgym_envs.office.scene import DRAWER_TRAVEL
 from skillgym_envs.office.tasks import CLOSE_DRAWER, OBJECTS, OPEN_DRAWER, PLACEMENTS, SUBTASKS
 
 LIFTED = -0.3
-"""Height above which an object counts as lifted, and below which as put down [m]."""
+"""Height above which an object counts as lifted, and below which it counts as put down [m]."""
 
 PLACE_CENTRES = {"tray": (0.26, -0.2), "box": (0.7, -0.3), "drawer": (0.22, 0.0)}
-"""Where the places are, seen from above [m]; the drawer's does not move with it."""
+"""Positions of the places, seen from above [m]; the drawer's does not move with the drawer."""
 
 PICK_DISTANCE, PLACE_DISTANCE = 0.25, 0.1  # [m]
 OPENED, SHUT = 0.75, 0.4  # shares of the drawer's travel
@@ -28,7 +28,7 @@ _COLUMNS = 12
 
 
 class SubtaskTable:
-    """All subtasks as one condition with different numbers, for a whole batch at once.
+    """All subtasks as one condition with different parameters, for a whole batch at once.
 
     Args:
         model: The compiled office.
@@ -54,13 +54,13 @@ class SubtaskTable:
             end_effector: Positions of the end effector [m], shape (N, 3).
 
         Returns:
-            Whether each one is complete, shape (N,), and where it is among the world's, one-hot of
+            Whether each one is complete, shape (N,), and which of the world's it is, one-hot of
             shape (N, K), bool.
         """
         xp = namespace(qpos)
         numbers = like(self._numbers, qpos)[head]
         slots = like(self._positions, qpos)[like(self._items, head)[head]]  # (N, 3)
-        # `take_along_axis` does the same, and costs as much as all the rest.
+        # `take_along_axis` does the same, but takes as long as everything else.
         position = qpos[like(np.arange(len(qpos))[:, None], head), slots]
         pick = numbers[:, _PICK, None] > 0.0
         reference = xp.where(pick, end_effector, numbers[:, _CENTRE])
@@ -78,7 +78,7 @@ class SubtaskTable:
 
 
 def _row(name: str) -> tuple[int, NDArray[np.float64]]:
-    """Object and numbers of a subtask; conditions that it does not have always hold."""
+    """Object and parameters of a subtask; conditions that it does not have are always true."""
     numbers = np.zeros(_COLUMNS)
     numbers[[_DISTANCE, _LOW, _HIGH, _LEAST, _MOST]] = np.inf, -np.inf, np.inf, -np.inf, np.inf
     if name == OPEN_DRAWER:

@@ -17,17 +17,17 @@ OBJECTS: tuple[str, ...] = (
     *("eraser", "shed", "pepsi_bottle", "gatorade"),
     *("eraser_2", "shed_2", "pepsi_bottle_2"),
 )
-"""Objects in the order of the observation; a name with `_2` is a second piece of the same kind."""
+"""Objects in the order of the observation; `_2` marks a second object of the same type."""
 
 PLACES: tuple[str, ...] = ("tray", "box", "drawer")
-"""Where objects are to be put."""
+"""Places for the objects."""
 
 OPEN_DRAWER, CLOSE_DRAWER = "open drawer", "close drawer"
 
 
 @dataclass(frozen=True)
 class Placement:
-    """An object and the place that it is to be put in.
+    """An object and its target place.
 
     Attributes:
         item: Index of the object in `OBJECTS`.
@@ -73,14 +73,14 @@ TASK_SETS: dict[str, tuple[str, ...]] = {"fixed": FIXED_TASK, "rand": ()}
 
 
 def resolve_task(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...] | None:
-    """Placements of a task, in order; None for tasks that are drawn anew in every episode.
+    """Placements of a task, in order; None for tasks that are drawn in every episode.
 
     Args:
         tasks: `"fixed"`, `"rand"`, name of one placement, or names of placements.
 
     Raises:
         UnknownTask: If a name is unknown.
-        InvalidTask: If it is no list, is empty, or one object or the drawer comes twice.
+        InvalidTask: If it is not a list, is empty, or an object or the drawer occurs twice.
     """
     names = resolve_names(tasks, TASK_SETS, PLACEMENTS)
     if not names:

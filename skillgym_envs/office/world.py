@@ -49,11 +49,11 @@ from skillgym_envs.office.tasks import (
 )
 
 MAX_MOVE = 0.09
-"""Displacement of the end effector's target that an action of 1 asks for [m]; with the lag of the
-arm it moves by about 0.042 m in a control step."""
+"""Displacement of the end effector's target for an action of 1 [m]; as the arm lags, it moves by
+about 0.042 m per control step."""
 
 MAX_TURN = np.radians(5.1)
-"""Rotation that an action of 1 asks for [rad]."""
+"""Rotation for an action of 1 [rad]."""
 
 MAX_TILT = 2.6
 """Longest rotation vector of the gripper's target, from pointing down [rad]."""
@@ -63,43 +63,44 @@ WORKSPACE = np.array([[0.2, -0.3, -0.34], [1.2, 0.5, -0.1]])
 
 
 class OfficeWorld(World):
-    """A WidowX-250 arm at a desk with seven objects, three of which are to be put away.
+    """A WidowX-250 arm at a desk with seven objects, three of which have to be put away.
 
-    A task is a list of placements. Its subtasks are a queue: `pick` and `place` for each
+    A task is a list of placements. Its subtasks form a queue: `pick` and `place` for each
     placement, and for the drawer `open drawer` before and `close drawer` after. Only the first
-    open subtask is looked at, so that one subtask is completed in a control step at most, and a
-    completed one stays so. Reward: 1 for each. The episode terminates when all are complete. The
-    observation does not tell the task.
+    open subtask is checked, so at most one subtask is completed per control step, and it stays
+    complete. Reward: 1 for each. The episode terminates when all are complete. The task is not
+    part of the observation by default.
 
     * pick: the object is above z = -0.3 m and nearer than 0.25 m to the end effector.
     * place: it is below z = -0.3 m and nearer than 0.1 m to the place, seen from above.
     * open drawer: more than 75 % open. close drawer: less than 40 %.
 
-    Control: numbers 0 to 2 of the action displace the end effector's target from where it is, 3 to
-    5 turn the target's orientation (rotation vector from pointing down, axes of the world). Number
-    6 opens the gripper above 0.5 and closes it below -0.5; a control step in which it does so lasts
-    0.3125 s instead of 1/24 s. Number 7 does nothing.
+    Control: numbers 0 to 2 of the action displace the end effector's target from its current
+    position, 3 to 5 rotate the target's orientation (rotation vector from pointing down, axes of
+    the world). Number 6 opens the gripper above 0.5 and closes it below -0.5; a control step in
+    which it does so lasts 0.3125 s instead of 1/24 s. Number 7 does nothing.
 
     Args:
-        tasks: `"fixed"` (eraser in tray, shed in box, pepsi_bottle in drawer), `"rand"` (three
-            objects, matched to the three places, in random order; new in every episode), name of a
+        tasks: `"fixed"` (eraser in tray, shed in box, pepsi_bottle in drawer), `"rand"` (random
+            objects for the three places, in random order; new in every episode), name of a
             placement, or names of several, for example `("gatorade in drawer", "eraser in tray")`.
         observation: `full`, the references' 97 numbers, or `compact`, without the 37 constants.
         goal: Whether the observation ends with the task (one-hot object and place of each
             placement) and the number of completed subtasks.
-        jitter: Half-width of the uniform noise on x and y of the objects' start [m].
-        substeps: Physics steps of a control step of 1/24 s, without the gripper's.
+        jitter: Half-width of the uniform noise on the objects' initial x and y [m].
+        substeps: Physics steps per control step of 1/24 s (more if the gripper moves).
 
     Raises:
         UnknownTask: If a task has an unknown name.
         InvalidTask: If it has no placement, or an object or the drawer twice.
-        UnknownChoice: If there is no such kind of observation.
-        InvalidConfig: If the goal is no flag, the jitter negative, or substeps no positive integer.
+        UnknownChoice: If there is no such observation.
+        InvalidConfig: If `goal` is not a flag, `jitter` is out of range, or `substeps` is not a
+            positive integer.
 
     Deviation: the references command joint angles from an inverse kinematics that stops early;
-    here springs pull the end effector to the same kind of target, with the same gain (0.042 m and
-    5.1 deg in a control step for an action of 1), without sinking under gravity. They rotate by
-    adding Euler angles to the measured orientation, which drifts; here a commanded orientation is
+    here springs pull the end effector to an equivalent target, with the same gain (0.042 m and
+    5.1 deg per control step for an action of 1), but without sinking under gravity. The references
+    add Euler angles to the measured orientation, which drifts; here the commanded orientation is
     kept. Objects start at rest instead of 5 cm above the desk. Shapes are primitives.
     """
 
@@ -147,7 +148,7 @@ class OfficeWorld(World):
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Put M arms at rest and the objects where each stream says; draw tasks."""
+        """Set M arms to rest; draw object positions and tasks from each stream."""
         count, start = len(rngs), office_start(self.frame_skip)
         qpos = np.repeat(start.qpos[None], count, axis=0)
         for row, rng in zip(qpos, rngs, strict=True):
@@ -186,7 +187,7 @@ class OfficeWorld(World):
         )
 
     def observe(self, physics: Physics, memory: Memory, noise: Array) -> tuple[Array, Memory]:
-        """Read poses; `control` starts from the end effector as it is."""
+        """Read poses; `control` starts from the current end effector."""
         xp = namespace(physics.qpos)
         end_effector = physics.sensordata[:, self._end_effector]
         state = [physics.qpos, physics.sensordata, memory["open"]]
@@ -200,7 +201,7 @@ class OfficeWorld(World):
         return observation, memory | {"end_effector": xp.asarray(end_effector, copy=True)}
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
-        """Look at the first open subtask."""
+        """Check the first open subtask."""
         xp = namespace(physics.qpos)
         done, completed_step = self._completes(physics.qpos, memory["end_effector"], memory)
         progress = memory["progress"] + done

@@ -1,4 +1,4 @@
-"""How a hand works the blocks: phases relative to the block, for each of the 26 tasks."""
+"""How the hand manipulates the blocks: phases relative to the block, for each of the 26 tasks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _EDGE = -0.18  # y of the table's edge
 
 
 class _Hand:
-    """Builds phases of one try that share an orientation.
+    """Builds phases of one attempt that share an orientation.
 
     Args:
         manner: Variation.
@@ -49,7 +49,7 @@ class _Hand:
 
     def __init__(self, manner: Manner, yaw: float, tilt: float = 0.0) -> None:
         self.manner, self.euler = manner, hand(yaw, tilt)
-        # Away from what it points at.
+        # Opposite to the pointing direction.
         level = -np.sin(tilt) * np.array([np.cos(yaw), np.sin(yaw)])
         self.back = np.array([*level, np.cos(tilt)])
 
@@ -63,7 +63,7 @@ class _Hand:
         euler: Array | None = None,
         patience: int = 60,
     ) -> Phase:
-        """A phase; it is over when the hand is 8 mm from its place unless `over` says otherwise."""
+        """A phase that ends when the hand is within 8 mm of its place, unless `over` is given."""
         return Phase(
             name=name,
             place=place,
@@ -75,7 +75,7 @@ class _Hand:
         )
 
     def grasp(self, colour: str) -> list[Phase]:
-        """Open, go to a block, close."""
+        """Open, move to a block, close."""
         shift = np.array([0.0, 0.0, 0.004]) + 0.5 * self.manner.contact * (1, 1, 0)
 
         def at(v: View) -> Array:
@@ -91,7 +91,7 @@ class _Hand:
         ]
 
     def release(self) -> list[Phase]:
-        """Open where the hand is, and draw back."""
+        """Open in place, and draw back."""
         stay: Place = lambda v: v.target  # noqa: E731
         away: Place = lambda v: v.target + 0.02 * self.back  # noqa: E731
         return [
@@ -100,7 +100,7 @@ class _Hand:
         ]
 
     def raised(self, colour: str, view: View, way: float) -> Phase:
-        """Lift a grasped block along the way that the hand came."""
+        """Lift a grasped block along the hand's approach path."""
         goal = view.block(colour) + np.array([0.0, 0.0, 0.004]) + way * self.back
         return self.phase("lift", fixed(*goal), CLOSED, near(fixed(*goal), 0.015))
 
@@ -108,7 +108,7 @@ class _Hand:
 def _lift(colour: str, surface: str) -> Plan:
     def plan(manner: Manner, scene: Scene, view: View) -> list[Phase]:
         yaw, tilt = _aligned(view, scene, colour, _FORWARD), 0.0
-        if surface == "slider":  # the wide hand keeps off the sides; the fingers turn the block
+        if surface == "slider":  # the wide hand avoids the sides; the fingers turn the block
             yaw, tilt = np.clip(yaw, _FORWARD - 0.15, _FORWARD + 0.15), _LIFT_TILT
         grip = _Hand(manner, yaw, tilt)
         return [*grip.grasp(colour), grip.raised(colour, view, 0.13)]
@@ -158,14 +158,14 @@ def _put(
     Args:
         manner: Variation.
         scene: The scene.
-        spot: Where the middle of an upright block should be.
-        view: What is seen now.
+        spot: Target centre of an upright block.
+        view: Current state.
         tilt: Tilt of the hand, and so of the block, at the place [rad].
-        way: The last piece of the way to the place (3,) [m].
+        way: Last part of the path to the place (3,) [m].
     """
     grip, colour = _Hand(manner, _FORWARD, tilt), held_block(view)
     length = BLOCK_LENGTHS[scene.sizes[colour]]
-    # A tilted block comes to stand on its edge, and falls over when it is left.
+    # A tilted block lands on its edge, and tips over when it is released.
     edge = np.zeros(3)
     edge[2] = 0.5 * (length * np.sin(tilt) + BLOCK_WIDTH * (np.cos(tilt) - 1.0))
 
@@ -198,8 +198,8 @@ def place_in_slider(manner: Manner, scene: Scene, view: View) -> list[Phase]:
     room = [min([abs(x - other) for other in others], default=1.0) for x in spots]
     good = [x for x, free in zip(spots, room, strict=True) if free > min(0.1, max(room) - 1e-9)]
     x = good[len(good) // 2] + manner.contact[0]
-    # Far in front: the hand keeps out of the door's way, and reaches in from the front so that it
-    # pushes a neighbour back rather than coming down on it.
+    # Far in front: the hand avoids the door, and reaches in from the front so that it pushes a
+    # neighbour back instead of coming down on it.
     spot = fixed(x, 0.048, BLOCK_HEIGHT + 0.003)
     return _put(manner, scene, spot, view, _PLACE_TILT, np.array([0.0, 0.08, -0.08]))
 
@@ -212,7 +212,7 @@ def place_in_drawer(manner: Manner, scene: Scene, view: View) -> list[Phase]:
 
 
 def stack_block(manner: Manner, scene: Scene, view: View) -> list[Phase]:
-    """Put the held block onto the nearest of those on the table."""
+    """Put the held block onto the nearest block on the table."""
     mine = held_block(view)
     below = [c for c in COLOURS if c != mine and on_table(view, c)]
     below = below or [c for c in COLOURS if c != mine]
@@ -228,7 +228,7 @@ def unstack_block(manner: Manner, scene: Scene, view: View) -> list[Phase]:
 
 
 def push_into_drawer(manner: Manner, scene: Scene, view: View) -> list[Phase]:
-    """Push the block on the table that is nearest to the edge over it."""
+    """Push the block that is nearest to the table's edge over the edge."""
     lying = [c for c in COLOURS if on_table(view, c)] or list(COLOURS)
     colour = min(lying, key=lambda c: float(view.block(c)[1]))
     grip = _Hand(manner, _FORWARD)
@@ -261,7 +261,7 @@ def held_block(view: View) -> str:
 
 
 def _aligned(view: View, scene: Scene, colour: str, wanted: float) -> float:
-    """Turn of the hand, near the wanted one, at which the fingers grasp across a block [rad]."""
+    """Turn of the hand, near the desired one, at which the fingers grasp across a block [rad]."""
     step = np.pi / 2 if scene.sizes[colour] == "small" else np.pi
     yaw = view.yaw(colour)
     return yaw + step * round((wanted - yaw) / step)
@@ -282,4 +282,4 @@ def _block_plans() -> dict[str, Plan]:
 
 
 BLOCK_PLANS = _block_plans()
-"""Phases of a try at each task of the blocks."""
+"""Phases of an attempt at each task of the blocks."""

@@ -15,7 +15,7 @@ _STEPS = 360
 
 
 def make_player(plan: Sequence[str], rng: np.random.Generator) -> Expert:
-    """The expert that plays, for one episode."""
+    """The expert for play, for one episode."""
     from skillgym_envs.tabletop.play import PlayExpert
 
     return PlayExpert(plan, rng)
@@ -34,9 +34,9 @@ def whole_episode(observations: NDArray[np.floating[Any]]) -> tuple[str, ...]:
 
 
 def completed_subtasks(observations: NDArray[np.floating[Any]]) -> tuple[str, ...]:
-    """Subtasks of SkiMo's task done in an episode, in the order in which they were done first.
+    """Subtasks of SkiMo's task in the order in which an episode first completed them.
 
-    What is so from the start was not done.
+    Conditions that hold from the start do not count.
 
     Args:
         observations: Observations of the episode, shape (T+1, 21).
@@ -54,12 +54,12 @@ def completed_subtasks(observations: NDArray[np.floating[Any]]) -> tuple[str, ..
 
 
 def play(seed: int = 0) -> DatasetSpec:
-    """1200 episodes of 360 control steps; SkiMo has about as many of CALVIN's play in scene D."""
+    """1200 episodes of 360 control steps, about as much as SkiMo's data of CALVIN's scene D."""
     return _play("play-v0", 1200, seed)
 
 
 def play_mini(seed: int = 0) -> DatasetSpec:
-    """12 episodes of the same kind, for tests and tutorials."""
+    """12 such episodes, for tests and tutorials."""
     return _play("play-mini-v0", 12, seed)
 
 
@@ -98,4 +98,4 @@ DATASETS: Mapping[str, Callable[[int], DatasetSpec]] = {
     "tabletop-play-mini": play_mini,
     "tabletop-demos": demos,
 }
-"""Datasets by the name that `skillgym collect` takes, as functions of the seed."""
+"""Datasets by their name in `skillgym collect`, as functions of the seed."""

@@ -1,4 +1,4 @@
-"""Scripted tabletop expert: any sequence of tasks that the scene allows, varied like a person."""
+"""Scripted tabletop expert: any sequence of possible tasks, with human-like variation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from skillgym_envs.tabletop.scenes import SCENES, Scene
 Array = NDArray[np.float64]
 
 PLANS: dict[str, Plan] = {**FURNITURE_PLANS, **BLOCK_PLANS}
-"""Phases of a try at each task."""
+"""Phases of an attempt at each task."""
 
-_SAFE_HEIGHT, _SAFE_Y = 0.56, -0.13  # where the hand may go sideways [m]
+_SAFE_HEIGHT, _SAFE_Y = 0.56, -0.13  # where the hand may move sideways [m]
 _GAIN = 0.6  # share of the way that an action covers
 _MAX_TRIES = 4
 
@@ -30,9 +30,9 @@ _MAX_TRIES = 4
 class TabletopExpert:
     """Works through a sequence of tasks by moving the environment's target pose.
 
-    Each task is a list of phases; a phase gives a pose of the hand, as a function of what is seen.
-    A try that takes too long is begun again; the fourth is the last. The expert adds up its own
-    actions, as the environment does, and so knows the pose that the environment aims at.
+    Each task is a list of phases; a phase defines a pose of the hand as a function of the state.
+    An attempt that takes too long is repeated, up to three times. The expert adds up its own
+    actions, as the environment does, and so knows the environment's target pose.
 
     Attributes:
         sequence: Names of tasks, in order.
@@ -49,13 +49,13 @@ class TabletopExpert:
         """Prepare an expert.
 
         Args:
-            sequence: Names of tasks, in the order in which they are to be done.
+            sequence: Names of tasks, in the order in which they should be completed.
             rng: Source of all variation.
             scene: The scene; D if None.
             tremor: Standard deviation of the smooth noise on actions.
 
         Raises:
-            UnknownTask: If there is no such task, or no way known to do it.
+            UnknownTask: If there is no such task, or the expert cannot do it.
         """
         for name in sequence:
             if name not in PLANS:
@@ -66,7 +66,7 @@ class TabletopExpert:
         self._tremor_size = tremor
 
     def reset(self, data: mujoco.MjData) -> None:
-        """Begin an episode.
+        """Start an episode.
 
         Args:
             data: State of the environment; only read, here and in `act`.
@@ -84,17 +84,17 @@ class TabletopExpert:
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the sequence is finished."""
         return self.failed or self._index >= len(self.sequence)
 
     @property
     def current(self) -> str | None:
-        """Task being worked at; None when done."""
+        """Current task; None when done."""
         return None if self.done else self.sequence[self._index]
 
     @property
     def phase(self) -> str | None:
-        """Name of the phase being executed; None when done."""
+        """Name of the current phase; None when done."""
         return None if self.done else self._phases[self._phase].name
 
     def act(self, data: mujoco.MjData) -> Array:
@@ -124,7 +124,7 @@ class TabletopExpert:
         return move
 
     def _turn_to(self, euler: Array) -> Array:
-        """Change of the target's Euler angles (3,) [rad], the shorter way round."""
+        """Change of the target's Euler angles (3,) [rad], in the shorter direction."""
         gap = euler - self._euler
         shortest: Array = gap - 2.0 * np.pi * np.round(gap / (2.0 * np.pi))
         return shortest
@@ -149,11 +149,11 @@ class TabletopExpert:
         )
 
     def next_task(self, view: View) -> str | None:
-        """The task to begin now; None when there is nothing left to do."""
+        """The next task; None when the sequence is finished."""
         return None if self.done else self.sequence[self._index]
 
     def _advance(self, view: View) -> None:
-        """Go to the next phase, try or task when it is time."""
+        """Go to the next phase, attempt or task when it is time."""
         if self.done:
             return
         phase = self._phases[self._phase]
@@ -168,7 +168,7 @@ class TabletopExpert:
             self._begin_try(view)
 
     def _begin_try(self, view: View) -> None:
-        """Draw a manner; first bring the hand to where it may go sideways."""
+        """Draw a manner; first move the hand to where it may move sideways."""
         task = self.next_task(view)
         if task is None:
             return
@@ -180,7 +180,7 @@ class TabletopExpert:
 
 
 def _clear(view: View, first: Phase) -> list[Phase]:
-    """Phases that take the hand out of the furniture and over to where a plan begins."""
+    """Phases that move the hand out of the furniture and to the start of a plan."""
     x, y, z = view.target
     goal = first.place(view)
     phases = []

@@ -1,4 +1,4 @@
-"""The table of CALVIN from primitives: cabinet with door, drawer, lever and bulb, button and LED.
+"""CALVIN's table from primitives: cabinet with door, drawer, lever and bulb, button and LED.
 
 All dimensions are those of the reference's meshes, in m.
 """
@@ -18,10 +18,10 @@ JOINTS = ("base__slide", "base__drawer", "base__button", "base__switch")
 """Joints of the furniture, in the order of the scene state."""
 
 PARTS = ("base", "plank", "drawer", "door", "lever", "button", "led", "bulb")
-"""Bodies of the furniture; contacts are told apart by them."""
+"""Bodies of the furniture, by which contacts are distinguished."""
 
 HIDDEN = (0.0, 0.0, -1.0)
-"""Where the mocap body that shows a light is while it is off, below the floor [m]."""
+"""Position of the mocap body of a light while it is off, below the floor [m]."""
 
 DOOR_WIDTH = 0.28
 
@@ -42,7 +42,7 @@ Span = tuple[float, float]
 
 
 def glow_positions(scene: Scene) -> NDArray[np.float64]:
-    """Where the glows are when on, shape (2, 3): bulb, LED."""
+    """Positions of the glows when on, shape (2, 3): bulb, LED."""
     return np.array([(scene.lever, 0.16, _BULB_HEIGHT), (scene.button, 0.16, _LED_HEIGHT)])
 
 
@@ -178,7 +178,7 @@ def _add_lever(spec: mujoco.MjSpec, scene: Scene) -> None:
 
 
 def _add_lights(spec: mujoco.MjSpec, scene: Scene) -> None:
-    """The bulb and the LED, white, and a coloured copy of each that covers it when it is on."""
+    """The white bulb and LED, and a coloured copy of each that covers it when it is on."""
     bulb_shape = {"type": mujoco.mjtGeom.mjGEOM_ELLIPSOID, "size": [0.028, 0.028, 0.0252]}
     led_shape = {"type": _BOX, "size": [0.08, 0.02, 0.008]}
     shapes = (bulb_shape, _YELLOW), (led_shape, _GREEN)
@@ -206,7 +206,7 @@ def _add_slide(
         limited=True,
         range=[0.0, length],
         frictionloss=dry_friction,
-        solimp_friction=[0.9999, 0.9999, 0.001, 0.5, 2.0],  # MuJoCo's own lets the lever creep
+        solimp_friction=[0.9999, 0.9999, 0.001, 0.5, 2.0],  # with MuJoCo's default the lever creeps
         solref_limit=[0.01, 1.0],
     )
 
@@ -225,7 +225,7 @@ def _box(body: mujoco.MjsBody, x: Span, y: Span, z: Span, rgba: Rgba) -> None:
 
 
 def _set_mass(body: mujoco.MjsBody, mass: float) -> None:
-    """Give the body's geoms this mass in all; how it is spread matters to no prismatic joint."""
+    """Give the body's geoms this total mass; its distribution does not affect prismatic joints."""
     geoms = list(body.geoms)
     for geom in geoms:
         geom.mass = mass / len(geoms)

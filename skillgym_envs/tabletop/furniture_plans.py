@@ -1,7 +1,7 @@
-"""How a hand works the furniture: phases relative to the handles, for each of the eight tasks.
+"""How the hand operates the furniture: phases relative to the handles, for each of the eight tasks.
 
 Offsets follow from the sizes of the handles and of the closed fingers, which are 54 mm wide along
-the axis they open on and 21 mm deep.
+their opening axis and 21 mm deep.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _strokes(
     after: Array,
     speed: float = 0.8,
 ) -> list[Phase]:
-    """Approach with closed fingers, go in, make a stroke, draw back by `after` (3,)."""
+    """Approach with closed fingers, move in, make a stroke, draw back by `after` (3,)."""
 
     def phase(name: str, place: Place, over: Condition, speed: float, patience: int = 60) -> Phase:
         return Phase(
@@ -114,7 +114,7 @@ def _slider(left: bool) -> Plan:
 def _lever(up: bool) -> Plan:
     def plan(manner: Manner, scene: Scene, view: View) -> list[Phase]:
         x = scene.lever + 1.5 * manner.contact[0]
-        # From the lever's middle, along the slope, and out of it: under the bar, or on top of it.
+        # From the lever's middle, along the slope and outward: below or above the bar.
         reach = _HALF_DEPTH + 0.014
         gap, out = (-0.008 - reach, 0.028) if up else (0.024 + reach, 0.058)
 
@@ -150,7 +150,7 @@ def press(manner: Manner, scene: Scene, view: View) -> list[Phase]:
 
     up = np.array([0.0, 0.0, 0.02])
     phases = _strokes(manner, hand(), before, contact, fixed(x, y, 0.468), pressed, up, 0.5)
-    # It is pressed again only after it has come up.
+    # It can only be pressed again after it has come up.
     phases[-1] = replace(phases[-1], over=lambda v: v.steps > 5 and v.joint("button") < 0.005)
     return phases
 
@@ -165,4 +165,4 @@ FURNITURE_PLANS: dict[str, Plan] = {
     "turn_on_led": press,
     "turn_off_led": press,
 }
-"""Phases of a try at each task of the furniture."""
+"""Phases of an attempt at each task of the furniture."""

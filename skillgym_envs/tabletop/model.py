@@ -27,10 +27,10 @@ from skillgym_envs.tabletop.scenes import (
 TIMESTEP = 1.0 / 240.0
 
 CONTACT_GAP = 0.002
-"""A block that is this near to something counts as touching it [m]."""
+"""A block this near to an object counts as touching it [m]."""
 
 TOUCHABLE = ("robot", "floor", *PARTS, *COLOURS)
-"""What a block may touch: columns of the contact readings."""
+"""Objects that a block may touch: columns of the contact readings."""
 
 _RGB = {"red": (1.0, 0.0, 0.0), "blue": (0.0, 0.0, 1.0), "pink": (1.0, 0.0, 1.0)}
 _STATIC_CAMERA = (2.871459, -2.166602, 2.555160)
@@ -44,10 +44,10 @@ def tabletop_model(name: str) -> mujoco.MjModel:
     """Compiled scene, built once per process.
 
     `qpos` is the arm (7), the fingers (2), door, drawer, button, lever, and the poses of the red,
-    blue and pink block. Sensors come in this order: for each link of the arm its three axes and the
-    place of the tool centre point in its frame; position, quaternion and the three axes of the tool
-    centre point; for each block the number of contacts with each of `TOUCHABLE`; and the number of
-    all contacts of the robot.
+    blue and pink block. Sensors have this order: for each link of the arm, its three axes and the
+    position of the tool centre point in its frame; position, quaternion and the three axes of the
+    tool centre point; for each block, the number of contacts with each of `TOUCHABLE`; and the
+    number of all contacts of the robot.
     """
     scene = SCENES[name]
     spec = mujoco.MjSpec()
@@ -122,7 +122,7 @@ def _add_blocks(spec: mujoco.MjSpec, scene: Scene) -> None:
             contype=BLOCK,
             conaffinity=FURNITURE | BLOCK,
             condim=4,
-            # Bullet reports contacts a little before they press; so do these, without a force.
+            # Like Bullet, report contacts slightly before they press, without a force.
             gap=CONTACT_GAP,
         )
 
@@ -162,7 +162,7 @@ def _add_sensors(spec: mujoco.MjSpec) -> None:
                 objname=colour,
                 reftype=kind,
                 refname=name,
-                intprm=[1, 0, 1],  # the number of contacts alone
+                intprm=[1, 0, 1],  # only the number of contacts
             )
     spec.add_sensor(
         name="robot touches anything",

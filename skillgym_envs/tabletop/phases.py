@@ -1,4 +1,4 @@
-"""Building blocks of the tabletop expert's movements: what it sees, a phase, how a try varies."""
+"""Building blocks of the tabletop expert's motions: what it sees, phases, variation."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ROLL = np.pi - 0.06  # of a hand that points down; at pi the observed angle wou
 
 @dataclass(frozen=True)
 class View:
-    """What a phase may look at.
+    """The state that a phase can use.
 
     Attributes:
         data: State of the environment.
         tcp: Position of the tool centre point (3,) [m].
-        target: Position that the environment's controller aims at (3,) [m].
-        turned: Largest difference of an Euler angle of the aim from that of the phase [rad].
-        steps: Control steps since the phase began.
+        target: Target position of the environment's controller (3,) [m].
+        turned: Largest difference between an Euler angle of the target and of the phase [rad].
+        steps: Control steps since the phase started.
     """
 
     data: mujoco.MjData
@@ -55,16 +55,16 @@ Condition = Callable[[View], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One piece of a movement, a function of what is seen.
+    """One part of a motion, a function of the state.
 
     Attributes:
         name: For logs and tests.
-        place: Where the tool centre point should be (3,) [m].
-        euler: How the hand should be turned (3,) [rad].
+        place: Target position of the tool centre point (3,) [m].
+        euler: Target Euler angles of the hand (3,) [rad].
         grip: `OPEN` or `CLOSED`.
-        over: When the next phase begins.
+        over: Condition that ends the phase.
         speed: Largest share of the fastest action.
-        patience: Control steps after which the try is given up.
+        patience: Control steps after which the attempt is given up.
     """
 
     name: str
@@ -80,9 +80,9 @@ def hand(yaw: float = np.pi / 2, tilt: float = 0.0) -> Array:
     """Euler angles (3,) of a hand that points down, its fingers opening across `yaw`.
 
     Args:
-        yaw: Turn about the vertical [rad]; at pi / 2 the fingers open along x.
-        tilt: Turn about the axis that the fingers open along, which stays level; at yaw pi / 2 it
-            lets the fingers point away from the robot [rad].
+        yaw: Rotation about the vertical [rad]; at pi / 2 the fingers open along x.
+        tilt: Rotation about the opening axis of the fingers, which stays horizontal; at yaw pi / 2
+            the fingers then point away from the robot [rad].
     """
     down = np.array([np.cos(_ROLL / 2), np.sin(_ROLL / 2), 0.0, 0.0])
     turn = np.array([np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])
@@ -92,7 +92,7 @@ def hand(yaw: float = np.pi / 2, tilt: float = 0.0) -> Array:
 
 
 def near(place: Place, tolerance: float) -> Condition:
-    """Whether the hand is at a place, and turned as it should be."""
+    """Condition that the hand is at a place with the target orientation."""
     return lambda v: float(np.linalg.norm(v.tcp - place(v))) < tolerance and v.turned < 0.08
 
 
@@ -104,7 +104,7 @@ def fixed(*position: float) -> Place:
 
 @dataclass(frozen=True)
 class Manner:
-    """Variation of one try at one task.
+    """Variation of one attempt at one task.
 
     Attributes:
         speed: Factor on all speeds.
@@ -118,8 +118,8 @@ class Manner:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Manner:
-        """A manner at random."""
+        """A random manner."""
         via = np.clip(rng.normal(0.0, 0.02, 3), -0.03, 0.03)
         manner = cls(rng.uniform(0.75, 1.0), via, rng.uniform(-0.004, 0.004, 3))
-        rng.normal()  # unused: later draws, and so the shipped datasets, are what they were
+        rng.normal()  # unused, but keeps later draws, and so the shipped datasets, unchanged
         return manner

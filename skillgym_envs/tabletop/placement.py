@@ -1,4 +1,4 @@
-"""States to start from: random blocks, or a state that is given."""
+"""Initial states: random blocks, or a given state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GAP = 0.005  # between blocks, more than `CONTACT_GAP` of both [m]
 
 
 class InvalidState(SkillgymError, ValueError):
-    """A state for `reset` has the wrong shape, or numbers that no observation has."""
+    """A state for `reset` has the wrong shape, or impossible values."""
 
     def __init__(self, name: str, problem: str, expected: str) -> None:
         super().__init__(
@@ -39,7 +39,7 @@ class InvalidState(SkillgymError, ValueError):
 
 
 class NoRoom(SkillgymError, RuntimeError):
-    """No way was found to place the blocks apart."""
+    """No placement of the blocks without overlap was found."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -49,12 +49,12 @@ class NoRoom(SkillgymError, RuntimeError):
 
 
 def given_state(options: Mapping[str, Any], name: str, bounds: Floats, count: int) -> Floats | None:
-    """State (count, S) of the options of `reset`, or None.
+    """State (count, S) from the options of `reset`, or None.
 
     Args:
         options: The options.
-        name: Which of them.
-        bounds: Least and greatest value of each number, (S, 2).
+        name: Name of the option.
+        bounds: Minimum and maximum of each number, (S, 2).
         count: Number of environments.
 
     Raises:
@@ -83,7 +83,7 @@ def given_state(options: Mapping[str, Any], name: str, bounds: Floats, count: in
 def random_blocks(rng: np.random.Generator, scene: Scene) -> Floats:
     """Poses (3, 7) of the red, blue and pink block: apart, each on one of three surfaces.
 
-    The surface is uniform among the table and the two halves of the cabinet, position and turn are
+    The surface is uniform among the table and the two halves of the cabinet; position and yaw are
     uniform on it.
 
     Raises:
@@ -115,7 +115,7 @@ def random_blocks(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def random_furniture(rng: np.random.Generator, scene: Scene) -> Floats:
-    """Door, drawer, button, lever and the two lights (6,) as the scene state has them.
+    """Door, drawer, button, lever and the two lights (6,) as in the scene state.
 
     Each part and the LED are in one of their two states with equal probability; the button is up.
     """
@@ -125,7 +125,7 @@ def random_furniture(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _apart(spots: Floats, yaws: Floats, lengths: Floats) -> bool:
-    """Whether three rectangles are apart: some side of one of each pair separates the two."""
+    """Whether three rectangles are apart: for each pair, a side of one separates the two."""
     along = np.stack((np.cos(yaws), np.sin(yaws)), axis=1)
     across = np.stack((-along[:, 1], along[:, 0]), axis=1)
     sides = (along * (lengths / 2)[:, None], across * (BLOCK_WIDTH / 2))

@@ -1,4 +1,4 @@
-"""Play: tasks that the scene allows, one after the other, at random, until the episode ends."""
+"""Play: random possible tasks, one after the other, until the episode ends."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _DRAWER_OPEN = DRAWER_RANGE - 0.04  # far enough to reach in [m]
 class PlayExpert(TabletopExpert):
     """Draws the next task from those that can be done now.
 
-    Three tasks of four are with the furniture. One of the four subtasks of SkiMo, drawn for each
-    episode, is never done, so that no episode shows the whole task. A block that is lifted is
-    put down in the cabinet, in the drawer or onto another block.
+    Three of four tasks are with the furniture. One of the four subtasks of SkiMo, drawn for each
+    episode, is never done, so that no episode shows the whole task. A lifted block is put down in
+    the cabinet, in the drawer or onto another block.
     """
 
     def __init__(self, plan: Sequence[str], rng: np.random.Generator) -> None:
         """Prepare an expert.
 
         Args:
-            plan: Not used: the tasks are drawn as the scene allows.
+            plan: Not used: tasks are drawn from those that are possible.
             rng: Source of all variation.
         """
         super().__init__((), rng)
@@ -42,12 +42,12 @@ class PlayExpert(TabletopExpert):
         return False
 
     def reset(self, data: mujoco.MjData) -> None:
-        """Begin an episode (see `TabletopExpert.reset`)."""
+        """Start an episode (see `TabletopExpert.reset`)."""
         self.sequence = ()
         super().reset(data)
 
     def next_task(self, view: View) -> str | None:
-        """The task to begin now, added to the sequence."""
+        """The next task, added to the sequence."""
         if self._index >= len(self.sequence) or self.failed:
             self.sequence, self.failed = (*self.sequence[: self._index], self._draw(view)), False
         return self.sequence[self._index]
@@ -65,7 +65,7 @@ class PlayExpert(TabletopExpert):
 
 
 def furniture_tasks(view: View, scene: Scene) -> list[str]:
-    """Tasks of the furniture that can be done now: each part away from where it is, the button."""
+    """Furniture tasks that can be done now: move a part to its other state, press the button."""
     tasks = ["turn_on_led"]  # or off: the button is pressed either way
     for joint, length, forth, back in (
         ("slide", scene.door_range, "move_slider_left", "move_slider_right"),
@@ -77,7 +77,7 @@ def furniture_tasks(view: View, scene: Scene) -> list[str]:
 
 
 def block_tasks(view: View, scene: Scene) -> list[str]:
-    """Tasks of single blocks that can be done now, a block being apart from the others."""
+    """Tasks that can be done now with single blocks that are apart from the others."""
     tasks = []
     for colour in COLOURS:
         spot = view.block(colour)
@@ -96,7 +96,7 @@ def block_tasks(view: View, scene: Scene) -> list[str]:
 
 
 def in_reach_in_cabinet(view: View, colour: str, scene: Scene) -> bool:
-    """Whether a block lies upright in the open half of the cabinet, and turned to be grasped."""
+    """Whether a block is upright in the open half of the cabinet, with a graspable yaw."""
     x, y, z = view.block(colour)
     door = scene.door - view.joint("slide")
     uncovered = x < door - 0.06 or x > door + DOOR_WIDTH + 0.06

@@ -1,4 +1,4 @@
-"""CALVIN's long-horizon evaluation: 1000 chains of five tasks, each from a given state of scene D.
+"""CALVIN's long-horizon evaluation: 1000 chains of five tasks from given states of scene D.
 
 Paper: Mees et al. 2022, "CALVIN", arXiv:2112.03227, section on the LH-MTLC challenge.
 """
@@ -19,14 +19,14 @@ from skillgym_envs.tabletop.scenes import COLOURS
 from skillgym_envs.tabletop.tasks import TASKS
 
 PATIENCE = 360
-"""Control steps that each task of a chain may take."""
+"""Largest number of control steps per task of a chain."""
 
 ROBOT_STATE = (
     *(0.02586889, -0.2313129, 0.5712808, 3.09045411, -0.02908596, 1.50013585, 0.07999963),
     *(-1.21779124, 1.03987629, 2.11978254, -2.34205014, -0.87015899, 1.64119093, 0.55344928),
     1.0,
 )
-"""State of the robot (15) that every chain begins with."""
+"""Initial state of the robot (15) in every chain."""
 
 State = Mapping[str, Any]
 Rule = tuple[dict[str, Any], dict[str, Any]]
@@ -45,11 +45,11 @@ _YAW = (np.pi / 2 - np.pi / 8, np.pi / 2 + np.pi / 8)
 
 @dataclass(frozen=True)
 class Chain:
-    """Tasks to be done one after the other.
+    """Tasks to be completed one after the other.
 
     Attributes:
-        state: The symbolic state that they begin from: `led` and `lightbulb` (0 or 1), `slider`,
-            `drawer`, where each block is, and `grasped`.
+        state: The symbolic initial state: `led` and `lightbulb` (0 or 1), `slider`, `drawer`, the
+            place of each block, and `grasped`.
         tasks: Five names of `TASKS`.
     """
 
@@ -60,7 +60,8 @@ class Chain:
         """Keywords of `gymnasium.make("skillgym/Tabletop-v0", ...)` for this chain.
 
         Args:
-            skills: Whether they are for `SkillTabletop-v0`, whose own limit would count skills.
+            skills: Whether they are for `SkillTabletop-v0`, whose `max_episode_steps` counts
+                skills.
         """
         limit = "control_steps" if skills else "max_episode_steps"
         return {
@@ -72,15 +73,15 @@ class Chain:
         }
 
     def reset_options(self) -> dict[str, NDArray[np.float64]]:
-        """Options of `reset` that put robot and scene into the chain's first state."""
+        """Options of `reset` that set robot and scene to the chain's initial state."""
         return {"robot_state": np.array(ROBOT_STATE), "scene_state": scene_state(self.state)}
 
 
 def chains(count: int = 1000) -> tuple[Chain, ...]:
-    """The chains of the evaluation, in its order; about a minute for all of them (see `chain`).
+    """The chains of the evaluation, in order; takes about a minute for all (see `chain`).
 
     Args:
-        count: Number of chains. They depend on it; published numbers are for 1000.
+        count: Number of chains, on which they depend; published numbers are for 1000.
     """
     return tuple(chain(index, count) for index in range(count))
 
@@ -89,7 +90,7 @@ def chain(index: int, count: int = 1000) -> Chain:
     """One chain of the evaluation.
 
     Args:
-        index: Which of the chains, from 0.
+        index: Index of the chain, from 0.
         count: Number of chains in the evaluation.
 
     Raises:
@@ -104,7 +105,7 @@ def chain(index: int, count: int = 1000) -> Chain:
 
 @lru_cache(maxsize=4)
 def _order(count: int) -> list[tuple[int, int, int]]:
-    """For each chain its state, its place among the chains of this state, and their number."""
+    """For each chain, its state, its index among the chains of this state, and their number."""
     shares = [len(part) for part in np.array_split(np.arange(count), len(initial_states()))]
     found = [(row, place, share) for row, share in enumerate(shares) for place in range(share)]
     order = np.arange(count)
@@ -128,7 +129,7 @@ def initial_states() -> tuple[State, ...]:
 
 
 def scene_state(state: State) -> NDArray[np.float64]:
-    """State of scene D (24) for a symbolic state, whose hash decides slots and turns of blocks."""
+    """State of scene D (24) for a symbolic state, whose hash determines slots and yaw of blocks."""
     rng = np.random.RandomState(state_hash(state))
     slots = list(_TABLE_SLOTS)
     rng.shuffle(slots)
@@ -162,7 +163,7 @@ def _valid_chains(row: int, count: int) -> tuple[tuple[str, ...], ...]:
     possible = [bool(_effects(name, state)) for name in names]
     found: list[tuple[str, ...]] = []
     while len(found) < count:
-        # What `choice` without replacement does, and quicker; few draws in 100 000 are valid.
+        # Same as `choice` without replacement, but faster; few draws in 100 000 are valid.
         drawn = rng.permutation(len(names))
         if possible[drawn[0]]:
             tasks = tuple(names[index] for index in drawn[:_LENGTH].tolist())
@@ -172,10 +173,10 @@ def _valid_chains(row: int, count: int) -> tuple[tuple[str, ...], ...]:
 
 
 def is_possible(state: State, tasks: Sequence[str]) -> bool:
-    """Whether tasks can be done one after the other, exactly one rule applying to each.
+    """Whether tasks can be done one after the other, with exactly one rule for each.
 
     Args:
-        state: Symbolic state that they begin from.
+        state: Symbolic initial state.
         tasks: Names of tasks.
     """
     now = dict(state)
@@ -203,7 +204,7 @@ def _are_distinct(tasks: Sequence[str]) -> bool:
 
 
 def _category(task: str) -> str:
-    """Tasks of the same category do not stand in one chain."""
+    """Category of a task; a chain has no two tasks of the same category."""
     words = task.split("_")
     if task == "push_into_drawer" or words[-1] == "block":  # stack_block, unstack_block
         return task
@@ -221,7 +222,7 @@ def _block(colour: str) -> str:
 
 
 def _rules() -> dict[str, list[Rule]]:
-    """For each task, the conditions under which it can be done and what it then changes."""
+    """For each task, the conditions under which it can be done and its effects."""
     rules: dict[str, list[Rule]] = {name: [] for name in TASKS}
 
     def add(task: str, condition: dict[str, Any], effect: dict[str, Any], grasped: int = 0) -> None:
@@ -241,8 +242,8 @@ def _rules() -> dict[str, list[Rule]]:
         for side, other in zip(sides, reversed(sides), strict=True):
             add(f"rotate_{block}_{side}", on_table, {})
             add(f"push_{block}_{side}", on_table, {})
-            # The door covers the side that it is on, and yet blocks are placed there: as in the
-            # reference.
+            # The door covers its side of the cabinet, but blocks are placed there nevertheless, as
+            # in the reference.
             add(f"lift_{block}_slider", {block: f"slider_{other}", "slider": side}, lifted)
             placed = {block: f"slider_{side}", "grasped": 0}
             add("place_in_slider", {**held, "slider": side}, placed, grasped=1)

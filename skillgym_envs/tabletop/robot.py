@@ -1,7 +1,7 @@
-"""The Franka arm of CALVIN, with longer fingers, on the meshes of gymnasium-robotics.
+"""The Franka arm of CALVIN, with longer fingers and the meshes of gymnasium-robotics.
 
-The kinematics are those of the Panda's datasheet: the kitchen's model of the same arm has other
-zeros of its last two joints.
+The kinematics are those of the Panda's datasheet; the kitchen's model of the same arm has other
+zero positions of its last two joints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FINGER_JOINTS = ("arm:finger_left", "arm:finger_right")
 ROBOT_BODY, TCP_SITE = "arm:link0", "tcp"
 
 HOME = (-1.21779206, 1.03987646, 2.11978261, -2.34205014, -0.87015947, 1.64119353, 0.55344866)
-"""Joint positions that episodes start from [rad]."""
+"""Initial joint positions [rad]."""
 
 LOWER = (-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973)
 UPPER = (2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973)
@@ -41,15 +41,15 @@ _LINKS = (  # position, quaternion, mass [kg], limits of the joint [rad]
     ((0.0, 0.0, 0.0), (_QUARTER, _QUARTER, 0.0, 0.0), 1.3, (-0.0873, 3.8223)),
     ((0.088, 0.0, 0.0), (_QUARTER, _QUARTER, 0.0, 0.0), 0.2, (-2.9671, 2.9671)),
 )
-# Servos ask for the velocity rate * (target - position), as Bullet's motors do; rates [1/s] and
+# Servos command the velocity rate * (target - position), like Bullet's motors; rates [1/s] and
 # damping [N m s/rad] are chosen for the step responses of the reference. With more damping the
-# force would saturate in free motion, and the hand would shake what it holds loose.
+# force would saturate in free motion, and the hand would shake off what it holds.
 _ARM_RATES = (*[18.7] * 4, *[22.5] * 3)
 _ARM_DAMPING = (200.0, 200.0, 100.0, 100.0, 20.0, 20.0, 20.0)
 _ARM_FORCE = 200.0  # [N m]
-_FINGER_RATE, _FINGER_DAMPING = 24.0, 420.0  # [1/s, N s/m]: on a block of 4 cm they press fully
-# The reference's fingers weigh 0.1 kg and open with 2 N. Contacts of so light a body are soft where
-# its servo is stiff, so these have the inertia of a drive, and the force for the same acceleration.
+_FINGER_RATE, _FINGER_DAMPING = 24.0, 420.0  # [1/s, N s/m]: full force on a block of 4 cm
+# The reference's fingers weigh 0.1 kg and open with 2 N. With a stiff servo, contacts of such a
+# light body are soft, so these have the inertia of a drive, and force for the same acceleration.
 _FINGER_ARMATURE = 1.5  # [kg]
 _CLOSING_FORCE, _OPENING_FORCE = 200.0, 32.0  # [N]
 _CAMERA_X, _CAMERA_Y = (-0.000796, 1.0, 0.0), (0.963558, 0.000767, -0.267499)
@@ -114,7 +114,7 @@ def _add_hand(spec: mujoco.MjSpec, wrist: mujoco.MjsBody) -> None:
     hand = wrist.add_body(name="arm:hand", pos=[0.0, 0.0, 0.107], quat=quat, gravcomp=1.0)
     _add_link(spec, hand, "hand", 0.81, _WHITE)
     hand.add_site(name=TCP_SITE, pos=[0.0, 0.0, 0.14], size=[0.004] * 3, group=4)
-    hand.add_geom(  # the camera's housing, to be seen
+    hand.add_geom(  # the camera's housing, only visual
         type=_BOX, pos=[-0.1, 0.0, -0.01], size=[0.012, 0.045, 0.012], mass=0.2, rgba=_DARK,
         contype=0, conaffinity=0, group=2,
     )  # fmt: skip
@@ -200,7 +200,7 @@ def _add_servo(
 
 
 def camera_quat(x: Sequence[float], y: Sequence[float]) -> NDArray[np.float64]:
-    """Quaternion (4,) of a camera whose picture has these axes, x (3,) and y (3,)."""
+    """Quaternion (4,) of a camera with these picture axes, x (3,) and y (3,)."""
     right, up = np.array(x) / np.linalg.norm(x), np.array(y)
     up -= right * (right @ up)
     up /= np.linalg.norm(up)

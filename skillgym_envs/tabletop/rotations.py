@@ -1,6 +1,6 @@
 """Quaternions (w, x, y, z) and Euler angles of batches; NumPy and torch.
 
-Euler angles are Bullet's: turns about the fixed axes x, then y, then z [rad].
+Euler angles are Bullet's: rotations about the fixed axes x, then y, then z [rad].
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 
 from skillgym_envs.core.world import Array, like, namespace
 
-# Row i: what the i-th number of the second factor adds to the matrix that multiplies the first.
+# Row i: contribution of the i-th number of the second factor to the matrix for the first.
 _PRODUCT = np.array(
     [
         [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
@@ -22,8 +22,8 @@ _PRODUCT = np.array(
 
 
 def quat_product(first: Array, second: Array) -> Array:
-    """Product (..., 4) of quaternions: turn by `second`, then by `first`."""
-    # Two small matrix products are quicker than sixteen of columns.
+    """Product (..., 4) of quaternions: rotate by `second`, then by `first`."""
+    # Two small matrix products are faster than sixteen products of columns.
     matrix = (second[..., None, :] @ like(_PRODUCT, second)).reshape(*second.shape, 4)
     return (first[..., None, :] @ matrix)[..., 0, :]
 
@@ -34,7 +34,7 @@ def conjugate(quat: Array) -> Array:
 
 
 def rotated(quat: Array, vector: Array) -> Array:
-    """Vectors (..., 3) turned by unit quaternions (..., 4)."""
+    """Vectors (..., 3) rotated by unit quaternions (..., 4)."""
     zero = vector[..., :1] * 0.0
     pure = namespace(quat).concat([zero, vector], axis=-1)
     return quat_product(quat_product(quat, pure), conjugate(quat))[..., 1:]
@@ -60,7 +60,7 @@ def quat_of_euler(euler: Array) -> Array:
 
 
 def _waves(euler: Array) -> Array:
-    """Cosines (..., 8, 1): columns, so that each environment has a product of its own."""
+    """Cosines (..., 8, 1), as columns, so that there is a separate product per environment."""
     phases = like(_SUMS, euler) @ euler[..., None] + like(_PHASES, euler)
     return namespace(euler).cos(phases)
 
@@ -74,10 +74,10 @@ _ONE = np.ones(1)
 
 
 def turn_towards(euler: Array, quat: Array) -> Array:
-    """Turn (N, 3, 1) from quaternions (N, 4) to Euler angles (N, 3), the shorter way round.
+    """Rotation (N, 3, 1) from quaternions (N, 4) to Euler angles (N, 3), in the shorter direction.
 
-    A vector along the axis, twice the sine of half the angle long: less than 1 % shorter than the
-    rotation vector [rad] up to 28 degrees, 36 % at half a turn.
+    A vector along the axis whose length is twice the sine of half the angle: less than 1 % shorter
+    than the rotation vector [rad] up to 28 degrees, 36 % at half a turn.
     """
     products = (_waves(euler) * quat[:, None, :]).reshape(-1, 32, 1)
     turn = like(_TURN, quat) @ products

@@ -1,4 +1,4 @@
-"""The four scenes A to D of CALVIN: where the furniture stands and how long the blocks are.
+"""The four scenes A to D of CALVIN: positions of the furniture and lengths of the blocks.
 
 Paper: Mees et al. 2022, "CALVIN: A Benchmark for Language-Conditioned Policy Learning",
 arXiv:2112.03227. World axes: x to the right seen from the robot, y away from it, z up [m].
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 Range = tuple[float, float]
 
 COLOURS = ("red", "blue", "pink")
-"""Order of the blocks wherever a scene does not say otherwise."""
+"""Order of the blocks, except in the scene state of some scenes."""
 
 BLOCK_LENGTHS = {"small": 0.04, "middle": 0.056, "big": 0.08}
 """Length of a block along its own x axis [m]; the other sides are `BLOCK_WIDTH`."""
@@ -34,7 +34,7 @@ BUTTON_PRESSED = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What differs between the scenes; lengths in m.
+    """Differences between the scenes; lengths in m.
 
     Attributes:
         button: x of button and LED.
@@ -42,12 +42,12 @@ class Scene:
         drawer: x of the drawer's middle.
         opening: x range of the cabinet's opening, and of its floor, the plank.
         door: x of the sliding door's left edge when it is at the right.
-        door_range: Way of the sliding door to the left.
+        door_range: Travel of the sliding door to the left.
         sizes: Sizes of the blocks by colour.
         order: Order of the blocks in the 24-D scene state.
         table: x range of random blocks on the table.
-        slider_left: The same in the left half of the cabinet.
-        slider_right: The same in the right half of the cabinet.
+        slider_left: x range of random blocks in the left half of the cabinet.
+        slider_right: x range of random blocks in the right half of the cabinet.
         wood: Colours of the table and of drawer and door.
     """
 

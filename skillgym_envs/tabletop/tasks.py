@@ -1,7 +1,7 @@
 """The 34 tasks of CALVIN: pure functions of two snapshots, batched over environments.
 
 Paper: Mees et al. 2022, "CALVIN", arXiv:2112.03227; conditions as of 7 February 2022. Letter: N
-environments. Blocks come in the order red, blue, pink.
+environments. Blocks are in the order red, blue, pink.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SLOW = 1.0  # [m/s, rad/s]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the conditions look at, in N environments.
+    """The state of N environments that the conditions use.
 
     Attributes:
         furniture: Positions of door, drawer, button and lever [m], shape (N, 4).
@@ -82,7 +82,7 @@ Condition = Callable[[Snapshot, Snapshot], Array]
 
 
 def rotate(block: int, sign: int, start: Snapshot, end: Snapshot) -> Array:
-    """The block has turned by 60 to 180 degrees to the left (+1) or right (-1), on the spot."""
+    """The block has turned by 60 to 180 degrees to the left (+1) or right (-1), in place."""
     xp = namespace(end.position)
     turn = quat_product(end.rotation[:, block], conjugate(start.rotation[:, block]))
     x, y, z = (euler_of_quat(turn)[:, index] for index in range(3))
@@ -94,14 +94,14 @@ def rotate(block: int, sign: int, start: Snapshot, end: Snapshot) -> Array:
 
 
 def push(block: int, sign: int, start: Snapshot, end: Snapshot) -> Array:
-    """The block is 10 cm further right (+1) or left (-1), on what it lay on."""
+    """The block is 10 cm further right (+1) or left (-1), on the same surface."""
     moved = sign * (end.position[:, block, 0] - start.position[:, block, 0]) > 0.1
     before, after = (s.contact[:, block, _OTHERS] > 0.0 for s in (start, end))
     return moved & before.any(axis=1) & (after | ~before).all(axis=1)
 
 
 def lift(block: int, surface: str, height: float, start: Snapshot, end: Snapshot) -> Array:
-    """The block was on a surface, and is now higher and held by the robot alone."""
+    """The block was on a surface, and is now higher and touches only the robot."""
     raised = end.position[:, block, 2] - start.position[:, block, 2] > height
     return raised & (_on(start, surface)[:, block]) & _held(end)[:, block]
 
@@ -115,18 +115,18 @@ def place(surface: str, start: Snapshot, end: Snapshot) -> Array:
 
 
 def push_into_drawer(start: Snapshot, end: Snapshot) -> Array:
-    """A block that lay on the table alone is in the drawer."""
+    """A block that touched only the table is in the drawer."""
     count = (start.contact > 0.0).sum(axis=2)
     return (_on(start, "base") & (count == 1) & _on(end, "drawer")).any(axis=1)
 
 
 def stack(start: Snapshot, end: Snapshot) -> Array:
-    """A block that touched no other now rests on blocks alone."""
+    """A block that touched no other now rests only on blocks."""
     return (~_touches_block(start) & _rests_on_blocks(end)).any(axis=1)
 
 
 def unstack(start: Snapshot, end: Snapshot) -> Array:
-    """A block that rested on blocks alone now touches none."""
+    """A block that rested only on blocks now touches none."""
     return (_rests_on_blocks(start) & ~_touches_block(end)).any(axis=1)
 
 
@@ -140,7 +140,7 @@ CHANGES: dict[str, tuple[int, float]] = {
     "turn_on_led": (5, 0.5),
     "turn_off_led": (5, -0.5),
 }
-"""Tasks of furniture and lights: which of the six numbers changes, by more than what, signed."""
+"""Tasks of furniture and lights: index of the number that changes, and its signed threshold."""
 
 
 class Changes:
@@ -238,6 +238,6 @@ def resolve_tasks(tasks: TaskSet | str | Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         UnknownTask: If a name is neither a task set nor a task.
-        InvalidTask: If it is no list, is empty or names a task twice.
+        InvalidTask: If it is not a list, is empty or names a task twice.
     """
     return resolve_names(tasks, TASK_SETS, TASKS)

@@ -54,9 +54,9 @@ _LINKS, _TCP_POS, _TCP_QUAT = slice(0, 84), slice(84, 87), slice(87, 91)
 _ARM_SENSORS = slice(0, 91)
 _TCP_AXES = slice(91, 94), slice(94, 97), slice(97, 100)
 CONTACTS = slice(100, 100 + 3 * len(TOUCHABLE))
-"""What the blocks touch, in `sensordata`: for each block a number of contacts per `TOUCHABLE`."""
+"""Contacts of the blocks in `sensordata`: for each block, a number per `TOUCHABLE`."""
 _ROBOT_CONTACTS = slice(CONTACTS.stop, CONTACTS.stop + 1)
-_REACH = 2.0  # of a block that is put somewhere [m]
+_REACH = 2.0  # of a given block position [m]
 _SLACK, _ARM_SLACK = 0.01, 0.05  # of given states, beyond the limits [m], [rad]
 _SCALE = np.array([MAX_MOVE] * 3 + [MAX_TURN] * 3)
 # Control of the two fingers and of the button, which needs none; the gripper action as observed.
@@ -64,49 +64,49 @@ _OPEN, _CLOSE = np.array([FINGER_OPEN, FINGER_OPEN, 0.0, 1.0]), np.array([0.0, 0
 
 
 class TabletopWorld(World):
-    """A Franka arm at a table with furniture and blocks; some tasks are to be done in order.
+    """A Franka arm at a table with furniture and blocks, and a list of tasks to complete in order.
 
-    Reward: 1 for each task, in the control step that completes it. A task counts only when all
-    before it are complete, and at most one in a control step. The episode terminates when all are
+    Reward: 1 for each task, in the control step that completes it. A task only counts when all
+    earlier ones are complete, and at most one per control step. The episode terminates when all are
     complete.
 
     Control: the first six numbers of an action move a target pose of the hand, by up to 2 cm along
     each axis and 0.05 rad for each Euler angle; the arm follows the target. The last number opens
-    (0 and above) or closes the gripper. Nothing bounds the target, and its Euler angles are added
+    (0 and above) or closes the gripper. The target is not bounded, and its Euler angles are added
     without wrapping, as in the reference.
 
-    Lights: the bulb is on while the lever is above the middle of its way. The LED changes when the
-    button is pressed beyond the middle of its way. Both are looked at after each control step.
+    Lights: the bulb is on while the lever is above the middle of its range. The LED toggles when
+    the button is pressed beyond the middle of its range. Both are checked after each control step.
 
     Args:
         tasks: Name of a task set (`skimo`), of a task (see `TASKS`), or names of tasks in order.
         scene: `A`, `B`, `C` or `D`.
         observation: `skimo` (21 numbers: robot, furniture, lights), `robot` (15), `scene` (24) or
             `full` (39: robot and scene).
-        since: What a task compares the state with: that at the start of the episode (SkiMo), or
-            that in which the task before it was completed (CALVIN's long-horizon protocol).
-        patience: Control steps that a task may take; after them the episode terminates. No limit if
-            None.
-        furniture: How an episode begins: `shut`, with the lights off, or `random`, with door,
+        since: State with which a task compares the current one: that at the start of the episode
+            (SkiMo), or that in which the previous task was completed (CALVIN's long-horizon
+            protocol).
+        patience: Control steps per task, after which the episode terminates. No limit if None.
+        furniture: Initial state of an episode: `shut`, with the lights off, or `random`, with door,
             drawer, lever and LED in either of their two states. `random` is meant for play data: a
-            task compares with the start, and 96 of 100 such episodes begin with a part in the state
-            that one of the default tasks asks for, so that they cannot be completed.
+            task compares with the start, and 96 of 100 such episodes start with a part in the state
+            that one of the default tasks requires, so that they cannot be completed.
 
     Raises:
         UnknownTask: If a task has an unknown name.
-        InvalidTask: If `tasks` is no list, is empty or names a task twice.
+        InvalidTask: If `tasks` is not a list, is empty or names a task twice.
         UnknownChoice: If there is no such scene, observation, `since` or furniture.
-        InvalidConfig: If the patience is no positive integer.
+        InvalidConfig: If `patience` is not a positive integer.
 
     Options of `reset`: `robot_state` (15,) and `scene_state` (24,), or one row for each
-    environment that is reset, put robot and scene into a state; the arm's joints decide where the
-    hand is, whatever its pose in `robot_state`. Otherwise the arm is at home,
-    furniture and lights are as `furniture` says and the blocks are at random.
+    environment that is reset, set robot and scene to a state; the arm's joints determine the pose
+    of the hand, regardless of that in `robot_state`. Otherwise the arm is at home, furniture and
+    lights are as given by `furniture`, and the blocks are placed at random.
 
-    Deviation: after a reset the last gripper action is that of the given robot state, else 1, and
-    the button counts as pressed before if it is pressed; the reference forgets to reset both. Given
-    lights: the reference that SkiMo uses forgets a LED that is on at the first press; here it goes
-    off. A bulb is on if and only if its lever is up.
+    Deviation: after a reset the last gripper action is that of the given robot state, else 1, and a
+    button that is pressed counts as already pressed; the reference does not reset either. Given
+    lights: in the reference that SkiMo uses, a LED that is on is forgotten at the first press; here
+    it goes off. A bulb is on if and only if its lever is up.
     """
 
     name = "tabletop"
@@ -159,7 +159,7 @@ class TabletopWorld(World):
     def reset(
         self, rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> tuple[PhysicsState, Memory]:
-        """Put M robots at home and the blocks where each stream says, or all as the options say."""
+        """Set M robots to home and draw the blocks from each stream, or use the given states."""
         options, count = options or {}, len(rngs)
         robot = given_state(options, "robot_state", self._robot_bounds, count)
         scene = given_state(options, "scene_state", self._scene_bounds, count)
@@ -188,10 +188,10 @@ class TabletopWorld(World):
         return PhysicsState(qpos, np.zeros((count, self.model.nv)), ctrl), memory
 
     def _bounds_of_states(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Least and greatest value of each number of the two options of `reset`, (15, 2), (24, 2).
+        """Minimum and maximum of each number of the two options of `reset`, (15, 2), (24, 2).
 
-        Furniture of Bullet overshoots its limits a little. What decides nothing has no bounds: the
-        hand's pose follows from the arm's joints, and angles may be any.
+        Bullet's furniture slightly overshoots its limits. Numbers without effect have no bounds:
+        the hand's pose follows from the arm's joints, and angles may have any value.
         """
         ranges = self.model.jnt_range
         free, far = [-np.inf, np.inf], [-_REACH, _REACH]
@@ -203,7 +203,7 @@ class TabletopWorld(World):
         return robot, np.concatenate((furniture, lights, ([far] * 3 + [free] * 3) * 3))
 
     def control(self, action: Array, memory: Memory) -> Control:
-        """Move the target pose, and send the arm there."""
+        """Move the target pose, and send the arm to it."""
         xp = namespace(action)
         action = action.clip(-1.0, 1.0)
         target = memory["target"] + like(_SCALE, action) * action[:, :6]
@@ -242,7 +242,7 @@ class TabletopWorld(World):
         return xp.concat(shown, axis=1), memory | kept
 
     def score(self, observation: Array, physics: Physics, memory: Memory) -> tuple[Outcome, Memory]:
-        """Whether this control step completed the task whose turn it is."""
+        """Check whether this control step completed the current task."""
         xp = namespace(observation)
         order, count = like(self._order, observation), memory["count"]
         completed_step = self._done(memory) & (order == count)
@@ -265,7 +265,7 @@ class TabletopWorld(World):
         mujoco.mj_kinematics(data.model, data)
 
     def _done(self, memory: Memory) -> Array:
-        """Which tasks are done, whether it is their turn or not, shape (N, K)."""
+        """Which tasks are done, regardless of their order, shape (N, K)."""
         if self._parts_alone:
             return self._changes(memory["start"], memory["parts"])
         start, now = Snapshot.unpack(memory["start"]), Snapshot.unpack(memory["snapshot"])

@@ -73,7 +73,7 @@ def test_a_model_of_a_run_is_measured_in_the_task_that_it_was_trained_for(
 @pytest.mark.parametrize("command", ["evaluate", "watch"])
 @pytest.mark.parametrize(
     ("world", "problem"),
-    [(None, "a skill model whose config.json tells no world"), ("pusher", "the unknown world")],
+    [(None, "a skill model whose config.json names no world"), ("pusher", "the unknown world")],
 )
 def test_a_model_whose_world_cannot_be_found_is_not_put_into_the_kitchen(
     world: str | None,
@@ -101,7 +101,7 @@ def test_subtasks_and_return_are_printed(
     assert cli.main([*command, "batch_size=10", "--folder", "run"]) == 0
     out, error = capsys.readouterr()
     assert re.search(
-        rf"{score} over 2 episodes; {score} by the most likely actions; run in run", out
+        rf"{score} over 2 episodes; {score} with the most likely actions; run in run", out
     )
     assert re.search(r"step +10: \d\.\d\d subtasks, return -?\d", out + error)
 

@@ -50,7 +50,7 @@ def test_report_says_when_the_baseline_failed(tmp_path: Path) -> None:
     prior = Episodes(np.ones(1), np.ones(1, np.int64), (("kettle",),))
     result = RESULT | {"steps": 10}
     page = demo_steps.Demo(tmp_path, 10, 1.0, 0).report(prior, result, []).read_text("utf8")
-    assert "baseline did not end" in page and "log.txt" in page
+    assert "baseline did not finish" in page and "log.txt" in page
 
 
 def test_a_baseline_that_was_never_evaluated_still_has_its_end_in_the_plot(tmp_path: Path) -> None:

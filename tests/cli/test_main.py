@@ -134,7 +134,7 @@ def test_only_commands_that_go_on_promise_it(
     for error in (KeyboardInterrupt(), OSError(28, "No space left on device")):
         monkeypatch.setattr(cli, "run", raising(error))
         cli.main([command])
-        assert ("the same command goes on" in capsys.readouterr().err) == goes_on
+        assert ("the same command continues" in capsys.readouterr().err) == goes_on
 
 
 def test_a_closed_pipe_is_silent() -> None:

@@ -156,7 +156,7 @@ def test_what_is_no_complete_run_of_an_agent_is_left_out(
         Path(name).write_text("{}")
     assert cli.main(["report", *map(str, Path("runs").iterdir())]) == 0
     sentence = (
-        "Complete runs: 1. Left out, as no complete run of an agent: "
+        "Complete runs: 1. Left out, not complete runs of an agent: "
         "runs/demo, runs/early, runs/report.html, runs/skills."
     )
     assert sentence in capsys.readouterr().out.splitlines()

@@ -48,8 +48,8 @@ def test_names_of_a_task(given: Any, names: tuple[str, ...]) -> None:
         ([["lamp"]], UnknownTask, "did you mean 'lamp'"),
         ([], InvalidTask, "has no subtask"),
         (["lamp", "lamp"], InvalidTask, "names a subtask twice"),
-        (5, InvalidTask, "5, which is no list of names"),
-        (None, InvalidTask, "is no list of names"),
+        (5, InvalidTask, "5, which is not a list of names"),
+        (None, InvalidTask, "is not a list of names"),
     ],
 )
 def test_bad_names_of_a_task(given: Any, error: type[Exception], hint: str) -> None:

@@ -285,7 +285,7 @@ def test_mixed_recordings_are_refused(tmp_path: Path, other: dict[str, Any], fou
     write_spirl(tmp_path / "rollout_0.h5", images=32)
     write_spirl(tmp_path / "rollout_1.h5", **{"images": 32} | other)
     for size in (None, 4):
-        with pytest.raises(MixedTrajectories, match=rf"\(32, 32, 3\); .*{found}.*by itself"):
+        with pytest.raises(MixedTrajectories, match=rf"\(32, 32, 3\); .*{found}.*separately"):
             convert(tmp_path, "spirl", "legacy/x-v0", "skillgym/Maze-v0", observation_size=size)
     assert not (tmp_path / "minari" / "legacy").exists()
 

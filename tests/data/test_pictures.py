@@ -132,7 +132,7 @@ def test_a_dataset_that_does_not_tell_its_mazes_is_refused(folder: str, tmp_path
     content = json.loads(file.read_text())
     del content["env"]
     file.write_text(json.dumps(content))
-    with pytest.raises(UnreadableDataset, match="does not tell the world"):
+    with pytest.raises(UnreadableDataset, match="does not name the world"):
         load_pictures(tmp_path / "tiny-v0")
 
 

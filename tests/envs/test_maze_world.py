@@ -119,7 +119,7 @@ def test_text_in_all_its_forms():
         ({"goal": "there"}, "goal"),
         ({"layout": [[1, 1, 1], [1, 0, 1], [1, 1, 1]]}, "strings"),
         ({"goal": (10.0, 10.3)}, "goal"),  # touches the wall of column 11
-        ({"layout": ["#####", "#O#O#", "#####"], "start": (1, 3)}, "no way"),
+        ({"layout": ["#####", "#O#O#", "#####"], "start": (1, 3)}, "no path"),
         ({"start_noise": 43.0}, "start_noise=43.0, expected a number from 0 to 42"),
         ({"size": 20.0}, "size=20.0"),
         ({"size": "20"}, "size='20'"),

@@ -431,7 +431,7 @@ def test_tasks_of_ones_own():
         ({"tasks": "fixt"}, "did you mean 'fixed'"),
         ({"tasks": ["eraser in trey"]}, "did you mean 'eraser in tray'"),
         ({"tasks": []}, "no subtask"),
-        ({"tasks": 5}, "task 5, which is no list"),
+        ({"tasks": 5}, "task 5, which is not a list"),
         ({"tasks": [["eraser in tray"]]}, "eraser in tray"),
         ({"tasks": ["eraser in tray", "eraser in box"]}, "an object twice"),
         ({"tasks": ["eraser in drawer", "shed in drawer"]}, "drawer twice"),

@@ -194,7 +194,7 @@ def test_a_run_without_a_skill_model(tmp_path: Path, file: str) -> None:
     for name in ("command.txt", file):  # one before its first checkpoint, and one of an agent
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
-    with pytest.raises(NoSkillInRun, match="go on with that run until its first checkpoint"):
+    with pytest.raises(NoSkillInRun, match="continue that run until its first checkpoint"):
         load_skill(tmp_path)
 
 

@@ -191,10 +191,10 @@ def test_what_a_skill_model_lacks_is_named() -> None:
         (0.5, r"of shape \(\)"),
         ([[0.0, np.nan]], "with NaN or infinity"),
         (np.array([[np.inf, 0.0]], np.float32), "with NaN or infinity"),
-        (None, r"that are no array of numbers \(.+\)"),
-        ("left", r"that are no array of numbers \(.+\)"),
-        ([[1.0], [1.0, 2.0]], r"that are no array of numbers \(.+\)"),
-        (torch.zeros(1, 2, requires_grad=True), r"that are no array of numbers \(.+\)"),
+        (None, r"that are not numeric \(.+\)"),
+        ("left", r"that are not numeric \(.+\)"),
+        ([[1.0], [1.0, 2.0]], r"that are not numeric \(.+\)"),
+        (torch.zeros(1, 2, requires_grad=True), r"that are not numeric \(.+\)"),
     ],
 )
 def test_actions_of_the_skill_model_must_fit(given: Any, problem: str) -> None:

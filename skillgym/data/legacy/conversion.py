@@ -1,4 +1,4 @@
-"""From trajectories of any format to a Minari dataset, complete or absent."""
+"""Conversion of trajectories of any format to a Minari dataset, completely or not at all."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def convert(
         source: File or folder.
         kind: Key of `skillgym.data.legacy.FORMATS`.
         dataset_id: Id of the dataset, such as `legacy/maze-v0`.
-        world: Id of the world that the recordings are from; its spaces are checked, and stand in
-            the dataset, but without bounds for actions that lie outside of them.
-        trust: Whether to read pickles, which run code of their maker.
+        world: Id of the world that the recordings are from; its spaces are checked and stored in
+            the dataset, but without bounds if actions exceed them.
+        trust: Whether to read pickles, which can run any code.
         overwrite: Whether to replace a dataset that was made from something else.
         observation_size: How many of the first numbers of each observation to keep, such as 21 of
             CALVIN's 39 for SkiMo's task; all if None.
@@ -67,9 +67,9 @@ def convert(
         MixedTrajectories: If they differ in shape, or only some have images.
         UnknownWorld: If there is no such world.
         ForeignTrajectories: If they do not fit the world.
-        DatasetExists: If the place is taken by something else.
-        InvalidConfig: If the kind is unknown, the id has no version, or the observation size is no
-            integer from 1 to that of the recordings.
+        DatasetExists: If another dataset has this id.
+        InvalidConfig: If the kind is unknown, the id has no version, or the observation size is not
+            an integer from 1 to that of the recordings.
     """
     check_count("observation_size", observation_size)
     _check_names(dataset_id, world)
@@ -119,7 +119,7 @@ def convert(
 def _check_names(dataset_id: str, world: str | None) -> None:
     try:
         parse_dataset_id(dataset_id)
-    except (TypeError, ValueError):  # the first: no version
+    except (TypeError, ValueError):  # TypeError: no version
         expected = "a Minari id with a version, such as legacy/maze-v0"
         raise InvalidConfig("dataset_id", dataset_id, expected) from None
     if world is not None and world not in gym.registry:
@@ -127,7 +127,7 @@ def _check_names(dataset_id: str, world: str | None) -> None:
 
 
 def _check_shapes(source: str | Path, trajectories: Sequence[Trajectory]) -> None:
-    """All have the same, and there is one at least."""
+    """Check that there is a trajectory and that all have the same shapes."""
     if not trajectories:
         problem = "no trajectory has two rows"
         raise UnreadableDataset(source, problem, "check that it is what was recorded")
@@ -144,7 +144,7 @@ def _check_shapes(source: str | Path, trajectories: Sequence[Trajectory]) -> Non
 
 
 def _cut(trajectories: list[Trajectory], size: int | None) -> list[Trajectory]:
-    """Trajectories with the first numbers of their observations alone."""
+    """Trajectories with only the first `size` numbers of their observations."""
     if size is None:
         return trajectories
     check_range("observation_size", size, 1, trajectories[0].observations.shape[1])
@@ -162,7 +162,7 @@ def _digest(trajectories: Sequence[Trajectory]) -> str:
 
 
 def _differing(path: Path, facts: dict[str, str | None]) -> list[str]:
-    """In what a dataset differs from the facts."""
+    """Names of the facts in which a dataset differs."""
     try:
         metadata = MinariStorage.read_raw_metadata(path / "data")
     except ValueError:
@@ -179,7 +179,7 @@ def _differing(path: Path, facts: dict[str, str | None]) -> list[str]:
 def _spaces(
     trajectories: Sequence[Trajectory], env: gym.Env[Any, Any] | None
 ) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
-    """Observation and action space: those of the world if the data keep to them, or unbounded."""
+    """Observation and action space: those of the world if the data fit them, else unbounded."""
     first = trajectories[0]
     found = first.observations.shape[1:], first.actions.shape[1:]
     state: spaces.Space[Any] = spaces.Box(-np.inf, np.inf, found[0], np.float32)

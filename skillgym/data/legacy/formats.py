@@ -1,8 +1,8 @@
 """Readers of the files that the original projects distribute or record.
 
 Letters: `T` actions of a trajectory, `O` observation size, `A` action size. None of these files has
-the observation after the last action, so that this action (and its reward) is left out; only the
-end of a rewarded SPiRL file stays.
+the observation after the last action, so this action (and its reward) is left out, except at the
+end of a SPiRL file with rewards.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Trajectory(NamedTuple):
         actions: (T, A) float32.
         rewards: (T,); zeros if none were recorded.
         images: (T+1, height, width, 3) uint8, if there are any.
-        terminated: Whether the last action reached an end, so that nothing depends on the
-            observation after it, which equals the one before.
+        terminated: Whether the last action led to a terminal state. The observation after it then
+            does not matter and equals the one before.
     """
 
     observations: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Trajectory(NamedTuple):
 
     @property
     def arrays(self) -> list[NDArray[Any]]:
-        """All that were recorded."""
+        """All recorded arrays."""
         return [array for array in self[:4] if array is not None]
 
 
@@ -53,13 +53,13 @@ Reader = Callable[[Path], Iterator[Trajectory]]
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of files.
+    """A file format.
 
     Attributes:
-        what: What it is, in a few words.
+        what: Short description.
         files: Pattern of the files in a folder; a source may also be one file.
         read: Reads a file (or a folder, if `files` is None).
-        pickled: Whether reading runs code that the file brings with it.
+        pickled: Whether reading runs code that the file contains.
     """
 
     what: str
@@ -72,9 +72,9 @@ def read_trajectories(source: str | Path, kind: str, trust: bool = False) -> Ite
     """Read the trajectories of a file or folder, files in the order of their paths.
 
     Args:
-        source: File, or folder that is searched with all its sub-folders.
+        source: File, or folder that is searched recursively.
         kind: Key of `FORMATS`.
-        trust: Whether to read formats that are pickles: reading one runs whatever code its maker
+        trust: Whether to read formats that are pickles: reading one runs any code that its author
             put into it.
 
     Yields:
@@ -108,7 +108,7 @@ def _files(source: Path, form: Format) -> list[Path]:
 
 @contextmanager
 def _explained(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a damaged or foreign file causes into one sentence."""
+    """Turn any error from a damaged or foreign file into one sentence."""
     try:
         yield
     except UnreadableDataset:
@@ -129,9 +129,9 @@ def _trajectory(
     images: NDArray[np.uint8] | None = None,
     terminated: bool = False,
 ) -> Trajectory:
-    """A trajectory from rows of each; without an end, the last action and its reward are left out.
+    """A trajectory from rows of each array, without the last action and its reward.
 
-    An end keeps its action and reward, and its observation twice.
+    If the trajectory ends in a terminal state, these are kept and the last observation is repeated.
     """
     states, moves = np.asarray(observations, np.float32), np.asarray(actions, np.float32)
     if states.ndim != 2 or moves.ndim != 2 or len(states) != len(moves):
@@ -152,10 +152,10 @@ def _trajectory(
 
 
 class _Record(dict[str, Any]):
-    """An object of a class that is not installed, such as ReSkill's own kind of dictionary."""
+    """An object of a class that is not installed, such as ReSkill's dictionary class."""
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Take over its attributes."""
+        """Take over the object's attributes."""
         self.update(state)
 
 
@@ -163,7 +163,7 @@ class _Unpickler(pickle.Unpickler):
     """Reads pickles of the original projects without their packages."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The class of this name, or `_Record` where there is none."""
+        """The class of this name, or `_Record` if it is not installed."""
         try:
             return super().find_class(module, name)
         except (ImportError, AttributeError):
@@ -173,9 +173,9 @@ class _Unpickler(pickle.Unpickler):
 def _read_spirl(path: Path) -> Iterator[Trajectory]:
     """HDF5 with groups `traj0`...: states, actions, pad_mask, perhaps rewards and images.
 
-    `pad_mask` is one before the first terminal row; this row is the last that belongs to the
-    trajectory (SPiRL's loader drops it, although its state was reached). With rewards, its action
-    stays, too: it earns the reward of the last subtask.
+    `pad_mask` is one before the first terminal row, which is the last row of the trajectory
+    (SPiRL's loader drops it, although its state was reached). With rewards, the action of this row
+    is kept, too: it earns the reward of the last subtask.
     """
     with h5py.File(path, "r") as file:
         for index in range(int(file["traj_per_file"][()])):
@@ -195,8 +195,8 @@ def _read_spirl(path: Path) -> Iterator[Trajectory]:
 def _read_skimo(path: Path) -> Iterator[Trajectory]:
     """Gzipped pickle of a list of dictionaries with `obs`, `actions` and `dones`.
 
-    As SkiMo's loader does it: a row that is done ends a trajectory, so that padded tails fall into
-    pieces of one row, and an item with fewer observations than flags is passed over.
+    As in SkiMo's loader, a row that is done ends a trajectory, so that padding becomes trajectories
+    of one row, and an item with fewer observations than flags is skipped.
     """
     with gzip.open(path, "rb") as file:
         for item in _Unpickler(file).load():
@@ -213,7 +213,7 @@ def _read_reskill(path: Path) -> Iterator[Trajectory]:
     """NumPy object array of records with lists `obs` and `actions`."""
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)  # then comes the pickle of the array
+        np.lib.format.read_array_header_1_0(file)  # followed by the pickled array
         records = _Unpickler(file).load()
     for record in records:
         yield _trajectory(np.stack(record["obs"]), np.stack(record["actions"]))
@@ -240,4 +240,4 @@ FORMATS: dict[str, Format] = {
     "reskill": Format("demonstrations of ReSkill (demos.npy)", "demos.npy", _read_reskill, True),
     "calvin": Format("a split of CALVIN's play data, such as training/", None, _read_calvin),
 }
-"""What `skillgym convert` reads."""
+"""Formats that `skillgym convert` reads."""

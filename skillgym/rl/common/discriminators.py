@@ -1,4 +1,4 @@
-"""Training of a discriminator beside an agent.
+"""Training of a discriminator alongside an agent.
 
 Shapes: `B` batch, `N` states of the demonstrations, `O` observation.
 """
@@ -23,19 +23,19 @@ StateSource: TypeAlias = str | Path | NDArray[np.floating]
 
 
 class DiscriminatorTraining:
-    """Keeps a discriminator between states of the demonstrations and those of the policy.
+    """Trains a discriminator between states of the demonstrations and those of the policy.
 
     Paper: Ho and Ermon 2016, "Generative Adversarial Imitation Learning", Alg. 1; arXiv:1606.03476.
 
     Args:
-        discriminator: What to train, in place.
-        demonstrations: Where the states of the demonstrations are.
+        discriminator: The discriminator, which is trained in place.
+        demonstrations: States of the demonstrations, or their source.
         updates: Updates for each update of the agent. A fraction is the probability of one more.
-        learning_rate: Of Adam.
+        learning_rate: Learning rate of Adam.
         penalty: Weight of the gradient penalty.
 
     Raises:
-        InvalidConfig: If there are updates but no demonstrations, or a number cannot work.
+        InvalidConfig: If there are updates but no demonstrations, or a value is invalid.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class DiscriminatorTraining:
         self._states: Tensor | None = None
 
     def read(self, observation_size: int) -> None:
-        """Read the states of the demonstrations; else the first update does, hours later perhaps.
+        """Read the states of the demonstrations now; else the first update, perhaps hours later.
 
         Raises:
             InvalidConfig: If they are not finite.
-            ShapeMismatch: If they are of another world.
+            ShapeMismatch: If they are from another world.
         """
         states = read_states(self._source)
         if states.ndim != 2 or states.shape[1] != observation_size or len(states) == 0:
@@ -72,13 +72,13 @@ class DiscriminatorTraining:
         self._states = torch.as_tensor(states)
 
     def draw_number(self) -> int:
-        """How many updates go with this update of the agent."""
+        """Number of updates to do with this update of the agent."""
         whole = int(self.updates)
         chance = self.updates - whole
         return whole + int(chance > 0.0 and torch.rand(()).item() < chance)
 
     def update(self, policy_states: Tensor) -> dict[str, Tensor]:
-        """One update with as many states of the demonstrations; its loss and accuracy.
+        """One update with equally many states of the demonstrations; returns loss and accuracy.
 
         Args:
             policy_states: States that the policy was in, (B, O).

@@ -1,4 +1,4 @@
-"""Keywords of agents, which SB3's classes pass on to each other."""
+"""Keywords of agents, which SB3's classes pass on to their base classes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from skillgym_envs.core.errors import UnknownKeyword
 def check_keywords(
     agent: type[BaseAlgorithm], keywords: Mapping[str, object], reserved: Iterable[str] = ()
 ) -> None:
-    """Refuse keywords that neither an agent nor, through `kwargs`, a class above it takes.
+    """Refuse keywords that neither an agent nor, through `kwargs`, one of its base classes takes.
 
     Args:
         agent: Class of the agent.
         keywords: Names and values.
-        reserved: Names that it takes, but not from here.
+        reserved: Names that it takes, but that must not be given here.
 
     Raises:
-        UnknownKeyword: If it does not take one of them.
-        InvalidConfig: If one is a word where the agent has a number, which SB3 notices only in the
-            first update.
+        UnknownKeyword: If the agent does not take one of them.
+        InvalidConfig: If one is a string where the agent needs a number, which SB3 would notice
+            only in the first update.
     """
     known: dict[str, Parameter] = {}
     for owner in agent.__mro__:
@@ -32,7 +32,7 @@ def check_keywords(
             parameters = signature(vars(owner)["__init__"]).parameters.values()
             passed_on = {each.name for each in parameters if each.kind == Parameter.VAR_KEYWORD}
             found = {each.name: each for each in parameters if each.name not in passed_on}
-            known = found | known  # the nearest class has the last word
+            known = found | known  # the most derived class overrides the others
             if not passed_on:
                 break
     for name in ("self", *reserved):

@@ -26,7 +26,7 @@ def temperature_loss(
         log_alpha: Logarithm of the temperature.
         divergence: Divergence in every state, (B,) [nat].
         target_divergence: Its target [nat].
-        weights: How much each state counts, (B,).
+        weights: Weight of each state, (B,).
     """
     gap = weights * (target_divergence - divergence.detach())
     return log_alpha.exp().squeeze() * gap.mean()

@@ -1,4 +1,4 @@
-"""The training loop that soft actor-critics with a prior share."""
+"""The training loop of soft actor-critics with a prior."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
     """SB3's loop around an update of actor, critics and temperature.
 
     Attributes:
-        prior_policy: Policy that starts as the prior. It warms up with itself, others with uniform
-            skills.
+        prior_policy: Policy that starts as the prior. It collects the warm-up itself; for other
+            policies, skills of the warm-up are uniform.
         target_divergence: Target of the mean divergence from the prior [nat].
-        target_update_interval: Updates between those of the target critics.
+        target_update_interval: Updates between updates of the target critics.
     """
 
     actor: Any
@@ -40,7 +40,7 @@ class PriorOffPolicyAlgorithm(PriorAlgorithm, OffPolicyAlgorithm):
 
     @abstractmethod
     def _optimizers(self) -> list[torch.optim.Optimizer]:
-        """Those that follow the schedule of the learning rate."""
+        """Optimizers that follow the schedule of the learning rate."""
 
     def _setup_model(self) -> None:
         super()._setup_model()

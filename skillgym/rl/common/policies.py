@@ -1,4 +1,4 @@
-"""What policies that start as a prior share.
+"""Code that policies which start as a prior share.
 
 Shapes: `O` observation.
 """
@@ -24,17 +24,17 @@ DEEP, SHALLOW = (256,) * 6, (256,) * 3
 
 
 def refuse_net_arch(keywords: Mapping[str, Any], name: str) -> None:
-    """Check that a policy is not given the keyword for SB3's networks, which it has not.
+    """Check that a policy is not given `net_arch`, the keyword for SB3's networks.
 
     Args:
-        keywords: Its keywords.
-        name: That of its other networks' hidden layers.
+        keywords: Keywords of the policy.
+        name: Keyword for the hidden layers of its other networks.
 
     Raises:
-        InvalidConfig: If it is.
+        InvalidConfig: If `net_arch` is given.
     """
     if "net_arch" in keywords:
-        expected = f"{name} for what is no copy of the prior, or 'MlpPolicy' for networks of SB3"
+        expected = f"{name} for networks other than the prior's copy, or 'MlpPolicy' for SB3's"
         raise InvalidConfig("net_arch", keywords["net_arch"], expected)
 
 
@@ -43,10 +43,10 @@ def trainable_copy(prior: nn.Module, expected: str = "Gaussian") -> nn.Module:
 
     Args:
         prior: The prior.
-        expected: Which distribution it should give, for the error.
+        expected: Distribution that it should return, for the error.
 
     Raises:
-        UnusablePrior: If it has nothing to learn, as ReSkill's prior over noise.
+        UnusablePrior: If it has no parameters, such as ReSkill's prior over noise.
     """
     copy = deepcopy(prior).eval().requires_grad_(True)
     if not list(copy.parameters()):
@@ -55,29 +55,29 @@ def trainable_copy(prior: nn.Module, expected: str = "Gaussian") -> nn.Module:
 
 
 def normalise_critic(network: nn.Sequential) -> None:
-    """Put a LayerNorm behind every hidden layer of a critic whose values start at zero, in place.
+    """Add a LayerNorm to every hidden layer of a critic, in place; its values start at zero.
 
     Paper: Ball et al. 2023, "Efficient Online Reinforcement Learning with Offline Data";
     arXiv:2302.02948.
     """
     normalise_layers(network)
-    # Signals do not shrink on their way: values would start at random, around 1.
+    # Normalised signals do not shrink: without this, initial values would be random, around 1.
     nn.init.zeros_(cast(nn.Linear, network[-1]).weight)
 
 
 def probed(
     prior: nn.Module, observation_space: spaces.Space[Any], expected: str = "Gaussian"
 ) -> object:
-    """The distribution that a prior (in evaluation mode) gives for one observation of zeros.
+    """The distribution that a prior (in evaluation mode) returns for one observation of zeros.
 
     Args:
         prior: The prior.
         observation_space: Observations.
-        expected: Which distribution it should be, for the error.
+        expected: Distribution that it should return, for the error.
 
     Raises:
-        UnsupportedSpace: If observations are no arrays.
-        UnusablePrior: If it fails.
+        UnsupportedSpace: If observations are not arrays.
+        UnusablePrior: If the prior fails.
     """
     shape = check_arrays(observation_space)
     device = device_of(prior)

@@ -1,4 +1,4 @@
-"""Where an agent's prior comes from, and how it is told apart from another one."""
+"""Where an agent's prior comes from, and how it is identified when the agent is loaded."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ from skillgym.nn.mlp import sha256
 from skillgym.rl.errors import ForeignAgent, ForeignPrior, NoDemonstrations, NoPrior
 
 SOURCES = {"auto": "prior", "posterior": "posterior"}
-"""Words for a distribution of the skill model, and the attribute that holds it."""
+"""Values of `prior` that name a distribution of the skill model, and its attribute."""
 
 
 class PriorAlgorithm(BaseAlgorithm):
-    """What agents with a prior share: they freeze a copy of it and know it again when loaded.
+    """Base of agents with a prior: they freeze a copy of it, and check it when they are loaded.
 
     Attributes:
         prior: The frozen copy; None for no prior.
         prior_policy: Policy that starts as the prior.
-        prior_source: What the user gave: `"auto"`, `"posterior"`, a network, or None for no prior.
-        prior_reference: Name and digest of what the agent was trained with; saved with the agent.
-        agent_class: Name of the class of skillgym that it is of; saved, too.
+        prior_source: The argument `prior`: `"auto"`, `"posterior"`, a network, or None for no
+            prior.
+        prior_reference: Name and digests of the skill model and networks that the agent was trained
+            with; saved with the agent.
+        agent_class: Name of the agent's class in skillgym; saved, too.
     """
 
     saved_settings: ClassVar[tuple[str, ...]] = ("prior",)
-    """Keywords that `load` cannot change: tensors that are saved depend on them."""
+    """Keywords that `load` cannot change, because the saved tensors depend on them."""
     prior: nn.Module | None
     prior_policy: ClassVar[type[BasePolicy]]
     prior_source: Literal["auto", "posterior"] | nn.Module | None = None
@@ -52,9 +54,9 @@ class PriorAlgorithm(BaseAlgorithm):
         """Load an agent (see SB3's `BaseAlgorithm.load`).
 
         Raises:
-            InvalidConfig: If a keyword is given that cannot change any more.
-            ForeignAgent: If it is one of another class of skillgym, or has other tensors, such as
-                one of an earlier version.
+            InvalidConfig: If a keyword is given that can no longer be changed.
+            ForeignAgent: If it is of another class of skillgym or has other tensors, for example
+                because it was saved by an earlier version.
             ForeignPrior: If the skills are not those that the agent was trained with.
         """
         for name in cls.saved_settings:
@@ -65,11 +67,11 @@ class PriorAlgorithm(BaseAlgorithm):
                 )
                 raise InvalidConfig(name, keywords[name], expected)
         with warnings.catch_warnings():
-            # SB3 has made the buffer for returns over several steps itself.
+            # The saved class of the buffer is the one that SB3 chose for n-step returns.
             warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
             try:
                 return super().load(*arguments, **keywords)
-            except KeyError as error:  # what SB3 makes of any tensors but the expected ones
+            except KeyError as error:  # raised by SB3 if the tensors are not the expected ones
                 raise ForeignAgent(cls.__name__) from error
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
@@ -88,7 +90,7 @@ class PriorAlgorithm(BaseAlgorithm):
         self._frozen_prior()
 
     def _check_class(self) -> None:
-        """Check that a saved agent is of this class; how users name their subclasses is theirs."""
+        """Check that a saved agent is of this class; subclasses of users may have any name."""
         ours = next(c for c in type(self).__mro__ if c.__module__.startswith("skillgym."))
         saved, self.agent_class = self.agent_class, ours.__name__
         if saved not in (None, self.agent_class):
@@ -99,13 +101,13 @@ class PriorAlgorithm(BaseAlgorithm):
         self._setup_prior()
         policy_kwargs = self.policy_kwargs
         if issubclass(self.policy_class, self.prior_policy):
-            # Only for the construction: the saved agent does not repeat the prior.
+            # Only for the construction: the prior is not saved with the agent.
             self.policy_kwargs = {**policy_kwargs, "prior": self._initial_policy()}
         super()._setup_model()  # type: ignore[safe-super]
         self.policy_kwargs = policy_kwargs
 
     def _setup_prior(self) -> None:
-        """Find what is frozen, and check that the agent was trained with it."""
+        """Freeze the prior, and check that the agent was trained with it."""
         self.prior = self._frozen_prior()
 
     def _initial_policy(self) -> nn.Module | None:
@@ -119,11 +121,11 @@ class PriorAlgorithm(BaseAlgorithm):
         """A frozen copy of the prior that the agent asks for; None for no prior.
 
         Raises:
-            InvalidConfig: If the prior is none of what it may be.
-            NoPrior: If there is no skill model to take it from, or if it has no prior.
+            InvalidConfig: If `prior` is none of the possible values.
+            NoPrior: If there is no skill model, or if it has no prior.
             NoDemonstrations: If the skill model has no posterior.
-            NormalizedObservations: If observations are normalised, which the prior would not
-                understand.
+            NormalizedObservations: If observations are normalised, for which the prior is not
+                trained.
             ForeignPrior: If it is not the prior that the agent was trained with.
         """
         model, name, source = None, None, self.prior_source
@@ -144,7 +146,7 @@ class PriorAlgorithm(BaseAlgorithm):
         return frozen_copy(source, self.device)
 
     def _check_reference(self, name: str | None, model: Any, *networks: nn.Module) -> None:
-        """Remember the digests of skill model and frozen networks, or compare them with the saved.
+        """Store the digests of skill model and frozen networks, or compare them with saved ones.
 
         Raises:
             ForeignPrior: If they differ.
@@ -162,7 +164,7 @@ class PriorAlgorithm(BaseAlgorithm):
 
 @contextmanager
 def kept_if_refused(agent: BaseAlgorithm) -> Iterator[None]:
-    """Give an agent its environments back if others are refused."""
+    """Restore an agent's environments if new ones are refused."""
     before = agent.env, agent._vec_normalize_env
     try:
         yield
@@ -208,11 +210,11 @@ def find_skill_model(
 
 
 def distribution_of(model: Any, name: str) -> nn.Module:
-    """A skill model's part, for example its `"posterior"`.
+    """A part of a skill model, for example its `"posterior"`.
 
     Raises:
-        NoPrior: If it is the prior, and there is none.
-        NoDemonstrations: If there is none of what is learned from demonstrations.
+        NoPrior: If the skill model has no prior.
+        NoDemonstrations: If it lacks a part that is learned from demonstrations.
     """
     part: nn.Module | None = getattr(model, name, None)
     if part is None and name == "prior":

@@ -1,4 +1,4 @@
-"""Weights of divergences, in the grammar of SB3's `ent_coef`."""
+"""Weights of divergences, given in the same form as SB3's `ent_coef`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Temperature:
         field: Name of the keyword, for errors.
         value: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
         target: Target of the mean divergence [nat].
-        learning_rate: Of Adam.
-        device: Where the tensor lives.
-        minimum: A learned weight does not fall below this.
+        learning_rate: Learning rate of Adam.
+        device: Device of the tensor.
+        minimum: Lower bound of a learned weight.
 
     Attributes:
         log_value: Its logarithm.
@@ -52,11 +52,11 @@ class Temperature:
         return self.log_value.detach().exp()
 
     def update(self, divergence: Tensor, weights: Tensor | float = 1.0) -> Tensor:
-        """One step, if it is learned; the loss.
+        """Take one step, if the weight is learned; returns the loss.
 
         Args:
             divergence: Divergence in every state, (B,).
-            weights: How much each state counts, (B,).
+            weights: Weight of each state, (B,).
         """
         if self.optimizer is None:
             return torch.zeros(())
@@ -76,10 +76,10 @@ def is_learned(value: str | float) -> bool:
 
 
 def start_of(field: str, value: str | float) -> float:
-    """The first weight that a keyword's value means.
+    """The initial weight that a keyword's value stands for.
 
     Raises:
-        InvalidConfig: If it means none.
+        InvalidConfig: If the value is invalid.
     """
     text = str(value)
     if text == "auto":

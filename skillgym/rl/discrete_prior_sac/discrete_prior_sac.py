@@ -1,4 +1,4 @@
-"""Soft actor-critic over discrete skills with a divergence from a prior in place of the entropy."""
+"""Soft actor-critic over discrete skills with a divergence from a prior instead of the entropy."""
 
 from __future__ import annotations
 
@@ -56,33 +56,32 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         policy: `"SkillPriorPolicy"` (the actor is a copy of the prior), or `"MlpPolicy"`.
         env: Environment whose actions are discrete skills, or any environment with discrete actions
             if `prior` is given.
-        prior: `"auto"` takes that of the environment's skill model. A network that maps
-            observations (B, O) to a `skillgym.nn.distributions.Categorical`. None for the uniform
-            one; with `kl_direction="policy-prior"` this is soft actor-critic with the entropy.
+        prior: `"auto"` takes that of the environment's skill model. Otherwise a network that maps
+            observations (B, O) to a `skillgym.nn.distributions.Categorical`, or None for a uniform
+            prior; with `kl_direction="policy-prior"` this is soft actor-critic with the entropy.
         kl_direction: Direction of the divergence, see `losses.divergence`.
         target_divergence: Target delta of the mean divergence [nat].
         alpha: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
-        min_alpha: A learned alpha does not fall below this.
-        learning_rate: Of actor, critics and alpha.
-        buffer_size: Transitions that are kept.
+        min_alpha: Lower bound of a learned alpha.
+        learning_rate: Learning rate of actor, critics and alpha.
+        buffer_size: Number of transitions in the replay buffer.
         learning_starts: Skills before the first update.
-        batch_size: Transitions of an update.
-        tau: Share of the critics that moves into the target critics.
+        batch_size: Transitions per update.
+        tau: Coefficient of the soft update of the target critics.
         gamma: Discount per skill.
         train_freq: Skills between updates.
-        gradient_steps: Updates then; -1 for as many as skills.
-        max_grad_norm: Largest norm of the actor's and of the critics' gradient; None for any.
-        literal: Do as the authors' code: a transition holds the skill that was chosen after it
+        gradient_steps: Updates after each `train_freq` skills; -1 for as many as skills.
+        max_grad_norm: Largest norm of the gradients of actor and critics; None for no clipping.
+        literal: Follow the authors' code: a transition holds the skill that was chosen after it
             (the last one of an episode, its own), the next value is that of one sampled skill, and
-            1e-8 is added to the probabilities that a divergence divides by.
+            1e-8 is added to the probabilities by which a divergence divides.
         kwargs: Any other keyword of SB3's off-policy algorithms.
 
     Raises:
         NoPrior: If the environment has no skill model.
         UnusablePrior: If the prior is not over the discrete skills.
-        NormalizedObservations: If observations are normalised, which the prior would not
-            understand.
-        InvalidConfig: If a keyword has a value that cannot work.
+        NormalizedObservations: If observations are normalised, for which the prior is not trained.
+        InvalidConfig: If a keyword has an invalid value.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {

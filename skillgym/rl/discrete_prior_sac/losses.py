@@ -1,6 +1,6 @@
-"""What is special to discrete skills: expectations and divergences are sums, not samples.
+"""Expectations and divergences for discrete skills, which are exact sums instead of samples.
 
-The losses themselves are those of `skillgym.rl.common.losses`, given these.
+The losses of `skillgym.rl.common.losses` are computed from these.
 
 Paper: Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for Sample-Efficient Reinforcement
 Learning", Sec. 3.4; Christodoulou 2019, arXiv:1910.07207 (soft actor-critic over discrete actions).
@@ -31,7 +31,7 @@ def divergence(
     """KL divergence of every state, (B,), in nats: exact where it is finite, at most 100.
 
     Where it is infinite, because the second distribution excludes a skill that the first one has,
-    the log-probability of that skill counts as -100, so that gradients still lead away from there.
+    the log-probability of that skill is set to -100, so that gradients still lead away from there.
 
     Deviation: the authors' code adds 1e-8 (`FLOOR`) to the probabilities of the second
         distribution, which bounds the divergence by 18.4.
@@ -51,7 +51,7 @@ def divergence(
     exact = first.kl(second)
     if not (exact > MAX_DIVERGENCE).any():
         return exact
-    if (infinite := exact.isinf()).any():  # its own gradient is no number there
+    if (infinite := exact.isinf()).any():  # its gradient is NaN there
         floored = second.log_probs.clamp(min=-MAX_DIVERGENCE)
         exact = first.kl(Categorical(floored.where(infinite[..., None], second.log_probs)))
     return exact.clamp(max=MAX_DIVERGENCE)
@@ -68,5 +68,5 @@ def expected_value(policy: Categorical, q_values: Tensor) -> Tensor:
 
 
 def values_of(q_values: Tensor, skills: Tensor) -> Tensor:
-    """Values (B, C) of chosen skills (B, 1), from those of all skills (C, B, K)."""
+    """Values (B, C) of chosen skills (B, 1), given those of all skills (C, B, K)."""
     return q_values.gather(-1, skills.expand(len(q_values), -1, -1))[..., 0].T

@@ -1,4 +1,4 @@
-"""Policies over discrete skills, with critics that value all skills at once.
+"""Policies over discrete skills, with critics that evaluate all skills at once.
 
 Shapes: `B` batch, `O` observation, `K` skills, `C` critics.
 """
@@ -35,7 +35,7 @@ from skillgym.rl.errors import UnusablePrior
 
 
 class Logits(nn.Module):
-    """A network of logits as one of distributions.
+    """Wraps a network of logits to return distributions.
 
     Args:
         net: Maps (B, O) to (B, K).
@@ -53,8 +53,8 @@ class Logits(nn.Module):
 class CategoricalActor(BasePolicy):
     """Policy over K skills.
 
-    BatchNorm layers always use their running statistics, also while gradients are taken; their
-    affine parameters are trained.
+    BatchNorm layers always use their running statistics, even during training; their affine
+    parameters are trained.
 
     Args:
         observation_space: Observations (O,).
@@ -75,7 +75,7 @@ class CategoricalActor(BasePolicy):
         self.eval()
 
     def train(self, mode: bool = True) -> CategoricalActor:
-        """Switch to training mode, except for the network: its running statistics stay."""
+        """Switch to training mode, except for the network, whose running statistics are fixed."""
         super().train(mode)
         self.network.eval()
         return self
@@ -125,7 +125,7 @@ class DiscreteCritic(BaseModel):
 
 
 class DiscreteSACPolicy(BasePolicy):
-    """Random actor and critics with LeakyReLU.
+    """Randomly initialised actor and critics with LeakyReLU.
 
     Args:
         observation_space: Observations (O,).
@@ -134,8 +134,8 @@ class DiscreteSACPolicy(BasePolicy):
         net_arch: Widths of the hidden layers, or `{"pi": [...], "qf": [...]}`.
         n_critics: C.
         critic_layer_norm: Whether each hidden layer of the critics is normalised before its
-            activation, which bounds what critics expect of skills that were never tried. The
-            authors have no normalisation.
+            activation, which bounds the values of skills that were never tried. The authors have
+            no normalisation.
         features_extractor_class: Flattens observations.
         features_extractor_kwargs: Its keywords.
         optimizer_class: Class of both optimizers.
@@ -183,7 +183,7 @@ class DiscreteSACPolicy(BasePolicy):
             )
 
     def make_network(self) -> nn.Module:
-        """A random network of the actor."""
+        """A randomly initialised network of the actor."""
         return Logits(self._mlp(get_actor_critic_arch(self.net_arch)[0]))
 
     def make_critic(self) -> DiscreteCritic:
@@ -228,7 +228,7 @@ class DiscreteSACPolicy(BasePolicy):
             "net_arch": self.net_arch,
             "n_critics": self.n_critics,
             "critic_layer_norm": self.critic_layer_norm,
-            "lr_schedule": self._dummy_schedule,  # no training goes on from a policy alone
+            "lr_schedule": self._dummy_schedule,  # a policy alone does not continue training
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
             "features_extractor_class": self.features_extractor_class,
@@ -237,7 +237,7 @@ class DiscreteSACPolicy(BasePolicy):
 
 
 class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
-    """Actor that starts as a copy of the prior, and random critics.
+    """Actor that starts as a copy of the prior, and randomly initialised critics.
 
     Paper: the authors' kitchen code of PTGM: critics with seven linear layers of width 256.
 
@@ -245,7 +245,7 @@ class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
         observation_space: Observations (O,).
         action_space: Skills, Discrete(K).
         lr_schedule: Learning rate as a function of the remaining progress.
-        prior: Network that the actor is a copy of; `DiscretePriorSAC` gives it.
+        prior: Network that the actor is a copy of; passed by `DiscretePriorSAC`.
         critic_arch: Widths of the critics' hidden layers.
         kwargs: Other keywords of `DiscreteSACPolicy`, except `net_arch`.
 
@@ -269,7 +269,7 @@ class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
         super().__init__(observation_space, action_space, lr_schedule, net_arch, **kwargs)
 
     def make_network(self) -> nn.Module:
-        """A copy of the prior that learns."""
+        """A trainable copy of the prior."""
         return trainable_copy(self._initial_network(), "Categorical")
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
@@ -281,7 +281,7 @@ class DiscreteSkillPriorPolicy(DiscreteSACPolicy):
 def check_discrete_prior(
     prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Discrete
 ) -> None:
-    """Check that a prior (in evaluation mode) gives Categoricals over the skills.
+    """Check that a prior (in evaluation mode) returns Categoricals over the skills.
 
     Raises:
         UnusablePrior: If it does not.

@@ -1,4 +1,4 @@
-"""Soft actor-critic whose reward is how much its states look like demonstrations."""
+"""Soft actor-critic that is rewarded for states that look like demonstrations."""
 
 from skillgym.rl.gail.gail import GAIL
 

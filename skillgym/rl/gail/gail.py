@@ -24,14 +24,14 @@ from skillgym.skills.skild.losses import MAX_LOG_ODDS
 class GAIL(SAC):
     """SB3's SAC with the reward log D(s) - log(1 - D(s)) of a discriminator that learns with it.
 
-    D tells states of demonstrations from those of the agent. With `env_reward_weight` above 0 it is
-    SkiLD's baseline GAIL + RL.
+    D tells states of demonstrations from those of the agent. With `env_reward_weight` above 0 this
+    is SkiLD's baseline GAIL + RL.
 
     Paper: Ho and Ermon 2016, "Generative Adversarial Imitation Learning", Alg. 1; arXiv:1606.03476.
-    Discriminator, its training and the reward are those of SkiLD's code (arXiv:2107.10253).
+    The discriminator, its training and the reward are those of SkiLD's code (arXiv:2107.10253).
 
-    Deviation: SAC, one of the variants in SkiLD's code, in place of PPO, so that all baselines
-    share their replay and budget. As there, D sees states without actions.
+    Deviation: SAC, one of the variants in SkiLD's code, instead of PPO, so that all baselines
+    have the same kind of replay and budget. As there, D sees states without actions.
 
     Args:
         policy: One of SB3's SAC policies.
@@ -40,18 +40,18 @@ class GAIL(SAC):
         env_reward_weight: Weight of the environment's reward.
         discriminator_reward_weight: Weight of the discriminator's reward.
         max_log_odds: Bound of the discriminator's reward [nat], as for `SkiLD`.
-        absorbing_ends: Whether an episode that ends goes on in its last state for ever, as far as
-            the discriminator's reward is concerned, as for `SkiLD`.
-        discriminator_updates: Updates of the discriminator for each update of the agent; below 1 it
-            is a probability. Deviation: one; the authors make five for each update of PPO, which
-            are rarer.
+        absorbing_ends: Whether terminal states are absorbing for the discriminator's reward, which
+            then continues for ever, as for `SkiLD`.
+        discriminator_updates: Updates of the discriminator for each update of the agent; a number
+            below 1 is a probability. Deviation: one; the authors do five for each update of PPO,
+            which are rarer.
         gradient_penalty: Weight of the gradient penalty of the discriminator.
         kwargs: Any other keyword of SB3's SAC.
 
     Raises:
-        InvalidConfig: If there are no demonstrations, rewards cannot be computed anew, or a number
-            cannot work.
-        ShapeMismatch: If they are of another world.
+        InvalidConfig: If there are no demonstrations, rewards cannot be recomputed, or a value is
+            invalid.
+        ShapeMismatch: If the demonstrations are from another world.
         NormalizedObservations: If observations are normalised; those of demonstrations are not.
         UnsupportedSpace: If observations are not one-dimensional.
     """
@@ -87,7 +87,7 @@ class GAIL(SAC):
         self.gradient_penalty = gradient_penalty
         keywords = {"gradient_steps": -1, **kwargs, "replay_buffer_class": buffer}
         super().__init__(policy, env, **keywords)  # type: ignore[arg-type]
-        # Not of a saved agent, which may only be to act.
+        # Not for a saved agent, which may be loaded only to act.
         if self.env is not None and hasattr(self, "tuning"):
             self.tuning.read(spaces.flatdim(self.observation_space))
 
@@ -124,7 +124,7 @@ class GAIL(SAC):
         return [*modules, "discriminator", "tuning.optimizer"], tensors
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
-        """Update the discriminator, then the agent with the new rewards."""
+        """Update the discriminator, then the agent with the recomputed rewards."""
         metrics: dict[str, Tensor] = {}
         buffer = self.replay_buffer
         buffer.relabel = None

@@ -33,7 +33,7 @@ class PriorLogits(nn.Module):
 
 
 class SkillPriorActorCritic(ActorCriticPolicy):
-    """Actor that starts as a copy of the prior, and a random value network of its own.
+    """Actor that starts as a copy of the prior, and a separate, randomly initialised value network.
 
     BatchNorm layers of the actor always use their running statistics.
 
@@ -41,7 +41,7 @@ class SkillPriorActorCritic(ActorCriticPolicy):
         observation_space: Observations (O,).
         action_space: Skills, Discrete(K).
         lr_schedule: Learning rate as a function of the remaining progress.
-        prior: Network that the actor is a copy of; `PriorPPO` gives it.
+        prior: Network that the actor is a copy of; passed by `PriorPPO`.
         value_arch: Widths of the value network's hidden layers.
         kwargs: Other keywords of SB3's actor-critic policy, except `net_arch`.
 
@@ -73,7 +73,7 @@ class SkillPriorActorCritic(ActorCriticPolicy):
         )
 
     def train(self, mode: bool = True) -> SkillPriorActorCritic:
-        """Switch to training mode, except for the actor: its running statistics stay."""
+        """Switch to training mode, except for the actor, whose running statistics are fixed."""
         super().train(mode)
         self.action_net.eval()
         return self

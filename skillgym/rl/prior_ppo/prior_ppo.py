@@ -1,4 +1,4 @@
-"""PPO that pays for the divergence from a skill prior."""
+"""PPO with a penalty for the divergence from a skill prior."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from skillgym_envs.core.checks import check_choice, check_range
 class PriorPPO(PriorAlgorithm, PPO):
     """SB3's PPO over discrete skills, with -kl_coef * KL added to the reward: PTGM in Minecraft.
 
-    The divergence is that of the policy that chose the skill, in the state where it did. It is a
-    number of the reward: no gradient flows through it.
+    The divergence is that of the policy that chose the skill, in the state where it did. It is part
+    of the reward, so no gradient flows through it.
 
     Paper: Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for Sample-Efficient Reinforcement
     Learning", Sec. 3.4; ICLR. The authors' example uses `kl_coef=0.05`, 40 skills per roll-out and
@@ -44,9 +44,9 @@ class PriorPPO(PriorAlgorithm, PPO):
         policy: `"SkillPriorPolicy"` (the actor is a copy of the prior), or one of PPO's.
         env: Environment whose actions are discrete skills, or any environment with discrete actions
             if `prior` is given.
-        prior: `"auto"` takes that of the environment's skill model. A network that maps
-            observations (B, O) to a `skillgym.nn.distributions.Categorical`. None for the uniform
-            one.
+        prior: `"auto"` takes that of the environment's skill model. Otherwise a network that maps
+            observations (B, O) to a `skillgym.nn.distributions.Categorical`, or None for a uniform
+            prior.
         kl_coef: Weight of the divergence; 0 for SB3's PPO.
         kl_direction: Direction of the divergence, see
             `skillgym.rl.discrete_prior_sac.losses.divergence`.
@@ -55,8 +55,7 @@ class PriorPPO(PriorAlgorithm, PPO):
     Raises:
         NoPrior: If the environment has no skill model.
         UnusablePrior: If the prior is not over the discrete skills.
-        NormalizedObservations: If observations are normalised, which the prior would not
-            understand.
+        NormalizedObservations: If observations are normalised, for which the prior is not trained.
         UnsupportedSpace: If skills are not discrete.
     """
 
@@ -98,7 +97,7 @@ class PriorPPO(PriorAlgorithm, PPO):
         rollout_buffer: RolloutBuffer,
         n_rollout_steps: int,
     ) -> bool:
-        """Collect as PPO does, then charge for the divergence and compute the advantages again."""
+        """Collect as PPO does, then subtract the penalty and recompute the advantages."""
         if not super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps):
             return False
         gap = self.divergence(torch.as_tensor(rollout_buffer.observations, device=self.device))

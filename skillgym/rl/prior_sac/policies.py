@@ -34,8 +34,8 @@ from skillgym.rl.errors import UnusablePrior
 class SkillActor(BasePolicy):
     """Policy whose network is a copy of a prior over unsquashed actions (a `TanhPrior`).
 
-    BatchNorm layers always use their running statistics, also while gradients are taken; their
-    affine parameters are trained.
+    BatchNorm layers always use their running statistics, even during training; their affine
+    parameters are trained.
 
     Paper: Pertsch et al. 2020, Sec. 3.3 (the policy is initialised with the prior);
     arXiv:2010.11944.
@@ -71,7 +71,7 @@ class SkillActor(BasePolicy):
         self.eval()
 
     def train(self, mode: bool = True) -> SkillActor:
-        """Switch to training mode, except for the network: its running statistics stay."""
+        """Switch to training mode, except for the network, whose running statistics are fixed."""
         super().train(mode)
         self.network.eval()
         return self
@@ -108,13 +108,13 @@ class SkillPriorPolicy(SACPolicy):
         observation_space: Observations (O,).
         action_space: Skills (Z,).
         lr_schedule: Learning rate as a function of the remaining progress.
-        prior: Network that the actor is a copy of; `PriorSAC` gives it.
+        prior: Network that the actor is a copy of; passed by `PriorSAC`.
         critic_arch: Widths of the critics' hidden layers.
         critic_layer_norm: Whether each hidden layer of the critics is normalised before its
-            activation, which bounds what critics expect of skills that were never tried. The
-            authors have no normalisation.
-        critic_inputs: How many of the first numbers of an observation the critics see; all if None.
-            In the authors' maze with pictures these are the four of the state.
+            activation, which bounds the values of skills that were never tried. The authors have
+            no normalisation.
+        critic_inputs: The critics see only the first so many numbers of an observation; all if
+            None. In the authors' maze with pictures, these are the four of the state.
         optimizer_kwargs: Keywords of the optimizers; fused Adam by default.
         kwargs: Other keywords of SB3's SAC policy, except `net_arch`.
 
@@ -167,7 +167,7 @@ class SkillPriorPolicy(SACPolicy):
     def make_critic(
         self, features_extractor: BaseFeaturesExtractor | None = None
     ) -> ContinuousCritic:
-        """New random critics."""
+        """New, randomly initialised critics."""
         if self.critic_inputs is not None:
             features_extractor = FirstEntries(self.observation_space, self.critic_inputs)
         critic = super().make_critic(features_extractor)
@@ -211,7 +211,7 @@ class FirstEntries(BaseFeaturesExtractor):
 def check_prior(
     prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
 ) -> None:
-    """Check that a prior (in evaluation mode) gives Gaussians over the skills.
+    """Check that a prior (in evaluation mode) returns Gaussians over the skills.
 
     Raises:
         UnusablePrior: If it does not.
@@ -227,14 +227,14 @@ def check_prior(
 def check_latents(
     prior: nn.Module, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
 ) -> None:
-    """Check that a prior (in evaluation mode) gives densities of skills, of whatever kind.
+    """Check that a prior (in evaluation mode) returns densities of skills, of any distribution.
 
     Raises:
         UnusablePrior: If it does not.
-        UnsupportedSpace: If observations are no arrays.
+        UnsupportedSpace: If observations are not arrays.
     """
     distribution: Any = probed(prior, observation_space)
-    if isinstance(distribution, Gaussian):  # it would take skills of other sizes, too
+    if isinstance(distribution, Gaussian):  # its density would broadcast skills of other sizes
         _check_size(distribution, action_space)
         return
     skill = torch.zeros(1, *(action_space.shape or ()), device=device_of(prior))

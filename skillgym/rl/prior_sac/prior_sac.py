@@ -1,4 +1,4 @@
-"""Soft actor-critic with a divergence from a skill prior in place of the entropy."""
+"""Soft actor-critic with a divergence from a skill prior instead of the entropy."""
 
 from __future__ import annotations
 
@@ -45,28 +45,27 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         env: Environment whose actions are skills (`SkillActions`), or any environment if `prior` is
             given.
         prior: `"auto"` takes that of the environment's skill model, `"posterior"` its distribution
-            over the skills of demonstrations (`SkildModel`). A network that maps observations
-            (B, O) to a `skillgym.nn.distributions` distribution over actions. None for none: SB3's
-            SAC.
+            over the skills of demonstrations (`SkildModel`). Otherwise a network that maps
+            observations (B, O) to a `skillgym.nn.distributions` distribution over actions, or None
+            for SB3's SAC.
         kl: `"sampled"` (10 samples), `"analytic"` (Gaussian priors only), or None: the prior only
             initialises the policy and the objective is that of SB3's SAC (fine-tuning).
         target_divergence: Target delta of the mean divergence [nat].
         alpha: `"auto"` (learned, starts at 1), `"auto_<start>"`, or a fixed weight.
         num_kl_samples: Samples of the sampled divergence.
-        latent_scale: What latents are divided by before the tanh. None: half the range of the
-            skills, which executes them nearly as they are. 1: the authors' code.
+        latent_scale: Latents are divided by this before the tanh. None: half the range of the
+            skills, so that the tanh hardly changes latents. 1: the authors' code.
         learning_starts: Skills before the first update.
         kwargs: Any other keyword of SB3's SAC. Its defaults are the paper's: batch size 256, gamma
             0.99 per skill, tau 0.005, learning rates 3e-4, one update per skill.
 
     Raises:
-        InvalidConfig: If a keyword has a value that cannot work.
+        InvalidConfig: If a keyword has an invalid value.
         NoPrior: If the environment has no skill model.
         UnusablePrior: If the prior is not over the skills, or `SkillPriorPolicy` cannot start from
             it.
-        UnsupportedSpace: If observations are no arrays, as the prior sees.
-        NormalizedObservations: If observations are normalised, which the prior would not
-            understand.
+        UnsupportedSpace: If observations are not arrays, which the prior needs.
+        NormalizedObservations: If observations are normalised, for which the prior is not trained.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -92,7 +91,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     ) -> None:
         if kl not in KLS:
             raise InvalidConfig("kl", kl, "'sampled', 'analytic' or None")
-        start_of("alpha", alpha)  # SB3 would take a negative weight
+        start_of("alpha", alpha)  # SB3 would accept a negative weight
         check_count("num_kl_samples", num_kl_samples)
         check_range("target_divergence", target_divergence, 0.0)
         if kwargs.get("use_sde"):
@@ -101,7 +100,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
             raise InvalidConfig("ent_coef", kwargs["ent_coef"], "that keyword under its name alpha")
         entropy = kwargs.get("target_entropy", "auto")
         if entropy != "auto" and prior is not None and kl is not None:
-            expected = "target_divergence, as the divergence is in place of the entropy"
+            expected = "target_divergence, as the divergence replaces the entropy"
             raise InvalidConfig("target_entropy", entropy, expected)
         if latent_scale is not None:
             check_positive("latent_scale", latent_scale, math.inf)
@@ -121,7 +120,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         )
 
     def _frozen(self, source: nn.Module) -> nn.Module:
-        """A frozen copy of a distribution over skills, as one over latents before the tanh."""
+        """A frozen copy of a distribution over skills, as a distribution before the tanh."""
         space: Any = self.action_space
         copy = cast(TanhPrior, super()._frozen(TanhPrior(source, space, self.latent_scale)))
         check_latents(copy.prior, self.observation_space, space)  # the range would broadcast
@@ -176,7 +175,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
     def _penalty(
         self, batch: ReplayBufferSamples, policy: Gaussian
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Step the temperature; then alpha * divergence in the states (B,), and what to log."""
+        """Update the temperature; returns alpha * divergence in the states (B,), and metrics."""
         divergence = self._divergence(policy, self._distribution(self.prior, batch.observations))
         alpha_loss = self._update_alpha(divergence)
         alpha = self._alpha()
@@ -197,14 +196,14 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         return batch.rewards
 
     def _act(self, observations: Tensor) -> tuple[Gaussian, Tensor]:
-        """The policy before squashing, and one squashed action (B, Z) of it."""
+        """The policy before squashing, and one squashed sample (B, Z) of it."""
         mean, log_std, _ = self.actor.get_action_dist_params(observations)
         policy = Gaussian(mean, log_std)
         return policy, torch.tanh(policy.sample())
 
     @torch.no_grad()
     def _distribution(self, network: Any, observations: Tensor) -> Distribution:
-        """Distribution that a frozen network gives."""
+        """Distribution that a frozen network returns."""
         distribution: Distribution = network(observations.float())
         return distribution
 
@@ -221,7 +220,7 @@ class PriorSAC(PriorOffPolicyAlgorithm, SAC):
         return self.log_ent_coef.detach().exp()
 
     def _update_alpha(self, divergence: Tensor, weights: Tensor | float = 1.0) -> Tensor:
-        """Step the temperature, if it is learned, and return its loss."""
+        """Update the temperature, if it is learned, and return its loss."""
         if self.ent_coef_optimizer is None or self.log_ent_coef is None:
             return torch.zeros(())
         loss = losses.temperature_loss(

@@ -1,4 +1,4 @@
-"""Roll-out buffers: with rewards-to-go as targets, and of skills that last several control steps.
+"""Roll-out buffers: with rewards-to-go as targets, and for skills of several control steps.
 
 Shapes: `T` control steps of a roll-out, `N` environments.
 """
@@ -18,13 +18,13 @@ ROWS = ("observations", "actions", "values", "log_probs", "advantages", "returns
 
 
 class RewardToGoBuffer(RolloutBuffer):
-    """SB3's roll-out buffer with another target of the value: the discounted reward-to-go.
+    """SB3's roll-out buffer with the discounted reward-to-go as target of the value.
 
-    It ends with the value of the last state. SB3's own target is the lambda-return.
+    It bootstraps from the value of the last state. SB3's own target is the lambda-return.
     """
 
     def compute_returns_and_advantage(self, last_values: torch.Tensor, dones: np.ndarray) -> None:
-        """Generalised advantages with `gae_lambda`, and returns with lambda 1."""
+        """Generalised advantages with `gae_lambda`, and returns with lambda = 1."""
         gae_lambda, self.gae_lambda = self.gae_lambda, 1.0
         super().compute_returns_and_advantage(last_values, dones)
         returns, self.gae_lambda = self.returns, gae_lambda
@@ -32,7 +32,7 @@ class RewardToGoBuffer(RolloutBuffer):
         self.returns = returns
 
     def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
-        """Batches of transitions in random order; a single one has all as they are."""
+        """Batches of transitions in random order; a single batch of all is not shuffled."""
         if not self.generator_ready:
             for name in ROWS:
                 setattr(self, name, self._transitions(getattr(self, name)))
@@ -46,7 +46,7 @@ class RewardToGoBuffer(RolloutBuffer):
             yield self._get_samples(indices[first : first + batch_size])
 
     def _transitions(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Rows (T N, ...) of an array (T, N, ...), those of an environment one after the other."""
+        """Rows (T N, ...) of an array (T, N, ...), environment by environment."""
         return self.swap_and_flatten(array)
 
 
@@ -55,11 +55,11 @@ class SkillRolloutBuffer(RewardToGoBuffer):
 
     It is filled at every control step. A row in which a skill was chosen becomes a transition,
     whose reward is the undiscounted sum up to the next such row, or to the end of the episode or of
-    the roll-out. `gamma` and `gae_lambda` count skills. The other rows are never returned.
+    the roll-out. `gamma` and `gae_lambda` apply per skill. The other rows are never returned.
 
-    Deviation: rewards before the first skill of a roll-out (of a skill that the former roll-out
-        cut) belong to no transition. With skills and roll-outs that fit into each other there are
-        none.
+    Deviation: rewards before the first skill of a roll-out (of a skill that the previous roll-out
+        cut) belong to no transition. If the length of roll-outs is a multiple of that of skills,
+        there are none.
     """
 
     due: NDArray[np.bool_]
@@ -74,7 +74,7 @@ class SkillRolloutBuffer(RewardToGoBuffer):
 
         Args:
             args: As for SB3's `RolloutBuffer`.
-            due: Where a skill was chosen (N,); everywhere if None.
+            due: Environments (N,) in which a skill was chosen; all if None.
             kwargs: As for SB3's `RolloutBuffer`.
         """
         self.due[self.pos] = True if due is None else due
@@ -106,5 +106,5 @@ class SkillRolloutBuffer(RewardToGoBuffer):
             goes_on = 1.0 - self.episode_starts[step]
 
     def _transitions(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Those rows in which a skill was chosen."""
+        """The rows in which a skill was chosen."""
         return self.swap_and_flatten(array)[self.due.swapaxes(0, 1).flatten()]

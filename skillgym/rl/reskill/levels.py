@@ -1,4 +1,4 @@
-"""The levels of ReSkill as learners of their own, and what connects them.
+"""The levels of ReSkill as separate learners, and functions that connect them.
 
 Shapes: `O` observation, `A` action, `Z` latent, `S` skill.
 """
@@ -21,13 +21,13 @@ Spaces = tuple[spaces.Box, spaces.Box]
 def make_level(
     level_spaces: Spaces, buffer: type[RolloutBuffer], num_envs: int, **keywords: Any
 ) -> ReskillPPO:
-    """A learner without environments: others fill its buffer.
+    """A learner without environments, whose buffer is filled from outside.
 
     Args:
-        level_spaces: What it sees and what it chooses.
-        buffer: Kind of the buffer.
+        level_spaces: Observation and action space of the level.
+        buffer: Class of the buffer.
         num_envs: Number of environments that fill the buffer.
-        keywords: Those of `ReskillPPO`.
+        keywords: Keywords of `ReskillPPO`.
     """
     level = ReskillPPO(
         "MlpPolicy", None, rollout_buffer_class=buffer, _init_setup_model=False, **keywords
@@ -41,12 +41,12 @@ def make_level(
 def level_spaces(
     observation_space: spaces.Box, action_space: spaces.Box, layout: ResidualLayout
 ) -> tuple[Spaces, Spaces]:
-    """What each level sees and chooses: state and skill; inputs of the residual, and the residual.
+    """Spaces of each level: state and skill; inputs of the residual level, and the residual.
 
     Args:
         observation_space: Observations of `ResidualActions`.
-        action_space: Its actions.
-        layout: Where things stand in them.
+        action_space: Actions of `ResidualActions`.
+        layout: Positions of their parts.
     """
     return (
         (part_of(observation_space, layout.state), part_of(action_space, layout.skill)),

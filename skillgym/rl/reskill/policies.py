@@ -1,4 +1,4 @@
-"""The networks of ReSkill: an actor-critic per level, and both as one policy.
+"""The networks of ReSkill: an actor-critic per level, and a policy that combines both.
 
 Shapes: `N` environments, `O` observation, `A` action, `Z` latent, `S` skill.
 """
@@ -31,20 +31,20 @@ class ReskillActorCritic(ActorCriticPolicy):
 
     Args:
         observation_space: Observations (O,).
-        action_space: Actions, a Box (A,); of others there is no standard deviation to bound.
+        action_space: Actions, a Box (A,); other actions have no standard deviation to bound.
         lr_schedule: Learning rate of the actor as a function of the remaining progress.
-        critic_rate: Learning rate of the critic in multiples of the actor's.
+        critic_rate: Learning rate of the critic as a multiple of the actor's.
         std_bounds: Smallest and largest standard deviation; outside there is no gradient.
-            With `use_sde` they are free, as in SB3.
-        log_std_init: First logarithm of the standard deviations.
-        zero_mean: Whether the mean is first 0 everywhere, as in Silver et al. 2018, "Residual
+            With `use_sde` there are no bounds, as in SB3.
+        log_std_init: Initial logarithm of the standard deviations.
+        zero_mean: Whether the mean is initially 0 everywhere, as in Silver et al. 2018, "Residual
             Policy Learning", Sec. IV; arXiv:1812.06298. The authors' is not.
-        ortho_init: Whether weights start orthogonal, as SB3's do.
+        ortho_init: Whether weights are initialised orthogonally, as in SB3.
         optimizer_kwargs: Keywords of the optimiser; torch's own defaults if None.
         kwargs: Other keywords of SB3's actor-critic policy.
 
     Raises:
-        InvalidConfig: If the bounds are not positive, or in the wrong order.
+        InvalidConfig: If the bounds are not positive or in the wrong order.
     """
 
     def __init__(
@@ -108,18 +108,18 @@ class ReskillActorCritic(ActorCriticPolicy):
 
 @dataclass(frozen=True)
 class Decision:
-    """What both levels decide in N environments; of skills, only the rows `due` count.
+    """Decisions of both levels in N environments; of skills, only the rows `due` are used.
 
     Attributes:
-        actions: What the environments execute (N, S + A).
-        due: Where a skill was chosen (N,).
+        actions: Actions that the environments execute (N, S + A).
+        due: Environments in which a skill was chosen (N,).
         skills: Skills before clipping (N, S).
         skill_values: Values of the states (N, 1).
         skill_log_probs: Log-probabilities of the skills (N,).
-        inputs: What the residual level saw: state, latent, decoded action (N, O + Z + A).
+        inputs: Observations of the residual level: state, latent, decoded action (N, O + Z + A).
         residuals: Residuals before weighting (N, A).
-        residual_values: Their values (N, 1).
-        residual_log_probs: Their log-probabilities (N,).
+        residual_values: Values of these observations (N, 1).
+        residual_log_probs: Log-probabilities of the residuals (N,).
     """
 
     actions: NDArray[np.float32]
@@ -138,11 +138,11 @@ class ReSkillPolicy(BasePolicy):
 
     Args:
         observation_space: Observations of `ResidualActions`.
-        action_space: Its actions.
+        action_space: Actions of `ResidualActions`.
         skills: Actor-critic of the upper level.
         residuals: Actor-critic of the lower level.
-        model: The skill model; it is no part of the policy's tensors.
-        layout: Where things stand in observations and actions.
+        model: The skill model; its tensors are not part of the policy's.
+        layout: Positions of the parts of observations and actions.
     """
 
     residual_weight: Tensor
@@ -175,11 +175,11 @@ class ReSkillPolicy(BasePolicy):
 
     @torch.no_grad()
     def decide(self, observation: Tensor, deterministic: bool = False) -> Decision:
-        """Act in observations (N, O + Z + A + 1).
+        """Choose actions for observations (N, O + Z + A + 1).
 
         Args:
             observation: Observations of `ResidualActions`.
-            deterministic: Whether both levels act with their means.
+            deterministic: Whether both levels use their means.
         """
         layout, space = self.layout, self.action_space
         observation = observation.float()
@@ -219,7 +219,7 @@ class ReSkillPolicy(BasePolicy):
         return skills.cpu().numpy(), values, log_probs
 
     def _decode(self, states: NDArray[Any], skills: NDArray[Any]) -> Tensor:
-        """Latents and first actions (B, Z + A) of skills that begin."""
+        """Latents and first actions (B, Z + A) of skills that start."""
         model = self._model[0]
         state, latents = begin_skills(model, states, skills)
         decoded = model.act(states, state, 0)
@@ -227,7 +227,7 @@ class ReSkillPolicy(BasePolicy):
 
     @torch.no_grad()
     def values(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Values (N,) of both levels, with the skill that runs or ran last.
+        """Values (N,) of both levels, given the current or last skill.
 
         Args:
             observation: Observations of `ResidualActions` (N, O + Z + A + 1).

@@ -1,4 +1,4 @@
-"""PPO with the choices of ReSkill's authors."""
+"""PPO as implemented by ReSkill's authors."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from skillgym_envs.core.checks import check_count, check_integer
 
 
 class ActorStep(NamedTuple):
-    """What a step of the actor is judged by.
+    """Loss and metrics of a step of the actor.
 
     Attributes:
-        loss: Clipped surrogate loss, and the entropy bonus.
+        loss: Clipped surrogate loss with the entropy bonus.
         divergence: Mean of old minus new log-probabilities.
         clip_fraction: Share of the ratios outside the clip range.
     """
@@ -37,39 +37,39 @@ class ActorStep(NamedTuple):
 
 
 class ReskillPPO(PPO):
-    """SB3's PPO with the numbers of ReSkill: one of its two levels, or an agent by itself.
+    """SB3's PPO with the numbers of ReSkill: one of its two levels, or a separate agent.
 
-    What differs from SB3's: the critic has a learning rate of its own, its target is the
+    Differences from SB3's PPO: the critic has its own learning rate, its target is the
     reward-to-go, the standard deviation stays between 0.2 and 1, an update takes 180 steps on the
-    whole roll-out, the actor's end when it has moved too far (the critic's go on), and gradients
-    are not clipped. On skills (`SkillActions`) it is ReSkill without the residual.
+    whole roll-out, the actor stops when it has moved too far (the critic continues), and gradients
+    are not clipped. With skills as actions (`SkillActions`) it is ReSkill without the residual.
 
     Paper: Rana et al. 2022, "Residual Skill Policies", Sec. 4.2; arXiv:2211.02231. Numbers are
-    those of the authors' code, which is that of Spinning Up.
+    those of the authors' code, which is based on Spinning Up.
 
     Args:
         policy: `"MlpPolicy"` (`ReskillActorCritic`), or an actor-critic policy of SB3.
         env: Environment.
-        learning_rate: Of the actor; that of the critic is `critic_rate` (a keyword of the policy,
-            10) times as high.
-        rollout_steps: Actions of a roll-out, of all environments together.
-        batch_size: Actions of one step; the whole roll-out if None.
+        learning_rate: Learning rate of the actor; that of the critic is `critic_rate` (a keyword of
+            the policy, 10) times as high.
+        rollout_steps: Actions per roll-out, of all environments together.
+        batch_size: Actions per step; the whole roll-out if None.
         n_epochs: Passes over a roll-out.
         gamma: Discount per action.
-        gae_lambda: Of the generalised advantages.
-        clip_range: Of the ratio.
-        target_kl: The actor's steps end when the mean log-ratio of old to new probabilities
-            exceeds 1.5 times this; never if None.
+        gae_lambda: Lambda of the generalised advantages.
+        clip_range: Clip range of the ratio.
+        target_kl: The actor stops when the mean log-ratio of old to new probabilities exceeds 1.5
+            times this; never if None.
         vf_coef: Weight of the critic's loss.
         max_grad_norm: Bound of the gradient's norm.
-        rollout_buffer_class: Kind of the buffer.
+        rollout_buffer_class: Class of the buffer.
         kwargs: Any other keyword of SB3's PPO, except `n_steps`.
 
     Attributes:
         actor_learns: Whether updates change the actor, too.
 
     Raises:
-        InvalidConfig: If a roll-out has no step for every environment, or a number cannot work.
+        InvalidConfig: If a roll-out has less than one step per environment, or a value is invalid.
         UnsupportedSpace: If observations are dictionaries.
     """
 
@@ -140,7 +140,7 @@ class ReskillPPO(PPO):
                     goes_on = self.target_kl is None or step.divergence <= 1.5 * self.target_kl
                     loss = loss + step.loss if goes_on else loss
                 policy.optimizer.zero_grad()
-                loss.backward()  # what has no gradient, the optimiser leaves alone
+                loss.backward()  # the optimiser skips parameters without gradient
                 torch.nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm)
                 policy.optimizer.step()
         self._n_updates += self.n_epochs
@@ -172,7 +172,7 @@ class ReskillPPO(PPO):
         return ActorStep(loss, -log_ratio.mean().item(), outside.mean().item())
 
     def _record(self, value_losses: list[float], steps: list[ActorStep], all_steps: bool) -> None:
-        """Log the update under SB3's names; `actor_steps` is how many the actor took."""
+        """Log the update under SB3's names; `actor_steps` is the actor's number of steps."""
         buffer, record = self.rollout_buffer, self.logger.record
         explained = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
         record("train/value_loss", float(np.mean(value_losses)))
@@ -200,11 +200,11 @@ def steps_per_env(rollout_steps: int, num_envs: int) -> int:
     """Steps of a roll-out in each environment.
 
     Args:
-        rollout_steps: Those of all together.
+        rollout_steps: Steps of all environments together.
         num_envs: Number of environments.
 
     Raises:
-        InvalidConfig: If there is none, or if they are no integer.
+        InvalidConfig: If there are none, or if `rollout_steps` is not an integer.
     """
     check_integer("rollout_steps", rollout_steps, num_envs)
     return rollout_steps // num_envs

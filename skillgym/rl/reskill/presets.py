@@ -21,7 +21,7 @@ from skillgym.rl.reskill.reskill import ReSkill
 WORKERS, SKILL_LENGTH = 15, 10
 
 LEARNING_RATE = 3e-4
-"""Deviation: the authors' 1e-4 is for 800 roll-outs; few people can wait for more than some 60."""
+"""Deviation: the authors' 1e-4 is for 800 roll-outs; the presets are meant for about 60."""
 
 RESIDUAL: dict[str, Any] = {
     "learning_rate": 1e-3,
@@ -32,9 +32,9 @@ RESIDUAL: dict[str, Any] = {
         "std_bounds": (0.05, 1.0),
     },
 }
-"""Deviation: the authors' residuals begin with a random mean and a deviation of 0.61, never below
-0.2. When they get weight, the skills fail, and the upper level unlearns what it knew before
-anything is learned of residuals."""
+"""Deviation: the authors' residuals start with a random mean and a standard deviation of 0.61,
+never below 0.2. When their weight rises, the skills fail, and the upper level unlearns what it knew
+before the lower level has learned anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,11 @@ class FetchTask:
     """A task of ReSkill.
 
     Attributes:
-        name: Its name.
+        name: Name of the task.
         world: Id of its world.
-        source: Which data its skills come from.
-        relabel: Whether other goals change the reward, so that hindsight can learn from them.
-        skills_per_rollout: Skills of a roll-out, of all workers.
+        source: Data that its skills are learned from.
+        relabel: Whether relabelled goals change the reward, as hindsight experience replay needs.
+        skills_per_rollout: Skills per roll-out, of all workers.
         weight: Control steps of one worker after which the residual's weight is 1/2 (C), and the
             steepness of its curve (k).
     """
@@ -92,7 +92,7 @@ PRIORS = {
     "reskill-gaussian": ("-gaussian", "with a Gaussian prior"),
     "reskill-unit": ("-unit", "without a prior"),
 }
-"""Methods with both levels: end of the skill model's name, and what it says of the prior."""
+"""Methods with both levels: suffix of the skill model's name, and a description of the prior."""
 
 FLAT = (PPO, SAC)
 
@@ -148,7 +148,7 @@ def flat_presets(task: FetchTask) -> dict[str, AgentPreset]:
     common: dict[str, Any] = {"skill_model": None, "world": task.world, "deterministic": True}
     found = {
         algorithm.__name__.lower(): AgentPreset(
-            title=f"{task.name}: {algorithm.__name__} of primitive actions",
+            title=f"{task.name}: {algorithm.__name__} with primitive actions",
             algorithm=algorithm,
             agent={"policy": "MlpPolicy"},
             **common,
@@ -157,7 +157,7 @@ def flat_presets(task: FetchTask) -> dict[str, AgentPreset]:
     }
     if task.relabel:
         found["sac-her"] = AgentPreset(
-            title=f"{task.name}: SAC of primitive actions with hindsight experience replay",
+            title=f"{task.name}: SAC with primitive actions and hindsight experience replay",
             algorithm=SAC,
             options={"goals": True},
             agent={

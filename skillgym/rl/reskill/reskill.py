@@ -1,4 +1,4 @@
-"""ReSkill: PPO over the noise of skills, and PPO over residuals of their actions."""
+"""ReSkill: PPO over the noise of skills, and PPO over residuals on their actions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OF_BOTH_LEVELS = (
     *("policy", "env", "rollout_steps", "rollout_buffer_class", "device", "n_steps"),
     *("use_sde", "sde_sample_freq"),
 )
-"""Keywords of `ReskillPPO` that no level has for itself."""
+"""Keywords of `ReskillPPO` that cannot be set per level."""
 
 FlatArray = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -47,9 +47,9 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
     curve of control steps: first the skills explore, then they are refined. Both levels are a
     `ReskillPPO`.
 
-    The reward of a skill is the undiscounted sum of its control steps' rewards, and `gamma` counts
-    skills on the upper level, control steps on the lower one. A time limit is no end: both levels
-    go on with the value of the last state, the lower one with the skill that ran last.
+    The reward of a skill is the undiscounted sum of its control steps' rewards. `gamma` applies per
+    skill on the upper level, per control step on the lower one. A time limit is not terminal: both
+    levels bootstrap from the value of the last state, the lower one with the skill that ran last.
 
     Paper: Rana et al. 2022, "Residual Skill Policies: Learning an Adaptable Skill-based Action
     Space for Reinforcement Learning for Robotics", Sec. 4.2; arXiv:2211.02231. Numbers are those of
@@ -57,30 +57,30 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
 
     Deviation: the weight follows the control steps of all environments together, so that their
         number does not matter. The authors count those of one of 15 workers (C = 18 000,
-        k = 0.001). Roll-outs are of 30 000 control steps as theirs are, but every transition has
-        an advantage: in their code the last skill of each roll-out has a stale one.
+        k = 0.001). Roll-outs have 30 000 control steps like theirs, but every transition has its
+        own advantage: in their code the last skill of each roll-out has a stale one.
 
     Args:
         policy: `"MlpPolicy"`.
         env: `ResidualActions`, or vector environments of it.
-        rollout_steps: Control steps of a roll-out, of all environments together; in each of them,
-            it ends with a whole skill.
+        rollout_steps: Control steps per roll-out, of all environments together; in each
+            environment, a roll-out has a whole number of skills.
         weight_midpoint: Control steps, of all environments together, after which the weight is 1/2.
-        weight_steepness: Of the logistic curve, per control step.
-        weight_to_learn: Weight from which on the lower level's actor learns. Below, what it adds
-            is too little to matter, and its advantages are noise that moves it somewhere. The
-            authors' learns from the first step on.
-        learning_rate: Of the actors; that of the critics is ten times as high.
-        batch_size: Transitions of one step, for both levels; the whole roll-out if None.
+        weight_steepness: Steepness of the logistic curve, per control step.
+        weight_to_learn: Weight from which on the lower level's actor learns. Below it, residuals
+            hardly matter, and their advantages are noise that would move the actor at random. The
+            authors' actor learns from the first step on.
+        learning_rate: Learning rate of the actors; that of the critics is ten times as high.
+        batch_size: Transitions per step, for both levels; the whole roll-out if None.
         n_epochs: Passes over a roll-out, for both levels.
         gamma: Discount per skill on the upper level, per control step on the lower one.
-        gae_lambda: Of the generalised advantages of both levels.
-        clip_range: Of the ratio, for both levels.
-        skill_kwargs: Keywords of `ReskillPPO` for the upper level in place of these; by default
+        gae_lambda: Lambda of the generalised advantages of both levels.
+        clip_range: Clip range of the ratio, for both levels.
+        skill_kwargs: Keywords of `ReskillPPO` for the upper level that override these; by default
             `target_kl=0.3`.
         residual_kwargs: Likewise for the lower level; by default `target_kl=0.9`.
-        policy_kwargs: Keywords of the actor-critics of both levels; those of a level's own
-            `policy_kwargs` come before them.
+        policy_kwargs: Keywords of the actor-critics of both levels; a level's own `policy_kwargs`
+            override them.
         kwargs: `verbose`, `seed`, `device`, `tensorboard_log`, `stats_window_size`.
 
     Attributes:
@@ -89,9 +89,9 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         residual_steps: Control steps so far, which the weight follows.
 
     Raises:
-        InvalidConfig: If a keyword has a value that cannot work.
-        UnknownKeyword: If it does not have one of the keywords, or a level one of its own.
-        NoResiduals: If the environment is not one of `ResidualActions`, without weights of its own.
+        InvalidConfig: If a keyword has an invalid value, or the environment weights the residuals.
+        UnknownKeyword: If the agent, or one of its levels, does not have one of the keywords.
+        NoResiduals: If the environment is not wrapped with `ResidualActions`.
         ForeignPrior: If a saved agent is loaded with other skills than it was trained with.
     """
 
@@ -138,7 +138,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self.clip_range = clip_range
         self.skill_kwargs = skill_kwargs or {}
         self.residual_kwargs = residual_kwargs or {}
-        # What SB3's class asks for; the levels have their own.
+        # Required by SB3's class; the levels have their own.
         fixed: dict[str, Any] = {
             "n_steps": rollout_steps,
             "ent_coef": 0.0,
@@ -183,7 +183,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self._update_weight()
 
     def _level_keywords(self, target_kl: float, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Keywords of a level: those of both levels, and its own in place of them."""
+        """Keywords of a level: those of both levels, overridden by its own."""
         names = "learning_rate", "batch_size", "n_epochs", "gamma", "gae_lambda", "clip_range"
         return {
             **{name: getattr(self, name) for name in names},
@@ -199,7 +199,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         self._find_skills()
 
     def _find_skills(self) -> tuple[Any, ResidualLayout]:
-        """The skill model, which is known by its digest, and the environment's layout."""
+        """The skill model, which is identified by its digest, and the environment's layout."""
         refuse_normalized(self)
         layout: ResidualLayout | None = None
         if self.env is not None:
@@ -209,7 +209,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
             except AttributeError:
                 raise NoResiduals from None
             if midpoint is not None:
-                expected = "None in the environment, as ReSkill weighs the residuals itself"
+                expected = "None in the environment, as ReSkill weights the residuals itself"
                 raise InvalidConfig("weight_midpoint", midpoint, expected)
         model, name = find_skill_model(self.env, self.prior_reference)
         if layout is None:
@@ -247,7 +247,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
             new_obs, rewards, dones, infos = env.step(decision.actions)
             self.num_timesteps += env.num_envs
             self.residual_steps += env.num_envs
-            # Before the callback, which may stop here: the next roll-out begins where this ended.
+            # Before the callback, which may stop here: the next roll-out starts where this ended.
             self._last_obs, self._last_episode_starts = new_obs, dones  # type: ignore[assignment]
             callback.update_locals(locals())
             if not callback.on_step():
@@ -283,7 +283,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
         rewards: FlatArray,
         last_values: tuple[FlatArray, FlatArray],
     ) -> None:
-        """Add one control step to both buffers; a time limit adds the value of the last state."""
+        """Add one control step to both buffers; at a time limit, bootstrap from the last state."""
         skills, residuals = self.skill_level, self.residual_level
         states = decision.inputs[:, self.policy.layout.state]
         skills.rollout_buffer.add(
@@ -307,7 +307,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
     def _values_of_time_limits(
         self, infos: list[dict[str, Any]], dones: np.ndarray
     ) -> tuple[FlatArray, FlatArray]:
-        """Values (N,) of both levels in the last states of episodes that were cut; else 0."""
+        """Values (N,) of both levels in the last states of truncated episodes; else 0."""
         found = np.zeros((2, len(dones)), np.float32)
         rows = [row for row in np.flatnonzero(dones) if infos[row].get("TimeLimit.truncated")]
         if rows:

@@ -1,4 +1,4 @@
-"""What SkiLD adds to the losses of PriorSAC: pure functions.
+"""Losses that SkiLD adds to those of PriorSAC, as pure functions.
 
 Paper: Pertsch et al. 2021, "Demonstration-Guided Reinforcement Learning with Learned Skills", Eq. 4
 and Alg. 1; arXiv:2107.10253.
@@ -26,7 +26,7 @@ def check_reward(
     """Check an agent's keywords for `mixed_reward` and `with_absorbing_ends`.
 
     Raises:
-        InvalidConfig: If one has a value that cannot work.
+        InvalidConfig: If one has an invalid value.
     """
     check_range("env_reward_weight", env_reward_weight, -math.inf)
     check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
@@ -46,9 +46,9 @@ def mixed_reward(
     Args:
         rewards: Rewards of the environment, summed over each skill, (B, 1).
         logits: Logits of D in the state where each skill began, (B,).
-        env_reward_weight: Weight of the former.
-        discriminator_reward_weight: Weight of the latter.
-        max_log_odds: Bound of the latter, before it is weighted [nat].
+        env_reward_weight: Weight of the environment's reward.
+        discriminator_reward_weight: Weight of the discriminator's reward.
+        max_log_odds: Bound of the discriminator's reward, before it is weighted [nat].
     """
     reward = discriminator_reward_weight * log_odds_reward(logits, max_log_odds)
     return env_reward_weight * rewards + reward[:, None]
@@ -61,16 +61,16 @@ def with_absorbing_ends(
     discounts: Tensor | float,
     step_discount: float,
 ) -> Tensor:
-    """Rewards (B, 1) where an episode that ends goes on in its last state for ever.
+    """Rewards (B, 1) with absorbing terminal states, in which episodes continue for ever.
 
     Paper: Kostrikov et al. 2019, "Discriminator-Actor-Critic", Sec. 4.2; arXiv:1809.02925.
 
     Args:
         rewards: Rewards, (B, 1).
-        dones: 1 for ends (0 for time limits), (B, 1).
-        rewards_of_ends: What every further step in the next state earns, (B, 1).
+        dones: 1 for terminal next states (0 for time limits), (B, 1).
+        rewards_of_ends: Reward of every further step in the next state, (B, 1).
         discounts: Discount of the next value.
-        step_discount: Discount of such a step.
+        step_discount: Discount per such step.
     """
     return rewards + dones * discounts * rewards_of_ends / (1.0 - step_discount)
 

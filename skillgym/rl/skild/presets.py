@@ -1,8 +1,8 @@
 """SkiLD and the methods it is compared with, for the tasks of its paper.
 
 Paper: Pertsch et al. 2021, "Demonstration-Guided Reinforcement Learning with Learned Skills", Sec.
-5; arXiv:2107.10253. Numbers are those of the authors' configurations. Of the baselines there is no
-code but SPiRL and GAIL; they are what their names say.
+5; arXiv:2107.10253. Numbers are those of the authors' configurations. Of the baselines, only SPiRL
+and GAIL have published code; the others are what their names say.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from skillgym.rl.skild.skild import SkiLD
 MIXED = {"env_reward_weight": 0.9, "discriminator_reward_weight": 0.1}
 
 ENVIRONMENT_REWARD = {"env_reward_weight": 1.0, "discriminator_reward_weight": 0.0}
-"""Deviation: the authors mix both rewards in kitchen and office. Where an episode ends with its
-last subtask, near the demonstrations, the agent gets more by waiting there: in the misaligned
-kitchen it unlearns the last subtask."""
+"""Deviation: the authors mix both rewards in kitchen and office. If an episode ends with the last
+subtask, the agent earns more by waiting near the demonstrations: in the misaligned kitchen it
+unlearns the last subtask."""
 
 WITHOUT_REWARD = {"env_reward_weight": 0.0, "absorbing_ends": True}
-"""Of agents that imitate.
+"""Keywords of agents that imitate.
 
-Deviation: an end lasts for ever, and a time limit is none. The authors' ends are worth nothing but
-the environment's reward, which their imitation keeps; their time limits are ends. The
-discriminator's reward keeps its weight of 0.1 (authors: 1), as critics of values around 500 learn
-badly.
+Deviation: terminal states are absorbing, and time limits are not terminal. The authors' terminal
+states are worth only the environment's reward, which their imitation keeps; their time limits are
+terminal. The weight of the discriminator's reward stays 0.1 (authors: 1), as critics learn badly
+with values around 500.
 """
 
 LOG_ODDS = 5.0
-"""Deviation: the authors' bound is 46 nats. States of scripted data are told apart so
-surely that most states off the demonstrations would reach it, and a tenth of it for
-each skill outweighs all subtasks."""
+"""Deviation: the authors' bound is 46 nats. With scripted data, the discriminator is so confident
+that most states away from the demonstrations would reach it, and a tenth of it for each skill
+outweighs all subtasks."""
 
 LEARNED_WEIGHTS: Mapping[str, Any] = {
     **NEAR_PRIOR,
@@ -51,8 +51,8 @@ LEARNED_WEIGHTS: Mapping[str, Any] = {
     "posterior_target_divergence": NEAR_PRIOR["target_divergence"],
     "max_log_odds": LOG_ODDS,
 }
-"""Deviation: the authors fix both weights, in the kitchen at 0.1 (they run 1 and 0.1, by a
-mistake), in the office at 5, where our agent stays at the 1.7 subtasks of its posterior."""
+"""Deviation: the authors fix both weights: in the kitchen at 0.1 (a bug makes it 1 and 0.1), in the
+office at 5, where our agent stays at the 1.7 subtasks of its posterior."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +60,17 @@ class DemonstrationTask:
     """A task with demonstrations.
 
     Attributes:
-        name: Its name; also that of the models that learned from its demonstrations.
+        name: Name of the task; also of the models that learned from its demonstrations.
         world: Id of the world.
         options: Keywords of the world.
         demonstrations: Dataset of demonstrations.
         spirl_model: Skill model of SPiRL.
         spirl: Keywords of SPiRL's agent.
         flat: Keywords of agents without skills.
-        flat_arch: Hidden layers of their random policies.
+        flat_arch: Hidden layers of their randomly initialised policies.
         skild: Keywords of `SkiLD`.
         imitation: Keywords of `SkiLD` that differ without the world's reward.
-        discriminator_updates: Of imitation with a fine-tuned discriminator.
+        discriminator_updates: Updates of a fine-tuned discriminator per update of the agent.
     """
 
     name: str
@@ -87,7 +87,7 @@ class DemonstrationTask:
 
 
 def kitchen(task: str) -> DemonstrationTask:
-    """A kitchen task; elements count in its order, as in the paper's figures."""
+    """A kitchen task whose elements only count in its order, as in the paper's figures."""
     return DemonstrationTask(
         name=f"kitchen-{task}",
         world="skillgym/Kitchen-v0",
@@ -128,9 +128,9 @@ OFFICE = DemonstrationTask(
     name="office",
     world="skillgym/Office-v0",
     demonstrations="skillgym/office/demos-v0",
-    # Deviation: the authors' code of SPiRL configures 1 nat here, and then runs plain SAC. Within
-    # 1 nat samples of our policy complete 1.4 subtasks, where its most likely skills complete 4.1.
-    # More nats need critics that can be trusted: with one-step returns 2.5 are hardly better.
+    # Deviation: the authors' code of SPiRL configures 1 nat here, but then runs plain SAC. With
+    # 1 nat, our policy completes 1.4 subtasks with samples, but 4.1 with its most likely skills.
+    # More nats need reliable critics: with one-step returns, 2.5 nats are hardly better.
     spirl_model="spirl-office",
     spirl={**NEAR_PRIOR, "target_divergence": 4.0, **OFFICE_RETURN},
     flat={"buffer_size": 100_000},
@@ -204,7 +204,7 @@ def imitation(task: DemonstrationTask, common: Mapping[str, Any]) -> dict[str, A
     tuned = {
         "discriminator_updates": task.discriminator_updates,
         "demonstrations": task.demonstrations,
-        "n_steps": 1,  # rewards that change are not known of several skills
+        "n_steps": 1,  # a changing reward is only recomputed for the first skill
     }
     return {
         "skild-imitation": AgentPreset(
@@ -213,7 +213,7 @@ def imitation(task: DemonstrationTask, common: Mapping[str, Any]) -> dict[str, A
             **common,
         ),
         "skild-imitation-tuned": AgentPreset(
-            title=f"{task.name}: the same, and the discriminator is fine-tuned",
+            title=f"{task.name}: the same, with a fine-tuned discriminator",
             agent={**imitated, **tuned},
             **common,
         ),
@@ -259,7 +259,7 @@ def flat_presets(task: DemonstrationTask) -> dict[str, AgentPreset]:
             **common,
         ),
         "gail-rl": AgentPreset(
-            title=f"{task.name}: the same mixed with the environment's reward",
+            title=f"{task.name}: the same, mixed with the environment's reward",
             skill_model=None,
             algorithm=GAIL,
             agent={**scratch, **MIXED, **demonstrations, "max_log_odds": LOG_ODDS},

@@ -44,8 +44,8 @@ class SkiLD(PriorSAC):
     Paper: Pertsch et al. 2021, "Demonstration-Guided Reinforcement Learning with Learned Skills",
     Alg. 1; arXiv:2107.10253. Numbers are those of the authors' kitchen.
 
-    Deviation: the target weighs the divergences in s' by D(s'), as the paper's equations do; the
-    authors' code takes D(s), which `target_weights="current"` restores.
+    Deviation: the target weights the divergences in s' by D(s'), as the paper's equations do; the
+    authors' code uses D(s), which `target_weights="current"` restores.
 
     Deviation: fixed temperatures have the values of the authors' configurations. In their code
     alpha stays 1 whatever is configured (kitchen 0.1, office 5), while alpha_q is applied;
@@ -56,14 +56,14 @@ class SkiLD(PriorSAC):
     the paper describes; the defaults are what their code runs.
 
     `absorbing_ends=True` is from Kostrikov et al. 2019, "Discriminator-Actor-Critic", Sec. 4.2;
-    arXiv:1809.02925. An end is otherwise worth 0, so that an agent which is only rewarded for being
-    near the demonstrations stays near them and avoids the goal, where the episode ends.
+    arXiv:1809.02925. Without it, the value of a terminal state is 0, so an agent that is only
+    rewarded for being near the demonstrations stays there and avoids the goal, where episodes end.
 
     Args:
         policy: `"SkillPriorPolicy"` (the actor starts as posterior or prior), or one of SB3's SAC
             policies.
         env: Environment whose actions are the skills of a `SkildModel`.
-        start: Which of the two the policy starts as.
+        start: Whether the policy starts as the posterior or the prior.
         kl: `"sampled"` (10 samples) or `"analytic"`.
         target_divergence: Target of the divergence from the prior [nat].
         alpha: Its weight: `"auto"` (learned, starts at 1), `"auto_<start>"`, or fixed.
@@ -72,13 +72,13 @@ class SkiLD(PriorSAC):
         env_reward_weight: Weight of the environment's reward (lambda).
         discriminator_reward_weight: Weight of log D(s) - log(1 - D(s)) (1 - lambda).
         max_log_odds: Bound of log D(s) - log(1 - D(s)) [nat]; by default about 46, that of the
-            authors' code. A discriminator of data that are easy to tell apart reaches it, and then
+            authors' code. If the data are easy to tell apart, the discriminator reaches it and
             outweighs any other reward.
-        absorbing_ends: Whether an episode that ends goes on in its last state for ever, as far as
-            log D(s) - log(1 - D(s)) is concerned.
-        target_weights: D of the `"next"` or of the `"current"` state in the target.
-        discriminator_updates: Updates of the discriminator for each update of the agent; below 1 it
-            is a probability.
+        absorbing_ends: Whether terminal states are absorbing for log D(s) - log(1 - D(s)), which
+            then continues for ever.
+        target_weights: Whether the target uses D of the `"next"` or of the `"current"` state.
+        discriminator_updates: Updates of the discriminator for each update of the agent; a number
+            below 1 is a probability.
         demonstrations: States (N, O), or the id or path of a dataset; needed for these updates.
         learning_starts: Skills before the first update. Deviation: part of the budget.
         batch_size: Transitions of one update.
@@ -88,8 +88,8 @@ class SkiLD(PriorSAC):
     Raises:
         NoPrior: If the environment has no skill model.
         NoDemonstrations: If the skill model has neither posterior nor discriminator.
-        InvalidConfig: If a keyword has a value that cannot work, such as returns over several
-            skills (`n_steps`) of a discriminator that changes.
+        InvalidConfig: If a keyword has an invalid value, such as returns over several skills
+            (`n_steps`) with a discriminator that is updated.
     """
 
     saved_settings = (*PriorSAC.saved_settings, "posterior_alpha", "discriminator_updates")
@@ -152,13 +152,13 @@ class SkiLD(PriorSAC):
             policy_kwargs=policy_kwargs,
             **kwargs,
         )
-        # Not of a saved agent, which may only be to act.
+        # Not for a saved agent, which may be loaded only to act.
         if self.env is not None and self.tuning is not None:
             self.tuning.read(spaces.flatdim(self.observation_space))
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        # Of a return over several skills only the first state is known when it is sampled.
+        # In a sampled n-step return, only the first of its states is known.
         n_steps = getattr(self.replay_buffer, "n_steps", 1)
         if self.discriminator_updates and n_steps > 1:
             raise InvalidConfig("n_steps", n_steps, "1, or discriminator_updates=0.0")
@@ -270,7 +270,7 @@ class SkiLD(PriorSAC):
         return batch.rewards if self._mixed_when_stored else self._weighted(batch)
 
     def _weighted(self, batch: ReplayBufferSamples) -> Tensor:
-        """Rewards (B, 1) of one skill each, in both kinds, and of what comes after an end."""
+        """Weighted rewards (B, 1) of single skills, including those of absorbing states."""
         rewards = self._mixed(batch.rewards, self._logits(batch.observations))
         if not self.absorbing_ends:
             return rewards
@@ -298,7 +298,7 @@ class SkiLD(PriorSAC):
         return logits
 
     def _divergences(self, policy: Gaussian, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Divergences from prior and posterior, each (B,) and with its own samples."""
+        """Divergences from prior and posterior, each (B,) with its own samples."""
         return (
             self._divergence(policy, self._distribution(self.prior, observations)),
             self._divergence(policy, self._distribution(self.posterior, observations)),
@@ -306,7 +306,7 @@ class SkiLD(PriorSAC):
 
 
 def check_discriminator(discriminator: Discriminator, observation_space: spaces.Space[Any]) -> None:
-    """Check that a discriminator gives one logit for each state.
+    """Check that a discriminator returns one logit per state.
 
     Raises:
         ShapeMismatch: If it does not.
@@ -319,7 +319,7 @@ def check_discriminator(discriminator: Discriminator, observation_space: spaces.
 
 
 def _transitions(buffer: ReplayBuffer, row: int) -> ReplayBufferSamples:
-    """What all environments have stored in a row; time limits are no ends."""
+    """Transitions of all environments in a row; time limits are not terminal."""
     columns = (
         buffer._normalize_obs(buffer.observations[row]),
         buffer.actions[row],

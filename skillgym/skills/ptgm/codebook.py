@@ -1,4 +1,4 @@
-"""The codebook: real states that are spread over everything a dataset reaches.
+"""The codebook: real states, spread over all states that a dataset reaches.
 
 Letters: `N` rows, `M` samples, `K` codes, `O` observation, `F` goal.
 """
@@ -21,10 +21,10 @@ from skillgym.types import FloatArray
 logger = logging.getLogger(__name__)
 
 PERPLEXITY = 30.0
-"""Of t-SNE, the default of scikit-learn; less with few samples."""
+"""Perplexity of t-SNE, the default of scikit-learn; lower with few samples."""
 
 RESTARTS = 10
-"""Of k-means, the default of scikit-learn at the time of the authors' code."""
+"""Restarts of k-means, the default of scikit-learn at the time of the authors' code."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Codebook:
     Attributes:
         codes: Their goals, (K, F).
         observations: The states themselves, (K, O).
-        rows: Where they are in the dataset, (K,).
+        rows: Their rows in the dataset, (K,).
     """
 
     codes: FloatArray
@@ -74,7 +74,7 @@ def build_codebook(
         raise NotEnoughData("different sampled states", different, config.num_codes)
     points = standardised(goals) if config.standardise else goals
     if config.codebook == "tsne":
-        logger.info("t-SNE of %d goals, which takes some minutes.", len(points))
+        logger.info("t-SNE of %d goals, which takes a few minutes.", len(points))
         points = embed(points, seed)
     chosen = rows[nearest_members(points, config.num_codes, seed)]
     return Codebook(goals_of(observations[chosen]), observations[chosen], chosen)
@@ -96,7 +96,7 @@ def standardised(goals: FloatArray) -> FloatArray:
 
 def moments(goals: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of goals (M, F), (F,); 1 for entries that are constant."""
-    # In single precision the sums of many rows are so far off that constant entries deviate.
+    # In single precision, rounding errors of long sums give constant entries a deviation.
     mean, std = goals.mean(axis=0, dtype=np.float64), goals.std(axis=0, dtype=np.float64)
     return mean, np.where(goals.max(axis=0) > goals.min(axis=0), std, 1)
 
@@ -107,7 +107,7 @@ def embed(points: FloatArray, seed: int) -> FloatArray:
     tsne = manifold.TSNE(
         n_components=2,
         perplexity=min(PERPLEXITY, (len(points) - 1) / 3),
-        init="pca" if points.shape[1] > 1 else "random",  # a line has no two components
+        init="pca" if points.shape[1] > 1 else "random",  # PCA needs two dimensions
         learning_rate="auto",
         random_state=seed,
     )
@@ -116,7 +116,7 @@ def embed(points: FloatArray, seed: int) -> FloatArray:
 
 
 def nearest_members(points: FloatArray, num_clusters: int, seed: int) -> NDArray[np.int64]:
-    """For each cluster of points (M, D) the index of the member nearest to its centroid, (K,).
+    """For each cluster of points (M, D), the index of the member nearest to its centroid, (K,).
 
     Raises:
         NotEnoughData: If fewer clusters are found.
@@ -124,7 +124,7 @@ def nearest_members(points: FloatArray, num_clusters: int, seed: int) -> NDArray
     cluster = _sklearn("cluster")
     kmeans = cluster.KMeans(num_clusters, init="k-means++", n_init=RESTARTS, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of duplicates, which the count below finds
+        warnings.simplefilter("ignore")  # about duplicates, which the count below finds
         labels = kmeans.fit_predict(points)
     found = len(np.unique(labels))
     if found < num_clusters:
@@ -137,7 +137,7 @@ def nearest_members(points: FloatArray, num_clusters: int, seed: int) -> NDArray
 
 
 def _sklearn(module: str) -> Any:
-    """A module of scikit-learn, which only building a codebook needs."""
+    """A module of scikit-learn, which is only needed to build a codebook."""
     from importlib import import_module
 
     try:

@@ -22,23 +22,23 @@ class PtgmConfig:
     Attributes:
         skill_horizon: H, control steps of one code; also the farthest goal in the data.
         num_codes: K, size of the codebook.
-        features: What goals are made of: `"observation"`, a name of `register_features`, or
+        features: Features that goals consist of: `"observation"`, a name of `register_features`, or
             `"module:function"`, which is imported. Only training needs the function.
         goal: Entries of the features that make up the goal; all if None.
         inputs: Entries of the observation that prior and low-level policy see; all if None.
-            Leaving out a constant half that tells the task makes a model that serves other tasks.
+            Without the constant half that encodes the task, a model can be used for other tasks.
         codebook: `"tsne"` clusters a 2-D t-SNE embedding of the goals (the paper), `"kmeans"` the
             goals themselves.
-        codebook_start: Row of the data, laid end to end, at which sub-sampling begins.
+        codebook_start: Row of the concatenated data at which sub-sampling starts.
         codebook_stride: Rows between two samples.
         codebook_samples: At most this many samples, evenly spread.
-        standardise: Whether goals are standardised before clustering and matching. The authors do
+        standardise: Whether goals are standardised before clustering and matching. The authors' are
             not, so that the arm outweighs the objects.
         matching: How the code nearest to a goal is found.
         sample_actions: Whether the low-level policy samples its Gaussian, as the authors' does
             (also in evaluations), or acts with its mean.
         hidden_size: Width of both networks.
-        num_layers: Their square layers.
+        num_layers: Number of square layers of each network.
     """
 
     skill_horizon: int = 10
@@ -60,7 +60,7 @@ class PtgmConfig:
         """Check the values.
 
         Raises:
-            InvalidConfig: If one cannot work.
+            InvalidConfig: If one is invalid.
         """
         for field in ("goal", "inputs"):
             if getattr(self, field) is not None:

@@ -18,7 +18,7 @@ class NoCodebook(SkillgymError, RuntimeError):
 
 
 class UnreadablePublished(SkillgymError, ValueError):
-    """A published file is not what it should be."""
+    """A published file does not have the expected content."""
 
     def __init__(self, path: Path, problem: object, expected: str) -> None:
         super().__init__(

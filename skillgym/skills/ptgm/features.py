@@ -1,8 +1,9 @@
-"""What a goal is made of: named functions of an observation.
+"""Features that goals consist of: named functions of an observation.
 
-Names, because a checkpoint holds no code: it tells which function its goals were made with. Only
-training calls it. What acts has its goals from the codebook, so that a checkpoint loads, and runs,
-without the function, and loading one imports no module that it names.
+Functions have names because a checkpoint contains no code: it only stores the name of the function
+that computed its goals. Only training calls the function. An agent takes its goals from the
+codebook, so a checkpoint loads and runs without the function, and loading imports no module that it
+names.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ def register_features(name: str, features: Features) -> None:
 
     A function that can be imported needs no registration: `features="package.module:function"`.
 
-    It is called without gradient, in training only: an agent that acts gets its goals from the
-    codebook. A module (an embedding of videos, say) should be in evaluation mode, and is given
+    It is called without gradient and only in training: an agent takes its goals from the codebook.
+    A module (such as an embedding of videos) should be in evaluation mode, and receives
     observations on its own device.
 
     Args:
-        name: Its name.
+        name: Name of the function.
         features: Maps observations, a tensor (..., O), to features (..., F).
     """
     _FEATURES[name] = features
@@ -72,6 +73,6 @@ def _imported(name: str) -> Features:
     except (ImportError, AttributeError) as error:
         raise InvalidConfig("features", name, f"{expected} ({error})") from error
     if not callable(features):
-        raise InvalidConfig("features", name, f"{expected} (this is no function)")
+        raise InvalidConfig("features", name, f"{expected} (this is not a function)")
     found: Features = features
     return found

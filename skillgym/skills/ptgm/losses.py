@@ -15,12 +15,12 @@ from skillgym.nn.distributions import Categorical, Gaussian
 
 
 def nearest_codes(goals: Tensor, codes: Tensor, matching: str = "cosine") -> Tensor:
-    """Index of the code that is most like each goal.
+    """Index of the code most similar to each goal.
 
     Args:
         goals: (B, F).
         codes: (K, F).
-        matching: `"cosine"`: the smallest angle, whatever the lengths (the authors).
+        matching: `"cosine"`: the smallest angle, regardless of the lengths (the authors).
             `"euclidean"`: the smallest distance.
 
     Returns:
@@ -28,7 +28,7 @@ def nearest_codes(goals: Tensor, codes: Tensor, matching: str = "cosine") -> Ten
     """
     if matching == "cosine":
         directions = torch.nn.functional.normalize(codes, dim=-1)
-        return (goals @ directions.T).argmax(-1)  # a goal's own length changes no order
+        return (goals @ directions.T).argmax(-1)  # the goal's length does not change the order
     return torch.cdist(goals, codes, compute_mode="donot_use_mm_for_euclid_dist").argmin(-1)
 
 

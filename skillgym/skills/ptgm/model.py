@@ -34,8 +34,8 @@ from skillgym.types import FloatArray, SkillState
 class Ptgm(SkillModule):
     """Skills are the K codes of a codebook: states that a low-level policy moves towards.
 
-    `skill_space` is `Discrete(K)`, `prior` gives a `Categorical` over the codes. Codebook, prior
-    and low-level policy are one checkpoint.
+    `skill_space` is `Discrete(K)`, `prior` returns a `Categorical` over the codes. Codebook, prior
+    and low-level policy form one checkpoint.
 
     Kitchen size (O 60, A 9, F 21, K 50): prior 64 178 and low-level policy 62 738 parameters, as in
     the authors' checkpoints.
@@ -43,7 +43,7 @@ class Ptgm(SkillModule):
     Paper: Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for Sample-Efficient Reinforcement
     Learning", Sec. 3; ICLR.
 
-    Deviation: both networks are trained by one optimiser in one run; as they share nothing but the
+    Deviation: both networks are trained by one optimiser in one run; as they share only the
         batches, each learns as it would alone. Noise of actions is a function of observation and
         goal (`hashed_normal`), so that a seeded episode can be repeated.
 
@@ -52,18 +52,18 @@ class Ptgm(SkillModule):
         action_space: One-dimensional Box of size A.
         config: Sizes and options; the default has the authors' sizes and the whole observation as
             goal.
-        goal_size: F; if None, the configured features are asked for it.
+        goal_size: F; that of the configured features if None.
 
     Attributes:
         codes: Goals of the codebook, (K, F).
         code_observations: The states that the goals were taken from, (K, O); NaN if unknown.
-        goal_mean: What is subtracted from goals before matching, (F,).
-        goal_scale: What they are then multiplied with, (F,).
+        goal_mean: Mean that is subtracted from goals before matching, (F,).
+        goal_scale: Factor by which they are then multiplied, (F,).
     """
 
     type_tag: ClassVar[str] = "ptgm"
     config_class: ClassVar[type] = PtgmConfig
-    independent: ClassVar[tuple[str, ...]] = ("prior",)  # of the low-level policy
+    independent: ClassVar[tuple[str, ...]] = ("prior",)  # independent of the low-level policy
     codes: Tensor
     code_observations: Tensor
     goal_mean: Tensor
@@ -105,9 +105,9 @@ class Ptgm(SkillModule):
         config: Any,
         tensors: Mapping[str, Tensor],
     ) -> Self:
-        """A model for the tensors of a checkpoint, without a call of its features.
+        """A model for the tensors of a checkpoint, without calling its features.
 
-        The features may be known to the process that trained it only, and acting needs none.
+        Only the process that trained it may know the features, and acting does not need them.
         """
         if config.features == DEFAULT:
             return super().restored(observation_space, action_space, config, tensors)
@@ -117,16 +117,16 @@ class Ptgm(SkillModule):
             return cls(observation_space, action_space, config, goal_size)
 
     def goals(self, observations: Tensor) -> Tensor:
-        """Goals (..., F) that observations (..., O) stand for.
+        """Goals (..., F) of observations (..., O).
 
         Raises:
             InvalidConfig: If the features are not known to this process, or are fewer than `goal`
                 needs.
-            ShapeMismatch: If they are not as many as those that the codes were made of.
+            ShapeMismatch: If goals do not have the size of the codes.
         """
         goals = self._select(observations)
         if goals.shape[-1] != (expected := self.codes.shape[-1]):
-            raise ShapeMismatch("goals", goals.shape, f"(..., {expected}) as of the codes")
+            raise ShapeMismatch("goals", goals.shape, f"(..., {expected}) like the codes")
         return goals
 
     @torch.no_grad()
@@ -160,7 +160,7 @@ class Ptgm(SkillModule):
 
     @torch.no_grad()
     def label(self, observations: Tensor) -> Tensor:
-        """Index (B,) of the code most like each observation (B, O)."""
+        """Index (B,) of the code most similar to each observation (B, O)."""
         goals = (self.goals(observations) - self.goal_mean) * self.goal_scale
         codes = (self.codes - self.goal_mean) * self.goal_scale
         return nearest_codes(goals, codes, self.config.matching)
@@ -168,7 +168,7 @@ class Ptgm(SkillModule):
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
         """Sum of both networks' losses on windows (B, H+1, O), (B, H, A).
 
-        The last observation of a window is the goal of its H steps (hindsight), and gives them
+        The last observation of a window is the goal of its H steps (hindsight), and its code is
         their label; so goals are 1 to H steps away, uniformly.
 
         Raises:
@@ -182,7 +182,7 @@ class Ptgm(SkillModule):
 
     @torch.no_grad()
     def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
-        """The losses; how often the likeliest code is the label; squared error of mean actions."""
+        """The losses, the prior's accuracy (most likely code), and the MSE of mean actions."""
         _, scalars = self.loss(batch, generator)
         prior, labels, policy, actions = self._fit(batch)
         scalars["prior_accuracy"] = (prior.mode() == labels[:, None]).float().mean()
@@ -204,7 +204,7 @@ class Ptgm(SkillModule):
         """Look up the goals of the codes.
 
         Raises:
-            NoCodebook: If there are none yet.
+            NoCodebook: If the codebook has not been built.
         """
         indices = self.checked_skill(obs, skill)
         if not self.codes.any():
@@ -224,7 +224,7 @@ class Ptgm(SkillModule):
         return self.bounded(actions)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles make their own controller."""
+        """State without the controller, which copies and pickles rebuild."""
         return {**self.__dict__, "_controller": None}
 
 

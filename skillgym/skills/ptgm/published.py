@@ -30,7 +30,7 @@ _ARRAY_PARTS = {
     ("numpy.core.numeric", "_frombuffer"),
     ("_codecs", "encode"),
 }
-"""What a pickled array may name."""
+"""The only names that a pickled array may contain."""
 
 _LAYER = re.compile(r"(?:.*\.)?(?:(input|head)|pyramid-(\d+))\.(linear|norm)\.(\w+)")
 
@@ -46,8 +46,8 @@ def read_published(
     """The published model of the kitchen, ready for `skillgym/Kitchen-v0`.
 
     Its networks see the 60 numbers of D4RL, whose constant goal half (entries 30 to 59) must be
-    exactly as in the authors' data, which that of `skillgym/Kitchen-v0` is. Sizes are taken from
-    the files.
+    exactly as in the authors' data, as is that of `skillgym/Kitchen-v0`. Sizes are taken from the
+    files.
 
     Args:
         prior: Torch file of the goal prior.
@@ -58,7 +58,7 @@ def read_published(
         skill_horizon: Control steps of one code.
 
     Returns:
-        The model, in evaluation mode; `skillgym.save_skill` makes a checkpoint of it.
+        The model, in evaluation mode; `skillgym.save_skill` saves it as a checkpoint.
 
     Raises:
         UnreadablePublished: If a file is damaged, has other tensors, or does not fit the others.
@@ -86,7 +86,7 @@ def read_published(
 
 
 def kitchen_spaces(observation_size: int, action_size: int) -> tuple[Box, Box]:
-    """Spaces of the observations and actions that the authors' environment has."""
+    """Observation and action space of the authors' environment."""
     return (
         Box(-np.inf, np.inf, (observation_size,), np.float32),
         Box(-1.0, 1.0, (action_size,), np.float32),
@@ -112,7 +112,7 @@ def read_network(path: Path) -> dict[str, Tensor]:
     parts = {name: _LAYER.fullmatch(name) for name in tensors}
     if unknown := [name for name, match in parts.items() if match is None]:
         raise UnreadablePublished(path, f"the tensor {unknown[0]!r}", expected)
-    # The names tell the order of the square layers, not where it begins.
+    # The names give the order of the square layers, but not the first number.
     numbers = sorted({int(match[2]) for match in parts.values() if match and match[2]})
     network = {}
     for name, match in parts.items():
@@ -128,7 +128,7 @@ def read_array(path: Path) -> NDArray[np.float32]:
     """A two-dimensional array from a `.npy` file or a pickle that holds nothing else.
 
     Raises:
-        UnreadablePublished: If there is something else in it.
+        UnreadablePublished: If it holds anything else.
     """
     expected = "a pickled or saved array (K, size) of finite numbers"
     try:
@@ -151,14 +151,14 @@ class _ArrayUnpickler(pickle.Unpickler):
     """Unpickles NumPy arrays, and refuses to look up anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The few functions that arrays are made with."""
+        """The few functions that construct arrays."""
         if (module, name) not in _ARRAY_PARTS:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which no array needs")
         return super().find_class(module, name)
 
 
 def _load(network: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Load strictly: every tensor, and no other."""
+    """Load strictly: no tensor may be missing or unexpected."""
     try:
         network.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

@@ -24,17 +24,17 @@ class ReskillConfig:
         latent_size: Z, size of the skill latent and of the noise; even.
         encoder_size: Width of the encoder's LSTM.
         layer_sizes: Hidden layers of the encoder's head and of the decoder.
-        beta: Weight of the mean KL to the unit Gaussian, summed over the latent. The authors weigh
-            the sum over a batch of 128 windows by 1e-8, which makes an autoencoder.
-        prior: Which distribution of latents noise is turned into: the `"flow"` of the paper, a
+        beta: Weight of the mean KL to the unit Gaussian, summed over the latent. The authors weight
+            the sum over a batch of 128 windows by 1e-8, so that the model is an autoencoder.
+        prior: Distribution of latents into which noise is turned: the `"flow"` of the paper, a
             state-conditioned `"gaussian"` (the prior of SPiRL), or the `"unit"` Gaussian of the
             paper's ablation without a prior, where noise is the latent.
-        flow_layers: Coupling layers of the flow; even.
-        flow_size: Width of its networks.
-        prior_learning_rate: Learning rate of the prior; that of the trainer is for the rest.
+        flow_layers: Number of coupling layers of the flow; even.
+        flow_size: Width of the flow's networks.
+        prior_learning_rate: Learning rate of the prior; all else has that of the trainer.
         prior_decay: Factor of the prior's learning rate after every step.
         noise_bound: Skills are chosen from [-noise_bound, noise_bound]. Deviation: the authors have
-            no bound; one sample of the prior in 400 000 is cut.
+            no bound; one sample of the prior in 400 000 is clipped.
     """
 
     skill_horizon: int = 10
@@ -53,7 +53,7 @@ class ReskillConfig:
         """Check the values.
 
         Raises:
-            InvalidConfig: If one cannot work.
+            InvalidConfig: If one is invalid.
         """
         for field in ("skill_horizon", "latent_size", "encoder_size", "flow_layers", "flow_size"):
             check_integer(field, getattr(self, field), 1)

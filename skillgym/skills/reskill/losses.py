@@ -28,8 +28,8 @@ def reconstruction_loss(predicted: Tensor, actions: Tensor) -> Tensor:
 def posterior_kl(posterior: Gaussian) -> Tensor:
     """KL from the posterior q(z | window) to the unit Gaussian, in nats.
 
-    Deviation: averaged over the batch; the authors sum over it, so that the weight depends on its
-    size.
+    Deviation: averaged over the batch; the authors sum over it, so that the weight depends on the
+    batch size.
 
     Args:
         posterior: q, parameters of shape (B, Z).

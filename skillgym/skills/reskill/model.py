@@ -27,7 +27,7 @@ from skillgym.skills.spirl.losses import best_mse, prior_nll
 from skillgym.types import FloatArray, SkillState
 
 SPIRL_PRIOR = (128, 6)
-"""Width and square layers of SPiRL's prior, the alternative to the flow."""
+"""Width and number of square layers of SPiRL's prior, the alternative to the flow."""
 
 
 class Layers(nn.Sequential):
@@ -44,7 +44,7 @@ class Layers(nn.Sequential):
         super().__init__(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., I) to (..., O); all leading axes count as batch for the normalisation."""
+        """Map (..., I) to (..., O); the normalisation treats all leading axes as batch."""
         y: Tensor = super().forward(x.reshape(-1, x.shape[-1]))
         return y.reshape(*x.shape[:-1], -1)
 
@@ -91,9 +91,9 @@ class FlowPrior(nn.Module):
 class ReskillModel(SkillModule):
     """Skills are noise that a state-conditioned flow turns into latents of closed-loop skills.
 
-    `skill_space` holds the noise, `prior` is the unit Gaussian over it: in every state an agent
-    that acts at random acts like the data. `begin` turns noise into a latent that suits the state
-    (`latent_prior`), `act` decodes it together with each observation.
+    `skill_space` contains the noise, and `prior` is the unit Gaussian over it: an agent that acts
+    at random acts like the data in every state. `begin` turns noise into a latent that suits the
+    state (`latent_prior`), `act` decodes it together with each observation.
 
     Fetch block size (O 25, A 4): 2 320 668 parameters (encoder 92 200, decoder 4 324, flow
     2 224 144). Hook size (O 43): 2 404 764 (101 416, 5 476, 2 297 872).
@@ -101,7 +101,7 @@ class ReskillModel(SkillModule):
     Paper: Rana et al. 2022, "Residual Skill Policies: Learning an Adaptable Skill-based Action
     Space for Reinforcement Learning for Robotics", Sec. 4.1; arXiv:2211.02231.
 
-    Deviation: RAdam in place of Adam, as for all models. Windows may begin at every step of an
+    Deviation: RAdam instead of Adam, as for all models. Windows may start at every step of an
         episode (the last two starts are never drawn in the authors' code).
 
     Args:
@@ -139,7 +139,7 @@ class ReskillModel(SkillModule):
         self.register_buffer("centre", (high + low) / 2, persistent=False)
         self.register_buffer("half_range", (high - low) / 2, persistent=False)
         size, action_size = self.observation_space.shape[0], self.action_space.shape[0]
-        # The prior comes last, so that models that differ in it alone have equal skills.
+        # The prior comes last, so that models that only differ in it have equal skills.
         self.encoder = SkillEncoder(size + action_size, config)
         self.decoder = Layers(size + latent_size, *config.layer_sizes, action_size)
         self.prior = UnitGaussian(latent_size)
@@ -147,7 +147,7 @@ class ReskillModel(SkillModule):
         self._controller: FoldedMLP | None = None
 
     def encode(self, observations: Tensor, actions: Tensor) -> Gaussian:
-        """Posterior over (B, Z) from observations (B, H+1, O), but the last, and actions."""
+        """Posterior over (B, Z) from actions and all but the last of observations (B, H+1, O)."""
         posterior: Gaussian = self.encoder(torch.cat([observations[:, :-1], actions], dim=-1))
         return posterior
 
@@ -160,7 +160,7 @@ class ReskillModel(SkillModule):
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
         """Objective of windows (B, H+1, O), (B, H, A).
 
-        The prior is fitted to the sample z that is decoded, through which it sends no gradient.
+        The prior is fitted to the sample z that is decoded, and sends no gradient through it.
         """
         observations, actions = batch
         posterior = self.encode(observations, actions)
@@ -184,7 +184,7 @@ class ReskillModel(SkillModule):
         return scalars
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """The prior learns faster than the autoencoder, at a rate that decays."""
+        """The prior has a higher learning rate than the autoencoder, which decays."""
         config, prior = self.config, list(self.latent_prior.parameters())
         rest = [*self.encoder.parameters(), *self.decoder.parameters()]
         groups: list[dict[str, Any]] = [{"params": rest, "lr": learning_rate}]
@@ -211,12 +211,12 @@ class ReskillModel(SkillModule):
         return self.bounded(self.centre.cpu().numpy() + self.half_range.cpu().numpy() * actions)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles make their own controller."""
+        """State without the controller, which copies and pickles rebuild."""
         return {**self.__dict__, "_controller": None}
 
 
 def make_prior(observation_size: int, config: ReskillConfig) -> nn.Module:
-    """The network of `config.prior`, which maps observations to a distribution of latents."""
+    """The network of `config.prior`, which maps observations to a distribution over latents."""
     if config.prior == "flow":
         return FlowPrior(observation_size, config)
     if config.prior == "gaussian":

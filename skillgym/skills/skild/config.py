@@ -1,4 +1,4 @@
-"""Configuration of SkiLD's model; the defaults are the authors' settings, equal in all worlds."""
+"""Configuration of SkiLD's model; the defaults are the authors' settings for all worlds."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from skillgym_envs.core.checks import check_integer, check_range
 
 @dataclass(frozen=True, kw_only=True)
 class SkildConfig(SpirlConfig):
-    """Configuration of `SkildModel`: that of its skill embedding, and of what comes to it.
+    """Configuration of `SkildModel`: that of its skill embedding, and of its other networks.
 
-    The skill posterior has the form and the sizes of the embedding's prior.
+    The skill posterior has the architecture of the embedding's prior.
 
     Paper: Pertsch et al. 2021, arXiv:2107.10253; the values of the authors' code.
 
     Attributes:
         discriminator_size: Width of the discriminator.
-        discriminator_layers: Its square layers.
+        discriminator_layers: Number of square layers of the discriminator.
         fallback_weight: Weight of the divergence of the posterior from the prior in states that are
-            not of demonstrations, where the paper says nothing about the posterior (0).
-        embedding: Digest of the embedding's tensors; None if they were never fixed.
+            not from demonstrations; the paper has no such term (0).
+        embedding: Digest of the embedding's tensors; None if they were never frozen.
     """
 
     discriminator_size: int = 32
@@ -33,7 +33,7 @@ class SkildConfig(SpirlConfig):
         """Check the values.
 
         Raises:
-            InvalidConfig: If one cannot work.
+            InvalidConfig: If one is invalid.
         """
         super().__post_init__()
         check_integer("discriminator_size", self.discriminator_size, 1)

@@ -12,7 +12,7 @@ from skillgym.nn.mlp import MLP
 
 
 class Discriminator(nn.Module):
-    """D(s), the probability that a state is one of a demonstration: an MLP without normalisation.
+    """D(s), the probability that a state is from a demonstration: an MLP without normalisation.
 
     Kitchen size (O 60): 5153 parameters.
 
@@ -22,7 +22,7 @@ class Discriminator(nn.Module):
     Args:
         observation_size: O.
         hidden_size: Width.
-        num_layers: Square layers.
+        num_layers: Number of square layers.
     """
 
     def __init__(self, observation_size: int, hidden_size: int = 32, num_layers: int = 3) -> None:

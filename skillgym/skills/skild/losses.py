@@ -28,7 +28,7 @@ def discriminator_loss(demonstration_logits: Tensor, other_logits: Tensor) -> Te
         other_logits: Logits of D for other states, (B,).
 
     Returns:
-        Scalar, in nats; log 2 for a discriminator that knows nothing.
+        Scalar, in nats; log 2 for a discriminator that cannot tell states apart.
     """
     logits = torch.cat([demonstration_logits, other_logits])
     labels = torch.cat([torch.ones_like(demonstration_logits), torch.zeros_like(other_logits)])
@@ -36,7 +36,7 @@ def discriminator_loss(demonstration_logits: Tensor, other_logits: Tensor) -> Te
 
 
 def accuracy(demonstration_logits: Tensor, other_logits: Tensor) -> Tensor:
-    """Share of the states (B,) and (B,) whose side of D = 1/2 is the right one."""
+    """Share of the states (B,) and (B,) that are on the correct side of D = 1/2."""
     right = torch.cat([demonstration_logits > 0, other_logits <= 0])
     return right.float().mean()
 

@@ -35,10 +35,10 @@ class SkildModel(ClosedLoopSpirl):
     * `prior`: skills of the task-agnostic data, p_a(z | s), part of the embedding.
     * `posterior`: skills of the demonstrations, p_d(z | s); a new network (the authors), or the
       prior, fine-tuned.
-    * `discriminator`: D(s), the probability that a state is one of a demonstration.
+    * `discriminator`: D(s), the probability that a state is from a demonstration.
 
     Encoder, decoder and prior are those of a trained `ClosedLoopSpirl` (`from_embedding`). They are
-    frozen, together with their BatchNorm statistics, and known by a digest: a checkpoint whose
+    frozen, together with their BatchNorm statistics, and identified by a digest: a checkpoint whose
     parts come from different embeddings does not load.
 
     Trained on batches of demonstration windows (B, H+1, O) and (B, H, A), demonstration states
@@ -47,13 +47,13 @@ class SkildModel(ClosedLoopSpirl):
     Paper: Pertsch et al. 2021, "Demonstration-Guided Reinforcement Learning with Learned Skills",
     Sec. 4; arXiv:2107.10253.
 
-    Deviation: posterior and discriminator, which share nothing, are trained by one run and one
-    optimiser instead of two. The statistics of the frozen decoder do not drift, as they do in the
+    Deviation: posterior and discriminator, which share nothing, are trained in one run by one
+    optimiser instead of two. The statistics of the frozen decoder do not drift, unlike in the
     authors' code.
 
-    Deviation: with `fallback_weight` the posterior is the prior where there are no demonstrations.
-    One that only knows demonstrations is sure of arbitrary skills there, so far from the prior that
-    no policy can be near to both.
+    Deviation: with `fallback_weight` the posterior is near the prior where there are no
+    demonstrations. Without it, the posterior is confident of arbitrary skills there, so far from
+    the prior that no policy can be near both.
 
     Args:
         observation_space: One-dimensional Box of size O.
@@ -63,10 +63,10 @@ class SkildModel(ClosedLoopSpirl):
 
     type_tag: ClassVar[str] = "skild"
     config_class: ClassVar[type] = SkildConfig
-    # Not the likelihood: on the few demonstrations that are held out it gets worse while the
-    # posterior's roll-outs get better.
+    # Not the likelihood: on the few held-out demonstrations it gets worse while the posterior's
+    # roll-outs get better.
     selection_metric: ClassVar[str] = "discriminator_loss"
-    independent: ClassVar[tuple[str, ...]] = ("posterior",)  # of the discriminator
+    independent: ClassVar[tuple[str, ...]] = ("posterior",)  # independent of the discriminator
     config: SkildConfig
 
     def __init__(
@@ -104,7 +104,7 @@ class SkildModel(ClosedLoopSpirl):
             options: Fields of `SkildConfig` about the discriminator.
 
         Raises:
-            UnusableEmbedding: If the skills are of another kind.
+            UnusableEmbedding: If the skills are not a `ClosedLoopSpirl`.
             InvalidConfig: If `posterior` is neither.
         """
         check_choice("posterior", posterior, ("random", "prior"))
@@ -124,7 +124,7 @@ class SkildModel(ClosedLoopSpirl):
 
     @property
     def behaviour(self) -> nn.Module:
-        """The posterior, which by itself imitates the demonstrations."""
+        """The posterior, which imitates the demonstrations."""
         return self.posterior
 
     def embedding_parts(self) -> tuple[nn.Module, nn.Module, nn.Module]:
@@ -144,7 +144,7 @@ class SkildModel(ClosedLoopSpirl):
             raise ForeignEmbedding(digest, self.config.embedding)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training mode, except for the embedding: its running statistics stay."""
+        """Switch to training mode, except for the embedding, whose running statistics are fixed."""
         super().train(mode)
         for part in self.embedding_parts():
             part.eval()
@@ -156,7 +156,7 @@ class SkildModel(ClosedLoopSpirl):
         """Windows and states of demonstrations, and task-agnostic states.
 
         Raises:
-            ShapeMismatch: If the data of either kind do not fit the model's spaces.
+            ShapeMismatch: If either data do not fit the model's spaces.
         """
         windows = super().draw(data.demonstrations, rng, batch_size)
         demonstrated, _ = data.demonstrations.sample(rng, batch_size, 1)
@@ -201,7 +201,7 @@ class SkildModel(ClosedLoopSpirl):
     ) -> tuple[Tensor, Tensor]:
         """Both terms of the posterior: likelihood of latents, and divergence from the prior.
 
-        One pass for both kinds of states (B, O), because BatchNorm knows only one.
+        Both kinds of states (B, O) share one pass, because BatchNorm has one set of statistics.
         """
         posterior, count = self.posterior(torch.cat([starts, others])), len(starts)
         samples = posterior.sample(generator)[count:]

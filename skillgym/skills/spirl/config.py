@@ -23,21 +23,21 @@ class SpirlConfig:
             office).
         decoder_layers: Square layers of the closed-loop decoder.
         prior_layers: Square layers of the prior.
-        prior: Form of the prior.
+        prior: Distribution of the prior.
         prior_loss: `"nll"` (default) or the analytic `"kl"` (Gaussian prior only).
         prior_frequencies: Frequencies of sines and cosines that the prior sees besides the
             observation, in cycles per unit; see `prior_positions`. Deviation: the authors have
             none, but train longer.
-        prior_positions: Entries, from the first on, that these are made of.
-        prior_noise: Standard deviations of noise on the observations that the prior is fitted in,
-            one for each entry, or none. Deviation: the authors have none. It lets the prior say
-            beside the recorded paths what it says on them. SkiLD's posterior gets it, too.
+        prior_positions: How many of the first entries of the observation these are computed from.
+        prior_noise: Standard deviations of noise on the observations to which the prior is fitted,
+            one for each entry, or none. Deviation: the authors have none. With it, the prior
+            generalises to states beside the recorded paths. SkiLD's posterior uses it, too.
         beta: Weight of the mean KL to the unit Gaussian. Maze: 1e-3.
-        target_kl: If given, beta is learned from 1 so that the mean KL meets this value, in nats
-            per dimension.
+        target_kl: If given, beta is learned, starting at 1, so that the mean KL meets this value,
+            in nats per dimension.
         beta_learning_rate: Learning rate of the learned beta.
         latent_bound: Skills are chosen from [-latent_bound, latent_bound]. Deviation: the authors'
-            agents use 2, which cuts off some of the latents that the decoder was fitted to.
+            agents use 2, which excludes some of the latents that the decoder was fitted to.
         squash_actions: Send decoded actions of the closed-loop model through tanh, as the authors'
             agent did, instead of clipping them to the action space.
     """
@@ -105,9 +105,9 @@ class ImageSpirlConfig(SpirlConfig):
     position [m] and velocity [m/s] in the pictures that the prior is fitted to.
 
     Attributes:
-        state_size: Numbers of the observation before its pictures, which the model does not see.
+        state_size: How many numbers precede the pictures in an observation; the model ignores them.
         image_size: Rows and columns of a picture, a power of two from 8 on [pixel].
-        image_channels: Channels of all pictures together: two with red, green and blue.
+        image_channels: Channels of all pictures together: two pictures with red, green and blue.
         conv_channels: Channels after the first convolution.
         picture_features: F, size of the features of pictures.
     """
@@ -145,7 +145,7 @@ class FlatPriorConfig:
 
     Attributes:
         hidden_size: Width of the network.
-        num_layers: Its square layers.
+        num_layers: Number of square layers.
     """
 
     hidden_size: int = 128

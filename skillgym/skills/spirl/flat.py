@@ -22,8 +22,8 @@ from skillgym.types import FloatArray, SkillState
 class FlatPrior(SkillModule):
     """A skill model whose skills are single actions; its prior is a Gaussian over a_t given s_t.
 
-    Wrappers and learners treat it like any other: `max_steps` is 1, `skill_space` is the action
-    space. Kitchen size (O 60, A 9): 93 330 parameters.
+    Wrappers and agents treat it like any other skill model: `max_steps` is 1, `skill_space` is the
+    action space. Kitchen size (O 60, A 9): 93 330 parameters.
 
     Paper: Pertsch et al. 2020, Sec. 4.2 (baselines "Flat Prior" and "BC + SAC"); arXiv:2010.11944.
 
@@ -66,9 +66,9 @@ class FlatPrior(SkillModule):
         return {**scalars, "mse": (mean - actions[:, 0]).square().mean()}
 
     def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> SkillState:
-        """Remember the action, clipped to the action space."""
+        """Store the action, clipped to the action space."""
         return {"action": self.bounded(self.checked_skill(obs, skill).copy())}
 
     def act(self, obs: NDArray[Any], state: SkillState, t: int) -> FloatArray:
-        """The action that was chosen."""
+        """The chosen action."""
         return state["action"].copy()

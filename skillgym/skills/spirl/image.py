@@ -1,4 +1,4 @@
-"""SPiRL with pictures: prior, and closed-loop decoder, see the last two pictures and no state.
+"""SPiRL with pictures: prior and closed-loop decoder see the last two pictures, but no state.
 
 Shapes: `...` any leading axes, `B` batch, `H` skill horizon, `O` observation, `A` action, `Z`
 latent, `F` features of two pictures.
@@ -69,11 +69,11 @@ class PicturePrior(nn.Module):
 
 
 class PictureSpirl(SpirlModel):
-    """What both image models share: the prior, the configuration, and how batches are drawn.
+    """Base of both image models: the prior, the configuration, and how batches are drawn.
 
-    A window has one action more than a skill, in front: the skill begins with the second picture,
-    because the first observation has none before it. Observations are the world's own,
-    `MazeWorld(observation="image")`: the state, the picture before, the picture.
+    A window starts with one more action than a skill has: the skill begins with the second picture,
+    because the first observation has no previous one. Observations are those of
+    `MazeWorld(observation="image")`: the state, the previous picture, the picture.
     """
 
     config_class: ClassVar[type] = ImageSpirlConfig
@@ -97,19 +97,19 @@ class PictureSpirl(SpirlModel):
 
     @property
     def noise_size(self) -> int:
-        """Noise on the ball's position and velocity."""
+        """Two: noise on the ball's position and velocity."""
         return 2
 
     def _prior_observations(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Pictures with noise cannot be made of those without; the batch has them, if asked for."""
+        """Observations with noise from the batch, as pictures with noise have to be rendered."""
         return batch[2] if self.training and len(batch) > 2 else batch[0][:, 0]
 
 
 class ImageClosedLoopSpirl(PictureSpirl, ClosedLoopSpirl):
-    """Closed-loop skills that see pictures: encoder and decoder share features of their own.
+    """Closed-loop skills that see pictures: encoder and decoder share their features.
 
-    The encoder reads the H + 1 actions of a window, each with the features of the observation that
-    it leads to. Size of the maze (two pictures of 32 x 32, A 2): 358 746 parameters (prior 134 172,
+    The encoder reads the H + 1 actions of a window, each with the features of the observation to
+    which it leads. Maze size (two pictures of 32 x 32, A 2): 358 746 parameters (prior 134 172,
     features 27 528, encoder 141 364, decoder 55 682). The authors' code counts 358 747, because it
     keeps a frozen, unused scalar log-sigma.
 
@@ -170,15 +170,15 @@ class ImageClosedLoopSpirl(PictureSpirl, ClosedLoopSpirl):
         return self._eye(pictures.reshape(len(obs), *self.pictures.shape))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles make their own controller and eye."""
+        """State without controller and encoder, which copies and pickles rebuild."""
         return {**super().__getstate__(), "_eye": None}
 
 
 class ImageOpenLoopSpirl(PictureSpirl, OpenLoopSpirl):
     """Open-loop skills with a prior that sees pictures: the model of the published maze results.
 
-    The encoder reads the H + 1 actions of a window, the decoder plans the last H. Size of the maze
-    (two pictures of 32 x 32, A 2): 405 716 parameters.
+    The encoder reads the H + 1 actions of a window, the decoder plans the last H. Maze size (two
+    pictures of 32 x 32, A 2): 405 716 parameters.
 
     Paper: Pertsch et al. 2020, "Accelerating RL with Learned Skill Priors", Sec. 4 (maze);
     arXiv:2010.11944.

@@ -60,8 +60,7 @@ def prior_nll(prior: Distribution, latents: Tensor) -> Tensor:
 
     Args:
         prior: p_a(z | s_0) of batch shape (B,).
-        latents: One posterior sample per window (B, Z). Gradients stop here, whatever the caller
-            does.
+        latents: One posterior sample per window (B, Z). Gradients stop here.
 
     Returns:
         Scalar: summed over the latent, averaged over the batch, in nats.
@@ -73,7 +72,7 @@ def prior_kl(posterior: Gaussian, prior: Gaussian) -> Tensor:
     """Analytic KL(q || p_a), the alternative to `prior_nll`.
 
     Args:
-        posterior: q, parameters (B, Z). Gradients stop here, whatever the caller does.
+        posterior: q, parameters (B, Z). Gradients stop here.
         prior: p_a(z | s_0), parameters (B, Z).
 
     Returns:
@@ -88,7 +87,7 @@ def beta_loss(log_beta: Tensor, kl: Tensor, target_kl: float) -> Tensor:
     Args:
         log_beta: Learned scalar.
         kl: Mean-reduced KL of `posterior_kl`. Gradients stop here.
-        target_kl: Wanted value of the KL, in nats per dimension.
+        target_kl: Target of the KL, in nats per dimension.
 
     Returns:
         Scalar: exp(log_beta) (target_kl - kl).
@@ -97,7 +96,7 @@ def beta_loss(log_beta: Tensor, kl: Tensor, target_kl: float) -> Tensor:
 
 
 def best_mse(decode: Callable[[], Tensor], actions: Tensor) -> Tensor:
-    """How well the best of 100 drawn skills fits each window; a measure for validation.
+    """How well the best of 100 drawn skills fits each window; a validation metric.
 
     Args:
         decode: Actions (B, H, A) of one newly drawn skill per window.

@@ -55,13 +55,13 @@ class SkillEncoder(nn.Module):
 
 
 class SpirlModel(SkillModule):
-    """What both models share: posterior, prior, objective.
+    """Base of both models: posterior, prior, objective.
 
     Paper: Pertsch et al. 2020, "Accelerating RL with Learned Skill Priors", Sec. 3.2;
     arXiv:2010.11944.
 
-    A skill is a latent z in `skill_space`, as the decoder takes it. `prior` is a distribution over
-    all latents; agents squash what leaves the space.
+    A skill is a latent z in `skill_space`, the input of the decoder. `prior` is a distribution over
+    all latents; agents squash its samples into the space.
 
     Args:
         observation_space: One-dimensional Box of size O.
@@ -106,16 +106,16 @@ class SpirlModel(SkillModule):
 
     @property
     def noise_size(self) -> int:
-        """How many deviations `prior_noise` consists of: O by default."""
+        """Number of standard deviations in `prior_noise`: O by default."""
         return int(self.observation_space.shape[0])
 
     @property
     def feature_size(self) -> int:
-        """F, the size of what encoder and decoder see of an observation; O by default."""
+        """F, the size of the features that encoder and decoder see; O by default."""
         return int(self.observation_space.shape[0])
 
     def features(self, observations: Tensor) -> Tensor:
-        """What encoder and decoder see (..., F) of observations (..., O); all of it by default."""
+        """Features (..., F) of observations (..., O) for encoder and decoder; all by default."""
         return observations
 
     @abstractmethod
@@ -127,9 +127,9 @@ class SpirlModel(SkillModule):
         """Raw action means (B, H, A) for features (B, H, F) and latents (B, Z)."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
-        """Objective of windows (B, H+1, O), (B, H, A); one sample z serves all terms.
+        """Objective of windows (B, H+1, O), (B, H, A); all terms use the same sample z.
 
-        Actions before the skill, if the windows have any, only the encoder sees.
+        Only the encoder sees actions before the skill, if the windows have any.
         """
         observations, actions = batch[:2]
         features = self.features(observations)
@@ -152,9 +152,9 @@ class SpirlModel(SkillModule):
     def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
         """The losses, and the best action MSE of 100 decoded draws, averaged over the windows.
 
-        `unit_best_mse` draws from the unit Gaussian (the authors' measure of the skill space),
-        `prior_best_mse` from the learned prior (of skill space and prior together, in the state
-        where they are used).
+        `unit_best_mse` draws from the unit Gaussian (the authors' metric of the skill space),
+        `prior_best_mse` from the learned prior in the first state (a metric of skill space and
+        prior together).
         """
         _, scalars = self.loss(batch, generator)
         prior = self.prior(batch[0][:, 0])
@@ -172,7 +172,7 @@ class SpirlModel(SkillModule):
         return groups
 
     def _prior_observations(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The observations (B, O) that the prior is fitted in."""
+        """The observations (B, O) to which the prior is fitted."""
         return self._with_noise(batch[0][:, 0], generator)
 
     def _with_noise(self, observations: Tensor, generator: torch.Generator) -> Tensor:
@@ -257,7 +257,7 @@ class ClosedLoopSpirl(SpirlModel):
         return np.asarray(obs, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles make their own controller."""
+        """State without the controller, which copies and pickles rebuild."""
         return {**self.__dict__, "_controller": None}
 
 
@@ -266,8 +266,8 @@ class OpenLoopSpirl(SpirlModel):
 
     The encoder reads actions.
 
-    First input and first state of the decoder are learned constants. Kitchen size (O 60, A 9): 398
-    778 parameters.
+    First input and first state of the decoder are learned constants. Kitchen size (O 60, A 9):
+    398 778 parameters.
 
     Paper: Pertsch et al. 2020, Sec. 3.2; arXiv:2010.11944.
     """
@@ -294,7 +294,7 @@ class OpenLoopSpirl(SpirlModel):
         return posterior
 
     def decode(self, observations: Tensor, latents: Tensor) -> Tensor:
-        """Action means of the plan, whatever the observations."""
+        """Action means of the plan, independent of the observations."""
         return self.plan(latents, self.max_steps)
 
     def plan(self, latents: Tensor, num_steps: int) -> Tensor:
