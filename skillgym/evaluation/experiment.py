@@ -181,7 +181,7 @@ class Experiment:
         state: dict[str, Any] = {"control_steps": 0, "seconds": 0.0}
         if (found := load_run(self.checkpoint, agent, env)) is not None:
             agent, state = found
-            logger.info("Going on from control step %d of %s.", state["control_steps"], self.folder)
+            logger.info("Resuming from control step %d of %s.", state["control_steps"], self.folder)
         start = state["control_steps"]
         config = self.config
         if trained := state.get("reached", start) >= config.steps:

@@ -271,7 +271,7 @@ def test_a_terminated_bench_lets_its_trainings_write_a_checkpoint(tmp_path: Path
             time.sleep(0.1)
         process.terminate()
     assert process.returncode == 130
-    assert "goes on where it stopped" in (cell / "log.txt").read_text()
+    assert "continues the work" in (cell / "log.txt").read_text()
     assert (cell / "checkpoints" / "last").exists()
 
 
