@@ -18,9 +18,9 @@ BEGIN, END = "<!-- results: written by benchmarks/readme.py -->", "<!-- end of r
 SUITE = "papers"
 READING = """\
 IQM: interquartile mean over the seeds, with its 95 % bootstrap interval, stratified by task where
-there are several ([Agarwal et al. 2021](https://arxiv.org/abs/2108.13264)). The score samples the
-agent's actions where the method's authors do, `deterministic` takes the most likely ones. Only rows
-with the same control steps of training can be compared.
+there are several ([Agarwal et al. 2021](https://arxiv.org/abs/2108.13264)). The score is measured
+with sampled actions where the method's authors sample; `deterministic` is measured with the most
+likely actions. Only compare rows with the same number of control steps of training.
 [What the authors report](docs/benchmarks.md#what-the-authors-report)."""
 
 
@@ -33,7 +33,7 @@ def block(results: Path) -> str:
     if not parts:
         return "Nothing is measured yet; `skillgym bench` does it."
     made_with = provenance([row for _, _, rows in tables for row in rows])
-    made_with.pop("commit", None)  # one a sitting; each row tells its own
+    made_with.pop("commit", None)  # one per session; each row tells its own
     return "\n\n".join(
         [
             *parts,

@@ -31,13 +31,13 @@ def test_a_folder_is_locked_while_somebody_works_in_it(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_every_sitting_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_session_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for commit in ("a", "a", "b", "c"):
         one = {"versions": {"python": "3.11"}, "git_commit": commit, "machine": "this"}
         monkeypatch.setattr(record, "environment_record", lambda one=one: dict(one))
         start_run(tmp_path, {})
     found = json.loads((tmp_path / "environment.json").read_text())
-    assert found["git_commit"] == "c"  # the last one, as in every run of one sitting
+    assert found["git_commit"] == "c"  # the last one, as in every run of one session
     assert [one["git_commit"] for one in found["earlier"]] == ["a", "b"]
     assert origin(found) == {"machine": "this", "commit": "a / b / c", "python": "3.11"}
     assert origin(one) == {"machine": "this", "commit": "c", "python": "3.11"}

@@ -128,7 +128,7 @@ class Experiment:
 
         Args:
             progress_bar: Whether to show progress bars.
-            seconds: Time budget of this sitting [s]; when it is spent, the run is complete.
+            seconds: Time budget of this session [s]; when it is spent, the run is complete.
 
         Returns:
             The result: subtasks, return (also with the most likely actions, `_deterministic`),
@@ -187,7 +187,7 @@ class Experiment:
         if trained := state.get("reached", start) >= config.steps:
             # An unfinished roll-out at the end of the budget counts, too.
             start = state.get("reached", start)
-        # New episodes after a resume: other seeds than those of the first sitting.
+        # New episodes after a resume: other seeds than those of the first session.
         env.seed(config.seed + 7919 * start)
         agent.set_logger(run_logger(self.folder, start))
         with deferred_interrupt() as interrupted:

@@ -49,9 +49,9 @@ class TrainingMonitor(BaseCallback):
 
     Args:
         steps: Budget [control steps].
-        start: Control steps of earlier sittings.
-        seconds: Time budget of this sitting [s]; none if None.
-        earlier_seconds: Training time of earlier sittings [s].
+        start: Control steps of earlier sessions.
+        seconds: Time budget of this session [s]; none if None.
+        earlier_seconds: Training time of earlier sessions [s].
         due: Pairs of `Every` and the function to call, with this callback, when it is due.
         save: Likewise, for the checkpoint.
         interrupted: If it becomes true, training stops after the current step or roll-out.
@@ -90,12 +90,12 @@ class TrainingMonitor(BaseCallback):
 
     @property
     def seconds(self) -> float:
-        """Wall time of all sittings [s], including evaluations."""
+        """Wall time of all sessions [s], including evaluations."""
         return self._earlier_seconds + time.monotonic() - self._begin
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the time budget of this sitting is spent."""
+        """Whether the time budget of this session is spent."""
         return self._seconds is not None and time.monotonic() - self._begin >= self._seconds
 
     @property

@@ -2,8 +2,8 @@
 
 ```
 config.json        the configuration
-command.txt        the command line of every sitting
-environment.json   versions, git commit and machine of the last sitting, and `earlier` ones
+command.txt        the command line of every session
+environment.json   versions, git commit and machine of the last session, and `earlier` ones
 metrics.csv        the log
 result.json        the final evaluation of `skillgym train`
 checkpoints/       last/ and, for a skill model, best/

@@ -20,7 +20,7 @@ PACKAGES = (
 )  # fmt: skip
 
 SEPARATOR = " / "
-"""Separator between the values of sittings or runs that differ."""
+"""Separator between the values of sessions or runs that differ."""
 
 
 def start_run(folder: Path, config: Mapping[str, Any]) -> None:
@@ -75,11 +75,11 @@ def origin(record: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Machine, commit and versions by name, which accompany every published number.
 
     Args:
-        record: `environment.json` of the run; if its sittings differ, all values are named. That of
+        record: `environment.json` of the run; if its sessions differ, all values are named. That of
             this process if None.
     """
     record = record or environment_record()
-    sittings = [
+    sessions = [
         {
             "machine": one.get("machine", ""),
             "commit": one.get("git_commit") or "",
@@ -88,8 +88,8 @@ def origin(record: Mapping[str, Any] | None = None) -> dict[str, Any]:
         for one in [*record.get("earlier", ()), record]
     ]
     return {
-        name: SEPARATOR.join(dict.fromkeys(str(one[name]) for one in sittings if one.get(name)))
-        for name in dict.fromkeys(name for one in sittings for name in one)
+        name: SEPARATOR.join(dict.fromkeys(str(one[name]) for one in sessions if one.get(name)))
+        for name in dict.fromkeys(name for one in sessions for name in one)
     }
 
 

@@ -127,11 +127,11 @@ def test_results_hold_the_complete_cells_only(tmp_path: Path) -> None:
     assert (tmp_path / "results" / "kitchen_mixed.png").exists()
 
 
-def test_results_of_other_sittings_stay_and_new_ones_replace_old(tmp_path: Path) -> None:
-    for sitting, seed, subtasks in (("one", 2, 1.0), ("two", 0, 2.0), ("three", 2, 4.0)):
-        complete(tmp_path / sitting, CELLS[seed], subtasks)
-        # A sitting that is about one seed leaves those of others alone.
-        bench.write_results("kitchen", (seed,), tmp_path / sitting, tmp_path / "results")
+def test_results_of_other_sessions_stay_and_new_ones_replace_old(tmp_path: Path) -> None:
+    for session, seed, subtasks in (("one", 2, 1.0), ("two", 0, 2.0), ("three", 2, 4.0)):
+        complete(tmp_path / session, CELLS[seed], subtasks)
+        # A session that is about one seed leaves those of others alone.
+        bench.write_results("kitchen", (seed,), tmp_path / session, tmp_path / "results")
     with (tmp_path / "results" / "kitchen.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["seed"], row["subtasks"]) for row in rows] == [("0", "2.0"), ("2", "4.0")]
@@ -388,6 +388,6 @@ def test_plain_behaviour_cloning_is_a_cell_in_which_nothing_more_is_learned(tmp_
     assert benchmark.is_complete(cell, tmp_path)
 
 
-def test_a_spent_time_budget_leaves_cells_for_the_next_sitting(tmp_path: Path) -> None:
+def test_a_spent_time_budget_leaves_cells_for_the_next_session(tmp_path: Path) -> None:
     assert benchmark.run_cells(CELLS[:1], tmp_path, workers=1, minutes=0) == []
     assert not (tmp_path / CELLS[0].name).exists()

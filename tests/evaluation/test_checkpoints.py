@@ -82,7 +82,7 @@ def resumed(agent: SAC, folder: Path, **keywords: Any) -> SAC:
     return found[0]
 
 
-def test_returns_over_several_steps_end_where_a_sitting_ended(tmp_path: Path) -> None:
+def test_returns_over_several_steps_end_where_a_session_ended(tmp_path: Path) -> None:
     """The row after the last one is of another episode, although that one has no end."""
     keywords = {"n_steps": 5}
     agent = resumed(make_agent(**keywords).learn(60), tmp_path, **keywords)
@@ -96,7 +96,7 @@ def test_returns_over_several_steps_end_where_a_sitting_ended(tmp_path: Path) ->
     np.testing.assert_array_equal(sample.next_observations[0], buffer.next_observations[59, 0])
 
 
-def test_an_end_in_the_last_row_of_a_sitting_stays_one(tmp_path: Path) -> None:
+def test_an_end_in_the_last_row_of_a_session_stays_one(tmp_path: Path) -> None:
     agent = make_agent(n_steps=5).learn(60)
     agent.replay_buffer.dones[59] = 1.0
     sample = resumed(agent, tmp_path, n_steps=5).replay_buffer._get_samples(np.array([58]))

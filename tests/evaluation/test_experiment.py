@@ -125,10 +125,10 @@ def test_an_agent_of_a_larger_budget_is_not_measured_for_a_smaller_one(
     assert result["steps"] >= 900
 
 
-@pytest.mark.parametrize("sittings", [[400], [90, 180, 270, 360, 400]])
-def test_no_roll_out_of_an_on_policy_agent_is_lost(tmp_path: Path, sittings: list[int]) -> None:
+@pytest.mark.parametrize("sessions", [[400], [90, 180, 270, 360, 400]])
+def test_no_roll_out_of_an_on_policy_agent_is_lost(tmp_path: Path, sessions: list[int]) -> None:
     """Unfinished ones are collected again, and the last one ends with the budget."""
-    for steps in sittings:
+    for steps in sessions:
         config = ExperimentConfig(
             method="ppo-slippery-push",
             steps=steps,

@@ -146,6 +146,6 @@ def test_one_long_run_does_not_replace_the_seeds_of_a_task() -> None:
 
 
 def test_different_origins_are_all_named() -> None:
-    commits = ("a", "b", "a / b", "a")  # one run had two sittings
+    commits = ("a", "b", "a / b", "a")  # one run had two sessions
     rows = [run("four", "good", 0, 1.0) | {"commit": commit} for commit in commits]
     assert provenance(rows) == {"machine": "this, that", "commit": "a / b"}

@@ -339,7 +339,7 @@ def test_a_second_training_in_the_same_folder_is_refused(tmp_path: Path) -> None
     assert result.metrics["eval/refused"] == 1.0
 
 
-def test_every_sitting_leaves_its_command(tmp_path: Path) -> None:
+def test_every_session_leaves_its_command(tmp_path: Path) -> None:
     train(tmp_path)
     train(tmp_path, resume=True)
     assert len((tmp_path / "command.txt").read_text().splitlines()) == 2
