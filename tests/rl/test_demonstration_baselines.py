@@ -83,6 +83,13 @@ def test_demonstrations_may_be_a_list() -> None:
     assert agent._n_updates > 0
 
 
+def test_a_schedule_of_the_learning_rate_reaches_the_discriminator() -> None:
+    agent = make_gail(learning_rate=lambda remaining: 1e-3 * remaining).learn(20)
+    (group,) = agent.tuning.optimizer.param_groups
+    assert group["lr"] == pytest.approx(1e-3 * agent._current_progress_remaining)
+    assert group["lr"] < 1e-4
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -209,12 +209,17 @@ def test_a_certain_discriminator_does_not_outweigh_the_environment_if_it_is_boun
         make_agent(max_log_odds=0.0)
 
 
-def test_a_schedule_of_the_learning_rate_reaches_both_temperatures() -> None:
-    learned = {"alpha": "auto", "posterior_alpha": "auto"}
-    agent = make_agent(learning_rate=lambda remaining: 1e-3 * remaining, **learned).learn(20)
-    optimizers = agent.ent_coef_optimizer, agent.posterior_temperature.optimizer
+def test_a_schedule_of_the_learning_rate_reaches_temperatures_and_discriminator() -> None:
+    learned = {"alpha": "auto", "posterior_alpha": "auto", "discriminator_updates": 1.0}
+    states = np.zeros((2, 3), np.float32)
+    schedule = {"learning_rate": lambda remaining: 1e-3 * remaining, "demonstrations": states}
+    agent = make_agent(**schedule, **learned).learn(20)
+    optimizers = (
+        *(agent.ent_coef_optimizer, agent.posterior_temperature.optimizer),
+        agent.tuning.optimizer,
+    )
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    assert rates == pytest.approx([1e-3 * agent._current_progress_remaining] * 2)
+    assert rates == pytest.approx([1e-3 * agent._current_progress_remaining] * 3)
     assert rates[0] < 1e-4
 
 
@@ -319,6 +324,14 @@ def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:
     assert agent.discriminator.probability(visited).max() < 0.4
     assert agent.logger.name_to_value["train/discriminator_accuracy"] == 1.0
     torch.testing.assert_close(weights(model.discriminator), weights(make_model().discriminator))
+
+
+def test_fine_tuning_takes_the_states_in_which_skills_began() -> None:
+    states = torch.ones(16, 3)
+    agent = make_agent(discriminator_updates=1.0, demonstrations=states.numpy(), learning_rate=1e-2)
+    for _ in range(30):
+        metrics = agent._update(batch_of(-states, states))
+    assert metrics["discriminator_accuracy"] == 1.0
 
 
 def test_a_fraction_of_updates_is_a_probability() -> None:
