@@ -264,6 +264,16 @@ def test_an_agent_with_other_tensors_is_one_sentence(tmp_path: Path) -> None:
         DiscretePriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
 
 
+def test_a_mistake_in_code_of_ones_own_is_not_blamed_on_the_saved_agent(tmp_path: Path) -> None:
+    class Own(DiscretePriorSAC):
+        def _initial_policy(self) -> nn.Module:
+            return {}["own"]
+
+    make_agent().save(tmp_path / "agent")
+    with pytest.raises(KeyError, match="own"):
+        Own.load(tmp_path / "agent", env=make_env(), device="cpu")
+
+
 @pytest.mark.parametrize("policy", ["SkillPriorPolicy", "MlpPolicy"])
 def test_a_policy_alone_can_be_saved(policy: str, tmp_path: Path) -> None:
     agent = make_agent(policy=policy, policy_kwargs={}).learn(20)
