@@ -104,6 +104,17 @@ def test_numbers_of_gail_that_cannot_work_are_refused(field: str, value: Any) ->
         make_gail(**{field: value})
 
 
+def test_every_state_of_the_demonstrations_is_learned() -> None:
+    """Also those behind the first batch, which cannot be told from the policy's here."""
+    torch.manual_seed(0)
+    policy_states, others = torch.zeros(16, 3), np.ones((84, 3), np.float32)
+    states = np.concatenate([policy_states.numpy(), others])
+    training = DiscriminatorTraining(Discriminator(3), states, 1.0, learning_rate=1e-2)
+    for _ in range(100):
+        training.update(policy_states)
+    assert training.discriminator.probability(torch.ones(1, 3)).item() > 0.9
+
+
 def test_gail_rewards_what_its_buffer_holds() -> None:
     """With another buffer it would learn from the rewards of the environment."""
     with pytest.raises(InvalidConfig, match="'SkillReplayBuffer', expected a RelabellingReplay"):

@@ -312,6 +312,23 @@ def test_rewards_that_are_stored_are_those_of_each_environment() -> None:
     assert (buffer.rewards[:5, 0] != buffer.rewards[:5, 1]).any()
 
 
+def test_rewards_that_are_stored_include_an_end_that_lasts_for_ever() -> None:
+    agent = make_agent(
+        env=SkillActions(Bounded(13), make_model()),  # skills of 5, 5 and 3 steps
+        n_steps=3,
+        learning_starts=100,
+        absorbing_ends=True,
+        env_reward_weight=0.0,
+        discriminator_reward_weight=1.0,
+    ).learn(3)
+    buffer = agent.replay_buffer
+    assert buffer.dones[:3, 0].tolist() == [0.0, 0.0, 1.0]
+    expected = agent._logits(torch.as_tensor(buffer.observations[:3, 0]))
+    end = agent._logits(torch.as_tensor(buffer.next_observations[2]))
+    expected[2] += 0.99 * end[0] / (1 - 0.99)
+    np.testing.assert_allclose(buffer.rewards[:3, 0], expected, rtol=1e-4)
+
+
 def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:
     model = make_model()
     states = np.full((50, 3), -1.0, np.float32)

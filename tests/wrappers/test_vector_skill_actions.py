@@ -317,3 +317,6 @@ def test_infos_that_only_some_environments_have_are_empty_for_the_others() -> No
     other = {"name": object_rows(["a", "b"], everyone), "count": np.array([2, 3])}
     merged = merge_rows({}, other, chosen)
     assert merged["name"].tolist() == ["a", None] and merged["count"].tolist() == [2, 0]
+    earlier = {"count": np.array([7, 8])}
+    assert merge_rows(earlier, other, chosen)["count"].tolist() == [2, 8]
+    assert earlier["count"].tolist() == [7, 8]  # left unchanged
