@@ -25,11 +25,13 @@ from numpy.typing import NDArray
 import skillgym_envs
 from skillgym_envs.collect.episodes import Episode
 from skillgym_envs.collect.spec import DatasetSpec
-from skillgym_envs.core.files import sync
+from skillgym_envs.core.files import sibling, sync
 from skillgym_envs.core.versions import package_versions
 
 LICENCE = "MIT"
 AUTHOR = "The skillgym authors"
+REPLACED = "replaced"
+"""Suffix of the hidden folder that a dataset waits in while another one takes its place."""
 PACKAGES = ("mujoco", "gymnasium", "gymnasium-robotics", "numpy", "minari")
 
 
@@ -89,7 +91,8 @@ def install(
         build: Makes the dataset; meanwhile, Minari's dataset folder is `work`.
 
     Returns:
-        The dataset's folder; an existing one is replaced.
+        The dataset's folder; an existing one is replaced. If the process is killed meanwhile,
+        `put_back` restores it.
 
     Raises:
         OSError: If it cannot be written, for example because there is too little space.
@@ -108,16 +111,24 @@ def install(
         namespace = str(Path(dataset_id).parent)
         if namespace not in (".", *list_local_namespaces()):
             create_namespace(namespace)
-    replaced = work / "replaced"
+    put_back(final)
     try:
         if final.exists():  # overwritten
-            final.replace(replaced)
+            final.replace(sibling(final, REPLACED))
         finished.replace(final)
-    except BaseException:
-        if replaced.exists():
-            replaced.replace(final)
-        raise
+    finally:
+        put_back(final)
     return final
+
+
+def put_back(dataset: Path) -> None:
+    """Finish an interrupted replacement of a dataset: restore or delete the old one."""
+    replaced = sibling(dataset, REPLACED)
+    if replaced.exists():
+        if dataset.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            replaced.replace(dataset)
 
 
 def _check_room(folder: Path, size: int, num_episodes: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from minari.dataset.minari_storage import MinariStorage
 from minari.storage import get_dataset_path
 
-from skillgym_envs.collect.assembly import assemble
+from skillgym_envs.collect.assembly import assemble, put_back
 from skillgym_envs.collect.episodes import Episode
 from skillgym_envs.collect.errors import DatasetExists, DiskFull
 from skillgym_envs.collect.spec import DatasetSpec, dataset_spec
@@ -67,6 +67,7 @@ def collect(
         spec = dataset_spec(spec, seed)
     root = get_dataset_path() if directory is None else Path(directory).absolute()
     path = root / spec.dataset_id
+    put_back(path)
     if path.exists() and not overwrite and _is_complete(path, spec):
         logger.info("%s is already complete.", path)
         return path

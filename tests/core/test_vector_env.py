@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any
 
@@ -141,6 +142,20 @@ def test_disabled_freezes_until_the_mask():
     assert moved[0][:, 2].tolist() == [4, 1, 4]
 
 
+def test_final_infos_are_those_of_ended_episodes_only():
+    env = WorldVectorEnv(ToyWorld(), 2, 1, AutoresetMode.SAME_STEP, 2)
+    env.reset(seed=0)
+    env.step(np.zeros((2, 1)))
+    env.reset(options={"reset_mask": np.array([True, False])})
+    *_, truncated, infos = env.step(np.zeros((2, 1)))
+    assert truncated.tolist() == [False, True]
+    for name in ("subtasks_completed", "subtasks_completed_step"):
+        assert infos["final_info"][name].tolist() == [None, ()]
+        assert infos["final_info"][f"_{name}"].tolist() == [False, True]
+        assert infos[f"_{name}"].all()
+    assert infos["final_obs"][0] is None
+
+
 class PatientWorld(ToyWorld):
     """From its third control step on everything is done, in every step anew, for a reward of 2."""
 
@@ -182,6 +197,9 @@ def test_a_diverged_environment_has_completed_nothing():
     assert reward.tolist() == [-1.0, 2.0] and terminated.all()
     for name in ("subtasks_completed", "subtasks_completed_step"):
         assert infos[name].tolist() == [(), ("left", "right")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it was told once
+        env.step(np.zeros((2, 1)))
     env.reset(options={"reset_mask": np.array([True, False])})
     assert not env.step(np.zeros((2, 1)))[2][0]  # it runs again
 

@@ -24,8 +24,10 @@ from skillgym.data.errors import (
     UntrustedPickle,
 )
 from skillgym.data.legacy import convert, read_trajectories
+from skillgym_envs.collect.assembly import REPLACED
 from skillgym_envs.collect.errors import DatasetExists
 from skillgym_envs.core.errors import InvalidConfig
+from skillgym_envs.core.files import sibling
 
 RNG = np.random.default_rng(0)
 STATES = RNG.normal(size=(8, 4)).astype(np.float32)
@@ -347,13 +349,25 @@ def test_a_dataset_that_cannot_be_replaced_stays(
     replace = Path.replace
 
     def full(self: Path, target: Path) -> Path:
-        if target == final and self.name != "replaced":
+        if target == final and not self.name.endswith("replaced"):
             raise OSError("full")
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="full"):
         convert(tmp_path, "spirl", "legacy/x-v0", overwrite=True)
+    np.testing.assert_array_equal(load_windows("legacy/x-v0").episode(0)[1], ACTIONS[:7])
+
+
+def test_a_dataset_is_put_back_if_the_process_was_killed_while_it_was_replaced(
+    tmp_path: Path,
+) -> None:
+    write_spirl(tmp_path / "rollout_0.h5")
+    final = convert(tmp_path, "spirl", "legacy/x-v0")
+    final.rename(sibling(final, REPLACED))
+    write_spirl(tmp_path / "rollout_0.h5", actions=2 * ACTIONS)
+    with pytest.raises(DatasetExists, match="its content"):
+        convert(tmp_path, "spirl", "legacy/x-v0")
     np.testing.assert_array_equal(load_windows("legacy/x-v0").episode(0)[1], ACTIONS[:7])
 
 

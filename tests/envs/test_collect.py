@@ -197,6 +197,31 @@ def test_a_dataset_whose_replacement_fails_is_put_back(small: Path, tmp_path: Pa
     assert content(path) == content(small)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_dataset_is_put_back_if_the_process_is_killed_while_it_is_replaced(
+    small: Path, tmp_path: Path
+) -> None:
+    path, work = tmp_path / SMALL.dataset_id, tmp_path / "work"
+    shutil.copytree(small, path)
+    if (child := os.fork()) == 0:
+        rename = Path.replace
+
+        def killed(self: Path, target: Path) -> Path:
+            if target == path:
+                os._exit(9)
+            return rename(self, target)
+
+        Path.replace = killed  # type: ignore[method-assign]
+        install(SMALL.dataset_id, tmp_path, work, [], 0, lambda: None)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert not path.exists()
+    with pytest.raises(DatasetExists):
+        collect(reseeded(SMALL, 1), tmp_path, workers=1)
+    assert content(path) == content(small)
+    assert [each for each in path.parent.iterdir() if each.name.startswith(".")] == []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_disk_is_explained_and_the_run_goes_on(small: Path, tmp_path: Path) -> None:
     fourth = tmp_path / STAGING / f".episode_00003.npz.{os.getpid()}.partial"

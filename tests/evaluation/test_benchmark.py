@@ -73,6 +73,13 @@ def test_cells_are_presets_that_exist_in_their_world(name: str) -> None:
         assert ("--num-envs" in cell.command()) == several, cell.name
 
 
+def test_another_budget_is_that_of_the_methods_that_are_trained() -> None:
+    for steps, trained in ((None, {500_000, 700_000, 1_250_000}), (9000, {9000})):
+        cells = TABLES["skild"].cells((0,), steps)
+        assert {cell.steps for cell in cells if cell.method == "bc"} == {1}
+        assert {cell.steps for cell in cells if cell.method != "bc"} == trained
+
+
 def test_the_suite_has_every_table_and_no_name_twice() -> None:
     assert set(SUITES["papers"]) == set(TABLES)
     names = [cell.name for table in TABLES.values() for cell in table.cells((0, 1))]

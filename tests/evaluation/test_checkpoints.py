@@ -10,17 +10,21 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import SAC
+from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from skillgym.errors import CorruptFile
 from skillgym.evaluation.checkpoints import (
     BUFFER,
+    buffer_arrays,
     generator_states,
     load_run,
+    restore_buffer,
     restore_generators,
     save_run,
 )
+
+GOALS = ("observation", "achieved_goal", "desired_goal")
 
 
 def make_agent(**keywords: Any) -> SAC:
@@ -108,6 +112,23 @@ def test_a_full_buffer_goes_on_where_it_overwrites(tmp_path: Path) -> None:
     buffer = resumed(agent, tmp_path, buffer_size=50).replay_buffer
     assert (buffer.pos, buffer.full, buffer.size()) == (10, True, 50)
     np.testing.assert_array_equal(buffer.rewards, agent.replay_buffer.rewards)
+
+
+def test_an_unfinished_episode_with_goals_does_not_run_into_the_next_one() -> None:
+    def add(buffer: HerReplayBuffer, steps: int, ends: bool) -> None:
+        obs = {name: np.zeros((1, 1)) for name in GOALS}
+        for step in range(steps):
+            done = np.array([ends and step == steps - 1])
+            buffer.add(obs, obs, np.zeros((1, 1)), np.zeros(1), done, [{}])
+
+    box: Any = gym.spaces.Box(-1.0, 1.0, (1,))
+    spaces = gym.spaces.Dict(dict.fromkeys(GOALS, box)), box
+    old, new = (HerReplayBuffer(20, *spaces, env=make_agent().get_env()) for _ in range(2))
+    add(old, 3, ends=True)
+    add(old, 2, ends=False)
+    restore_buffer(new, buffer_arrays(old))
+    add(new, 4, ends=True)
+    assert new.ep_length[:9, 0].tolist() == [3, 3, 3, 0, 0, 4, 4, 4, 4]
 
 
 def test_a_warm_up_goes_on_with_other_actions(tmp_path: Path) -> None:

@@ -253,6 +253,27 @@ def test_returns_and_control_steps_of_the_last_training_episodes() -> None:
     assert metrics["rollout/return"] == sum(range(13))
 
 
+def test_each_training_environment_has_its_own_episodes() -> None:
+    env = DummyVecEnv(
+        [lambda end=end: SkillActions(CountingEnv(end), StubSkills(max_steps=5)) for end in (13, 6)]
+    )
+    never = Every(0), lambda monitor: None
+    agent = SAC("MlpPolicy", env, learning_starts=100, buffer_size=100, device="cpu")
+    monitor = TrainingMonitor(30, 0, None, 0.0, [], never, InterruptFlag(), progress_bar=False)
+    agent.learn(1000, callback=monitor)
+    # One episode of skills of 5, 5 and 3 steps beside two of 5 and 1, and 5 steps of the next one.
+    assert monitor.control_steps == 13 + 5 + 2 * 6
+    returns = [sum(range(13)), *[sum(range(6))] * 2]
+    assert monitor.metrics()["rollout/return"] == np.mean(returns)
+
+
+def test_what_is_due_is_counted_from_where_a_sitting_starts() -> None:
+    every = Every(10, start=25)
+    assert [every(counter) for counter in (26, 29, 30, 39, 55, 56)] == [
+        *(False, False, True, False), *(True, False)
+    ]  # fmt: skip
+
+
 @contextmanager
 def training(folder: Path, skills: Path) -> Iterator[subprocess.Popen[str]]:
     arguments = [

@@ -8,10 +8,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.spaces import Discrete
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import rollout
+from skillgym.nn.priors import UniformPrior
 from skillgym.rl.presets import make_env
 
 
@@ -50,6 +52,22 @@ def test_each_environment_gives_its_first_episodes() -> None:
     assert episodes.rates() == pytest.approx({"a": 3 / 5, "b": 1 / 5})
 
 
+def test_a_fast_environment_gives_no_more_episodes_than_the_others() -> None:
+    episodes = rollout(lambda o: np.zeros((6, 1)), make(6), episodes=6, seed=0)
+    assert episodes.returns.tolist() == [2, 3, 4, 5, 6, 7]
+
+
+def test_the_seed_reaches_the_environments() -> None:
+    class Seeded(Countdown):
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            self.episode = self.episode if seed is None else seed - 1
+            return super().reset()
+
+    env = DummyVecEnv([lambda: Seeded(0, None)] * 2)
+    episodes = rollout(lambda o: np.zeros((2, 1)), env, episodes=4, seed=3)
+    assert episodes.returns.tolist() == [2 + 3, 2 + 4, 2 + 4, 2 + 5]
+
+
 def test_length_counts_the_control_steps_of_skills() -> None:
     episodes = rollout(lambda o: np.zeros((1, 1)), make(1, skill_steps=10), episodes=1, seed=0)
     assert episodes.lengths.tolist() == [20]
@@ -68,6 +86,12 @@ def test_a_subtask_that_is_never_completed_has_a_rate_too() -> None:
     episodes = rollout(lambda o: np.zeros((1, 1)), env, episodes=3, seed=0)
     assert list(episodes.rates().items()) == [("a", 2 / 3), ("b", 1 / 3), ("d", 0.0)]
     assert episodes.metrics()["rate/d"] == 0.0
+
+
+def test_skills_that_count_from_another_number_than_zero() -> None:
+    model: Any = SimpleNamespace(skill_space=Discrete(2, start=5), prior=UniformPrior(2))
+    skills = prior_policy(model, seed=0)(np.zeros((50, 3)))
+    assert set(skills.tolist()) == {5, 6}
 
 
 def test_prior_acts_in_the_kitchen_and_repeats_itself(kitchen_skills: Any) -> None:

@@ -121,11 +121,20 @@ def test_tasks_are_put_together_as_shares_of_their_best() -> None:
     (found,) = across_tasks(TABLE, rows)
     assert found.tasks == ("four", "points") and found.method == "good"
     assert found.seeds == (0, 1)  # those that both tasks have
+    assert (found.score, found.best) == ("share of the best", 1.0)
     assert found.budgets == (1000, 2000)
     # Shares 0.5, 0.75, 1, 1; the middle half of four numbers is two of them.
     assert found.result.estimate == pytest.approx(0.875)
     assert found.result.low == pytest.approx(0.75) and found.result.high == pytest.approx(0.875)
     assert found.cells()["control steps"] == "1,000, 2,000"
+
+
+def test_methods_on_the_most_tasks_come_first_and_then_the_best() -> None:
+    table = Table(title="Three", tasks=(Task(name="a", methods=METHODS), *TABLE.tasks))
+    rows = [run(task, "good", 0, 4.0) for task in ("a", "four")]
+    rows += [run(task, "other", 0, 2.0) for task in ("a", "four")]
+    rows += [run(task, "bad", 0, 1.0) for task in ("four", "points", "a")]
+    assert [found.method for found in across_tasks(table, rows)] == ["bad", "good", "other"]
 
 
 def test_methods_without_a_common_seed_are_not_put_together() -> None:

@@ -175,6 +175,23 @@ def test_validations_always_have_the_same_noise_and_leave_the_training_alone(
     assert last[0]["validation/loss"] == last[1]["validation/loss"]
 
 
+def test_batches_do_not_depend_on_the_number_of_those_for_validation(tmp_path: Path) -> None:
+    for number in (1, 2):
+        train(tmp_path / str(number), steps=5, validation_batches=number)
+    given, expected = tensors(tmp_path / "1"), tensors(tmp_path / "2")
+    assert all(torch.equal(given[key], value) for key, value in expected.items())
+
+
+def test_the_seed_chooses_the_episodes_for_validation(tmp_path: Path) -> None:
+    observations = []
+    for seed in (0, 0, 1):
+        model, config = small_model(ClosedLoopSpirl), TrainerConfig(**SHORT, seed=seed)
+        trainer = OfflineTrainer(model, random_walks(), tmp_path, config, None, None, False)
+        observations.append(trainer._data.observations)
+    assert np.array_equal(observations[0], observations[1])
+    assert not np.array_equal(observations[0], observations[2])
+
+
 def test_all_kinds_of_numbers_are_logged(tmp_path: Path) -> None:
     """PPO of Stable-Baselines3 records float32 numbers of NumPy."""
     logger = run_logger(tmp_path)
@@ -254,6 +271,10 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
         train(tmp_path)
     with pytest.raises(ResumeMismatch, match=r"trainer\.batch_size 8 .* started with 16"):
         train(tmp_path, resume=True, batch_size=8)
+    constant = {"schedule": "constant", "steps": 5}
+    train(tmp_path / "constant", **constant)
+    with pytest.raises(ResumeMismatch, match=r"trainer\.batch_size"):
+        train(tmp_path / "constant", resume=True, batch_size=8, **constant)
     with pytest.raises(ResumeMismatch, match=r"trainer\.steps 80"):
         train(tmp_path, resume=True, steps=80)
     with pytest.raises(ResumeMismatch, match=r"model\.config\.beta"):
@@ -294,6 +315,19 @@ def test_best_checkpoint_is_that_of_the_best_validation(tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "checkpoints/best/metrics.json").read_text())
     assert metrics["step"] == result.best_step
     assert metrics["validation/prior_best_mse"] == pytest.approx(min(values.values()))
+
+
+class Indifferent(ClosedLoopSpirl):
+    """Finds itself equally good at all times."""
+
+    def validation(self, batch: Batch, generator: torch.Generator) -> Scalars:
+        return {self.selection_metric: torch.tensor(1.0)}
+
+
+def test_of_equally_good_checkpoints_the_first_is_the_best(tmp_path: Path) -> None:
+    config, model = SpirlConfig(**SMALL), small_model(ClosedLoopSpirl)
+    model = Indifferent.create(model.observation_space, model.action_space, config)
+    assert train(tmp_path, model=model).best_step == 15
 
 
 def test_disk_full_keeps_the_last_checkpoint(

@@ -83,6 +83,13 @@ def test_demonstrations_may_be_a_list() -> None:
     assert agent._n_updates > 0
 
 
+def test_a_schedule_of_the_learning_rate_reaches_the_discriminator() -> None:
+    agent = make_gail(learning_rate=lambda remaining: 1e-3 * remaining).learn(20)
+    (group,) = agent.tuning.optimizer.param_groups
+    assert group["lr"] == pytest.approx(1e-3 * agent._current_progress_remaining)
+    assert group["lr"] < 1e-4
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -95,6 +102,17 @@ def test_demonstrations_may_be_a_list() -> None:
 def test_numbers_of_gail_that_cannot_work_are_refused(field: str, value: Any) -> None:
     with pytest.raises(InvalidConfig, match=f"Got {field}="):
         make_gail(**{field: value})
+
+
+def test_every_state_of_the_demonstrations_is_learned() -> None:
+    """Also those behind the first batch, which cannot be told from the policy's here."""
+    torch.manual_seed(0)
+    policy_states, others = torch.zeros(16, 3), np.ones((84, 3), np.float32)
+    states = np.concatenate([policy_states.numpy(), others])
+    training = DiscriminatorTraining(Discriminator(3), states, 1.0, learning_rate=1e-2)
+    for _ in range(100):
+        training.update(policy_states)
+    assert training.discriminator.probability(torch.ones(1, 3)).item() > 0.9
 
 
 def test_gail_rewards_what_its_buffer_holds() -> None:

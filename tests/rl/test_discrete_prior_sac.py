@@ -122,6 +122,23 @@ def test_divergences_are_bounded_with_gradients_that_lead_back(direction: Any) -
     assert logits.grad[0, 2] > 0  # a descent step leaves the skill that the prior excludes
 
 
+def test_an_agent_has_the_direction_that_it_is_given() -> None:
+    policy, prior = categorical(5, 4), categorical(5, 4, seed=1)
+    for direction, first, second in (
+        ("prior-policy", prior, policy),
+        ("policy-prior", policy, prior),
+    ):
+        gap = make_agent(kl_direction=direction)._divergence(policy, prior)
+        torch.testing.assert_close(gap, first.kl(second))
+
+
+def test_a_divergence_is_exact_beside_one_that_is_infinite() -> None:
+    prior = Categorical(torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log())
+    policy = Categorical(torch.tensor([[0.0, -torch.inf], [0.0, -150.0]]))
+    expected = [0.5 * 100 + np.log(0.5), 0.1 * (np.log(0.1) + 150) + 0.9 * np.log(0.9)]
+    assert divergence(policy, prior, "prior-policy").tolist() == pytest.approx(expected)
+
+
 def test_literally_probabilities_have_a_floor() -> None:
     """KL(prior || policy + 1e-8), which is at most -log(1e-8)."""
     policy = Categorical.from_logits(torch.tensor([[0.0, 0.3], [0.0, -400.0], [0.0, -torch.inf]]))
@@ -262,6 +279,16 @@ def test_an_agent_with_other_tensors_is_one_sentence(tmp_path: Path) -> None:
     Earlier("SkillPriorPolicy", make_env(), **SMALL).save(tmp_path / "agent")
     with pytest.raises(ForeignAgent, match="other tensors than a DiscretePriorSAC has"):
         DiscretePriorSAC.load(tmp_path / "agent", env=make_env(), device="cpu")
+
+
+def test_a_mistake_in_code_of_ones_own_is_not_blamed_on_the_saved_agent(tmp_path: Path) -> None:
+    class Own(DiscretePriorSAC):
+        def _initial_policy(self) -> nn.Module:
+            return {}["own"]
+
+    make_agent().save(tmp_path / "agent")
+    with pytest.raises(KeyError, match="own"):
+        Own.load(tmp_path / "agent", env=make_env(), device="cpu")
 
 
 @pytest.mark.parametrize("policy", ["SkillPriorPolicy", "MlpPolicy"])

@@ -140,6 +140,9 @@ def test_logged_metrics() -> None:
     for name in ("alpha", "alpha_loss", "actor_loss", "critic_loss", "prior_divergence"):
         assert np.isfinite(logged[f"train/{name}"])
     assert logged["train/target_divergence"] == 5.0
+    # Means over those updates that have a value.
+    agent._record([{"a": torch.tensor(1.0)}, {"a": torch.tensor(3.0), "b": torch.tensor(5.0)}])
+    assert (logged["train/a"], logged["train/b"]) == (2.0, 5.0)
 
 
 def test_updates_follow_the_number_of_skills() -> None:
@@ -247,16 +250,20 @@ def test_returns_over_several_skills_have_the_agents_discount(
         assert discounts.min().item() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("goes_on", "steps"), [(False, 1), (True, 3)])
+@pytest.mark.parametrize(
+    ("goes_on", "other_env", "steps"), [(False, False, 1), (True, False, 3), (True, True, 1)]
+)
 def test_returns_do_not_run_into_the_episodes_that_a_second_call_of_learn_begins(
-    goes_on: bool, steps: int
+    goes_on: bool, other_env: bool, steps: int
 ) -> None:
     keywords = {"n_steps": 3, "gamma": 0.9}
     agent = make_agent(
         gamma=0.9, replay_buffer_class=SuccessReplayBuffer, replay_buffer_kwargs=keywords
     )
-    for _ in range(2):  # of three skills; an episode has seven
-        agent.learn(3, reset_num_timesteps=not goes_on)
+    agent.learn(3)  # an episode has seven skills
+    if other_env:
+        agent.set_env(make_env(seed=1))
+    agent.learn(3, reset_num_timesteps=not goes_on)
     last = agent.replay_buffer._get_samples(np.array([2]))
     assert last.discounts.item() == pytest.approx(0.9**steps)
     assert last.dones.item() == 0.0
@@ -419,12 +426,13 @@ def test_other_environments_have_the_same_skills() -> None:
     other = spirl_model()
     with torch.no_grad():  # not part of the prior
         next(other.decoder.parameters()).add_(0.1)
-    before = agent.env
+    before, reached = agent.env, agent._last_obs
     normalised = VecNormalize(DummyVecEnv([lambda: make_env(model=spirl_model())]))
     for env, error in ((make_env(model=other), ForeignPrior), (normalised, NormalizedObservations)):
         with pytest.raises(error):
             agent.set_env(env)
         assert agent.env is before and agent.get_vec_normalize_env() is None
+        assert agent._last_obs is reached  # the running episode goes on
     agent.learn(10, reset_num_timesteps=False)
 
 

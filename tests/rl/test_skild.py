@@ -209,12 +209,17 @@ def test_a_certain_discriminator_does_not_outweigh_the_environment_if_it_is_boun
         make_agent(max_log_odds=0.0)
 
 
-def test_a_schedule_of_the_learning_rate_reaches_both_temperatures() -> None:
-    learned = {"alpha": "auto", "posterior_alpha": "auto"}
-    agent = make_agent(learning_rate=lambda remaining: 1e-3 * remaining, **learned).learn(20)
-    optimizers = agent.ent_coef_optimizer, agent.posterior_temperature.optimizer
+def test_a_schedule_of_the_learning_rate_reaches_temperatures_and_discriminator() -> None:
+    learned = {"alpha": "auto", "posterior_alpha": "auto", "discriminator_updates": 1.0}
+    states = np.zeros((2, 3), np.float32)
+    schedule = {"learning_rate": lambda remaining: 1e-3 * remaining, "demonstrations": states}
+    agent = make_agent(**schedule, **learned).learn(20)
+    optimizers = (
+        *(agent.ent_coef_optimizer, agent.posterior_temperature.optimizer),
+        agent.tuning.optimizer,
+    )
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    assert rates == pytest.approx([1e-3 * agent._current_progress_remaining] * 2)
+    assert rates == pytest.approx([1e-3 * agent._current_progress_remaining] * 3)
     assert rates[0] < 1e-4
 
 
@@ -307,6 +312,23 @@ def test_rewards_that_are_stored_are_those_of_each_environment() -> None:
     assert (buffer.rewards[:5, 0] != buffer.rewards[:5, 1]).any()
 
 
+def test_rewards_that_are_stored_include_an_end_that_lasts_for_ever() -> None:
+    agent = make_agent(
+        env=SkillActions(Bounded(13), make_model()),  # skills of 5, 5 and 3 steps
+        n_steps=3,
+        learning_starts=100,
+        absorbing_ends=True,
+        env_reward_weight=0.0,
+        discriminator_reward_weight=1.0,
+    ).learn(3)
+    buffer = agent.replay_buffer
+    assert buffer.dones[:3, 0].tolist() == [0.0, 0.0, 1.0]
+    expected = agent._logits(torch.as_tensor(buffer.observations[:3, 0]))
+    end = agent._logits(torch.as_tensor(buffer.next_observations[2]))
+    expected[2] += 0.99 * end[0] / (1 - 0.99)
+    np.testing.assert_allclose(buffer.rewards[:3, 0], expected, rtol=1e-4)
+
+
 def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:
     model = make_model()
     states = np.full((50, 3), -1.0, np.float32)
@@ -319,6 +341,14 @@ def test_fine_tuning_tells_the_policy_from_the_demonstrations() -> None:
     assert agent.discriminator.probability(visited).max() < 0.4
     assert agent.logger.name_to_value["train/discriminator_accuracy"] == 1.0
     torch.testing.assert_close(weights(model.discriminator), weights(make_model().discriminator))
+
+
+def test_fine_tuning_takes_the_states_in_which_skills_began() -> None:
+    states = torch.ones(16, 3)
+    agent = make_agent(discriminator_updates=1.0, demonstrations=states.numpy(), learning_rate=1e-2)
+    for _ in range(30):
+        metrics = agent._update(batch_of(-states, states))
+    assert metrics["discriminator_accuracy"] == 1.0
 
 
 def test_a_fraction_of_updates_is_a_probability() -> None:

@@ -43,7 +43,13 @@ from skillgym.skills.ptgm.errors import NoCodebook, UnreadablePublished
 from skillgym.skills.ptgm.losses import nearest_codes, policy_nll, prior_nll
 from skillgym.wrappers import SkillActions
 from skillgym_envs.kitchen import KitchenWorld
-from tests.skills.models import random_batch, random_walks, small_ptgm, spaces
+from tests.skills.models import (
+    OBSERVATION_SIZE,
+    random_batch,
+    random_walks,
+    small_ptgm,
+    spaces,
+)
 
 WORLD = KitchenWorld()
 
@@ -173,6 +179,27 @@ def test_hindsight_goal_is_the_end_of_the_window() -> None:
     total, scalars = model.loss(batch, torch.Generator())
     torch.testing.assert_close(total, prior_nll(prior, labels) + policy_nll(policy, actions))
     assert set(scalars) == {"loss", "prior_nll", "policy_nll"}
+
+
+def test_the_goal_of_a_skill_is_the_code_itself_however_codes_are_matched() -> None:
+    model = small_ptgm(standardise=True).eval()
+    assert not torch.allclose(model.goal_scale, torch.ones(()))
+    goal = model.begin(np.zeros((2, OBSERVATION_SIZE), np.float32), np.array([3, 1]))["goal"]
+    np.testing.assert_array_equal(goal, model.codes[[3, 1]])
+
+
+def test_validation_judges_the_likeliest_code_and_the_mean_action() -> None:
+    model = small_ptgm().eval()
+    batch = random_batch(model, 32)
+    scalars = model.validation(batch, torch.Generator())
+    with torch.no_grad():
+        prior, labels, policy, actions = model._fit(batch)
+    probabilities = prior.log_probs.exp()
+    hits = [row.argmax(-1) == label for row, label in zip(probabilities, labels, strict=True)]
+    torch.testing.assert_close(scalars["prior_accuracy"], torch.stack(hits).float().mean())
+    entropy = -(probabilities * prior.log_probs).sum(-1).mean()
+    torch.testing.assert_close(scalars["prior_entropy"], entropy)
+    torch.testing.assert_close(scalars["mse"], torch.nn.functional.mse_loss(policy.mean, actions))
 
 
 def test_the_networks_share_nothing() -> None:

@@ -18,6 +18,7 @@ from skillgym.nn.mlp import count_parameters
 from skillgym.pretraining import TrainerConfig, pretrain
 from skillgym.skills.reskill import ReskillConfig, ReskillModel
 from skillgym.skills.reskill.losses import posterior_kl
+from skillgym.skills.spirl.losses import best_mse
 from tests.skills.models import (
     ACTION_SIZE,
     OBSERVATION_SIZE,
@@ -196,11 +197,27 @@ def test_learning_rates(tmp_path) -> None:
     assert moved["decoder"] > 5 * moved["latent_prior"] > 0.0
 
 
+def test_the_encoder_sees_every_observation_but_the_last() -> None:
+    model = trained()
+    observations, actions = random_batch(model)
+    for index, seen in ((0, True), (-1, False)):
+        changed = observations.clone()
+        changed[:, index] += 1.0
+        means = [model.encode(given, actions).mean for given in (observations, changed)]
+        assert torch.equal(*means) != seen
+
+
 def test_validation_judges_the_prior(generator: torch.Generator) -> None:
     model = trained()
-    scalars = model.validation(random_batch(model), generator)
+    observations, actions = random_batch(model)
+    scalars = model.validation((observations, actions), generator)
     assert set(scalars) == {"loss", "reconstruction", "kl", "prior_nll", "prior_best_mse"}
-    assert 0.0 < scalars["prior_best_mse"] < scalars["reconstruction"] * 3
+    generator.manual_seed(0)
+    with torch.no_grad():
+        model.loss((observations, actions), generator)  # draws first
+        prior = model.latent_prior(observations[:, 0])
+        mse = best_mse(lambda: model.decode(observations[:, :-1], prior.sample(generator)), actions)
+    torch.testing.assert_close(scalars["prior_best_mse"], mse)
 
 
 def test_presets_build_the_papers_models() -> None:

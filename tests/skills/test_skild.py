@@ -26,7 +26,7 @@ from skillgym.skills.skild.losses import (
     log_odds_reward,
 )
 from skillgym.skills.spirl import ClosedLoopSpirl, OpenLoopSpirl
-from skillgym.skills.spirl.losses import prior_nll
+from skillgym.skills.spirl.losses import best_mse, prior_nll
 from tests.skills.models import (
     ACTION_SIZE,
     OBSERVATION_SIZE,
@@ -162,6 +162,8 @@ def test_the_loss_is_likelihood_and_cross_entropy(
 def test_the_fallback_is_a_divergence_weighted_by_where_demonstrations_are_not() -> None:
     """One joint pass; the mean of many single samples is the closed form of two Gaussians."""
     model = SkildModel.from_embedding(embedding(), fallback_weight=0.5).eval()
+    with torch.no_grad():
+        model.posterior.net.head.bias += 1.0
     batch, others = random_batch(model), random_batch(model)[3]
     generator = torch.Generator().manual_seed(0)
     drawn = [model.loss(batch, generator) for _ in range(500)]
@@ -169,12 +171,16 @@ def test_the_fallback_is_a_divergence_weighted_by_where_demonstrations_are_not()
     divergence = model.posterior(others).kl(model.prior(others)).sum(-1)
     foreign = 1.0 - torch.sigmoid(model.discriminator(others))
     expected = (foreign * divergence).mean()
-    torch.testing.assert_close(mean["posterior_fallback"], expected.detach(), rtol=0.1, atol=0.05)
+    torch.testing.assert_close(mean["posterior_fallback"], expected.detach(), rtol=0.1, atol=0.0)
     total = mean["posterior_nll"] + mean["discriminator_loss"] + 0.5 * mean["posterior_fallback"]
     torch.testing.assert_close(mean["loss"], total)
     model.zero_grad()
     (drawn[0][0] - drawn[0][1]["discriminator_loss"]).backward()
     assert all(p.grad is not None for p in model.posterior.parameters())
+    entropy = discriminator_loss(*(model.discriminator(states) for states in batch[2:]))
+    parameters = list(model.discriminator.parameters())  # no other term moves them
+    gradients = torch.autograd.grad(entropy, parameters)
+    torch.testing.assert_close([p.grad for p in parameters], list(gradients))
 
 
 def test_with_the_fallback_the_posterior_stays_the_prior_elsewhere() -> None:
@@ -195,8 +201,25 @@ def test_with_the_fallback_the_posterior_stays_the_prior_elsewhere() -> None:
     assert divergences[1] < 0.1 < divergences[0]
 
 
+def test_validation_decodes_the_best_draws_of_the_posterior(
+    model: SkildModel, generator: torch.Generator
+) -> None:
+    observations, actions, *states = random_batch(model)
+    batch = observations, actions, *states
+    scalars = model.eval().validation(batch, generator)
+    generator.manual_seed(0)
+    with torch.no_grad():
+        model.loss(batch, generator)  # draws first
+        posterior = model.posterior(observations[:, 0])
+        mse = best_mse(
+            lambda: model.decode(observations[:, :-1], posterior.sample(generator)), actions
+        )
+    torch.testing.assert_close(scalars["posterior_best_mse"], mse)
+
+
 def test_closed_forms_of_the_discriminator() -> None:
     nothing = torch.zeros(3)
+    assert accuracy(nothing, nothing).item() == 0.5
     assert discriminator_loss(nothing, nothing).item() == pytest.approx(math.log(2))
     assert discriminator_loss(nothing + 100, nothing - 100).item() == pytest.approx(0.0, abs=1e-6)
     right = accuracy(torch.tensor([1.0, -1.0]), torch.tensor([-1.0, 1.0, -2.0, -3.0]))
@@ -219,6 +242,20 @@ class Linear(torch.nn.Module):
 def test_gradient_penalty_of_a_linear_discriminator() -> None:
     states = torch.randn(6, 2), torch.randn(6, 2)
     assert gradient_penalty(Linear(), *states).item() == pytest.approx(16.0)
+
+
+class Quadratic(torch.nn.Module):
+    """Logit x^2 / 2: its gradient is x."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.5 * x.square().sum(-1)
+
+
+def test_gradient_penalty_is_taken_at_points_all_the_way_between_the_states() -> None:
+    torch.manual_seed(0)
+    states = torch.zeros(20_000, 1), torch.ones(20_000, 1)
+    # The mean of (u - 1)^2 over u from 0 to 1.
+    assert gradient_penalty(Quadratic(), *states).item() == pytest.approx(1 / 3, abs=0.01)
 
 
 def shifted_walks(num_episodes: int, offset: float) -> WindowDataset:
@@ -258,6 +295,7 @@ def test_draw(model: SkildModel) -> None:
     ]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert first[0].min() > 50 and first[2].min() > 50 and first[3].max() < 50
+    assert not np.isin(first[2], first[0][:, 0]).all()  # all states, also where no window begins
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from skillgym.errors import InvalidConfig, ShapeMismatch, UnsupportedSpace
+from skillgym.nn.distributions import Gaussian
 from skillgym.nn.mlp import count_parameters
 from skillgym.skills.base import SkillModule
 from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, OpenLoopSpirl, SpirlConfig
-from skillgym.skills.spirl.losses import posterior_kl, prior_nll, reconstruction_loss
+from skillgym.skills.spirl.losses import best_mse, posterior_kl, prior_nll, reconstruction_loss
 from skillgym.wrappers.common import NEEDED
 from tests.skills.models import (
     ACTION_SIZE,
@@ -84,6 +85,26 @@ def test_total_loss_is_the_weighted_sum(
     torch.testing.assert_close(total, expected)
     parts = scalars["reconstruction"] + 0.3 * scalars["kl"] + scalars["prior_nll"]
     torch.testing.assert_close(total.detach(), parts)
+
+
+@pytest.mark.parametrize(("cls", "earlier"), [(ClosedLoopSpirl, 0), (OpenLoopSpirl, 2)])
+def test_validation_decodes_the_best_draws_of_unit_gaussian_and_prior(
+    cls: type[ClosedLoopSpirl], earlier: int, generator: torch.Generator
+) -> None:
+    """Actions before the skill are not those that it should decode to."""
+    model = small_model(cls).eval()
+    assert isinstance(model, cls)
+    observations, actions = random_batch(model)
+    batch = observations, torch.cat([torch.randn(5, earlier, ACTION_SIZE), actions], dim=1)
+    scalars = model.validation(batch, generator)
+    generator.manual_seed(0)
+    with torch.no_grad():
+        model.loss(batch, generator)  # draws first
+        prior, states = model.prior(observations[:, 0]), observations[:, :-1]
+        unit = Gaussian.standard_like(prior.mean)
+        for name, source in (("unit_best_mse", unit), ("prior_best_mse", prior)):
+            mse = best_mse(lambda of=source: model.decode(states, of.sample(generator)), actions)
+            torch.testing.assert_close(scalars[name], mse)
 
 
 @pytest.mark.parametrize("prior", ["gaussian", "mixture", "flow"])

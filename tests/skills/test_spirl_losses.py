@@ -51,6 +51,14 @@ def test_prior_nll_sums_over_latent_and_averages_over_batch(generator: torch.Gen
     torch.testing.assert_close(prior_nll(prior, latents), expected)
 
 
+def test_prior_kl_is_that_of_the_posterior_from_the_prior(generator: torch.Generator) -> None:
+    """The other direction would let the prior leave out skills that occur."""
+    posterior, prior = gaussian(generator), gaussian(generator)
+    normals = (torch.distributions.Normal(each.mean, each.std) for each in (posterior, prior))
+    expected = torch.distributions.kl_divergence(*normals).mean()
+    torch.testing.assert_close(prior_kl(posterior, prior), expected)
+
+
 def test_prior_terms_stop_gradients_to_the_posterior(generator: torch.Generator) -> None:
     for term in ("nll", "kl"):
         posterior, prior = gaussian(generator), gaussian(generator)

@@ -196,11 +196,18 @@ def test_actions_must_be_finite_unless_they_are_ignored() -> None:
     with pytest.raises(InvalidSkill, match="not numeric"):
         env.step("left")
     makers = [lambda: CountingEnv(end=3), lambda: CountingEnv()]
+    actions = np.zeros((2, 3), np.float32)
+    actions[0] = np.nan
+    inner = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = VectorResidualActions(inner, StubSkills())
+    env.reset(seed=0)
+    while not env.step(np.zeros((2, 3), np.float32))[2].any():
+        pass
+    with pytest.raises(InvalidSkill, match="NaN"):  # it has already been reset
+        env.step(actions)
     inner = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.NEXT_STEP)
     env = VectorResidualActions(inner, StubSkills())
     env.reset(seed=0)
-    actions = np.zeros((2, 3), np.float32)
-    actions[0] = np.nan
     with pytest.raises(InvalidSkill, match="NaN"):
         env.step(actions)
     while not (terminated := env.step(np.zeros((2, 3), np.float32))[2]).any():

@@ -21,6 +21,7 @@ from skillgym.wrappers.errors import (
     WrongAutoresetMode,
 )
 from skillgym.wrappers.vector_infos import merge_rows, object_rows
+from skillgym.wrappers.vector_skill_step import VectorSkillStep
 from skillgym_envs.core.env import WorldEnv
 from skillgym_envs.core.vector_env import WorldVectorEnv
 from tests.skill_stubs import CountingEnv, GivenActions, GivenEnds, StubSkills
@@ -187,6 +188,35 @@ def test_partial_reset() -> None:
     assert env.step(zeros)[4]["skill_steps"].tolist() == [4, 0, 10]
 
 
+def test_an_environment_that_was_just_reset_is_not_reset_again() -> None:
+    class Counted(CountingEnv):
+        resets = 0
+
+        def reset(self, **keywords: Any) -> tuple[Any, dict[str, Any]]:
+            self.resets += 1
+            return super().reset(**keywords)
+
+    envs = [Counted(10), Counted(10_000)]
+    inner = SyncVectorEnv([lambda env=env: env for env in envs], autoreset_mode=DISABLED)
+    env = VectorSkillActions(inner, StubSkills())
+    env.reset(seed=0)
+    zeros = np.zeros((2, 2), np.float32)
+    assert env.step(zeros)[2].tolist() == [True, False]  # with the last step of the skill
+    env.reset(options={"reset_mask": np.array([True, False])})
+    env.step(zeros)
+    assert [each.resets for each in envs] == [2, 1]
+
+
+def test_subtasks_of_an_episode_that_is_discarded_do_not_count() -> None:
+    both, first = np.array([True, True]), np.array([True, False])
+    flags, result = np.zeros(2, bool), VectorSkillStep(np.zeros((2, 1)), np.ones(2))
+    for t, running, names in ((0, both, [(), ("a",)]), (1, first, [("b",), ("c",)])):
+        infos = {"subtasks_completed_step": object_rows(names, both)}
+        result.add(t, running, np.zeros((2, 1)), np.zeros(2), infos)
+        result.stop(~first if t == 0 else first, flags, flags, infos)
+    assert result.infos()["subtasks_completed_step"].tolist() == [("b",), ("a",)]
+
+
 def test_results_are_copies() -> None:
     env = world_vector()
     env.reset(seed=0)
@@ -287,3 +317,6 @@ def test_infos_that_only_some_environments_have_are_empty_for_the_others() -> No
     other = {"name": object_rows(["a", "b"], everyone), "count": np.array([2, 3])}
     merged = merge_rows({}, other, chosen)
     assert merged["name"].tolist() == ["a", None] and merged["count"].tolist() == [2, 0]
+    earlier = {"count": np.array([7, 8])}
+    assert merge_rows(earlier, other, chosen)["count"].tolist() == [2, 8]
+    assert earlier["count"].tolist() == [7, 8]  # left unchanged

@@ -71,7 +71,10 @@ class PriorAlgorithm(BaseAlgorithm):
             warnings.filterwarnings("ignore", message="`n_steps=.* is ignored")
             try:
                 return super().load(*arguments, **keywords)
-            except KeyError as error:  # raised by SB3 if the tensors are not the expected ones
+            except KeyError as error:
+                # SB3 looks this one up once the tensors have not fitted, whatever the agent has.
+                if error.args != ("policy.optimizer",):
+                    raise
                 raise ForeignAgent(cls.__name__) from error
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
@@ -164,12 +167,12 @@ class PriorAlgorithm(BaseAlgorithm):
 
 @contextmanager
 def kept_if_refused(agent: BaseAlgorithm) -> Iterator[None]:
-    """Restore an agent's environments if new ones are refused."""
-    before = agent.env, agent._vec_normalize_env
+    """Restore an agent's environments, and where they are, if new ones are refused."""
+    before = agent.env, agent._vec_normalize_env, agent._last_obs
     try:
         yield
     except SkillgymError:
-        agent.env, agent._vec_normalize_env = before
+        agent.env, agent._vec_normalize_env, agent._last_obs = before
         raise
 
 

@@ -126,6 +126,7 @@ class GAIL(SAC):
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """Update the discriminator, then the agent with the recomputed rewards."""
         metrics: dict[str, Tensor] = {}
+        self._update_learning_rate(self.tuning.optimizer)
         buffer = self.replay_buffer
         buffer.relabel = None
         for _ in range(sum(self.tuning.draw_number() for _ in range(gradient_steps))):

@@ -211,7 +211,9 @@ class SkiLD(PriorSAC):
         return modules, [*tensors, "posterior_temperature.log_value"]
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
-        return [*super()._optimizers(), *filter(None, [self.posterior_temperature.optimizer])]
+        tuning = None if self.tuning is None else self.tuning.optimizer
+        own = self.posterior_temperature.optimizer, tuning
+        return [*super()._optimizers(), *filter(None, own)]
 
     def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
         metrics: dict[str, Tensor] = {}
