@@ -153,18 +153,17 @@ class SuccessReplayBuffer(NStepReplayBuffer):
         infos: list[dict[str, Any]],
     ) -> None:
         """Store one transition per environment, and mark the successful episodes that end."""
-        changed = done.any() or self.successful[self.pos].any()
+        ended = done.astype(bool)
+        if ended.any() or self.successful[self.pos].any():
+            self._rows = None
         self.successful[self.pos] = False
         self._lengths += 1
         self._returns += reward
-        ended = done.astype(bool)
         for env in np.flatnonzero(ended & (self._returns > 0.0)):
             rows = np.arange(self.pos - self._lengths[env], self.pos) + 1
             self.successful[rows % self.buffer_size, env] = True
         self._lengths[ended] = 0
         self._returns[ended] = 0.0
-        if changed:
-            self._rows = None
         super().add(obs, next_obs, action, reward, done, infos)
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:

@@ -111,7 +111,6 @@ def install(
         namespace = str(Path(dataset_id).parent)
         if namespace not in (".", *list_local_namespaces()):
             create_namespace(namespace)
-    put_back(final)
     try:
         if final.exists():  # overwritten
             final.replace(sibling(final, REPLACED))
