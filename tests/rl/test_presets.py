@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from skillgym.errors import InvalidConfig, UnsupportedSpace
-from skillgym.rl import DiscretePriorSAC, PriorPPO
+from skillgym.rl import DiscretePriorSAC, PriorPPO, SkiLD
+from skillgym.rl.common.keywords import check_keywords
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import PRESETS, load_agent, make_agent, make_env
 from skillgym.skills.ptgm import Ptgm, PtgmConfig
@@ -188,3 +189,11 @@ def test_a_word_in_place_of_a_number_is_refused_before_the_first_update(method: 
     with pytest.raises(InvalidConfig, match=r"gamma='foo', expected a number such as .* 0\.99;"):
         make_agent(method, env, gamma="foo")  # SB3 itself would multiply by it much later
     env.close()
+
+
+def test_weights_may_be_learned_where_their_default_is_a_number() -> None:
+    check_keywords(SkiLD, {"posterior_alpha": "auto", "alpha": "auto_0.5"})
+    with pytest.raises(InvalidConfig, match=r"target_divergence='x', expected a number"):
+        check_keywords(SkiLD, {"target_divergence": "x"})
+    with pytest.raises(InvalidConfig, match="train_freq='x', expected a number"):
+        check_keywords(SkiLD, {"train_freq": "x"})

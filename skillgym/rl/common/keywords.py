@@ -42,5 +42,6 @@ def check_keywords(
             public = [each for each in known if not each.startswith("_")]
             raise UnknownKeyword(agent.__name__, name, public)
         default = known[name].default
-        if isinstance(value, str) and isinstance(default, int | float):
+        takes_text = "str" in str(known[name].annotation).split(" | ")
+        if isinstance(value, str) and isinstance(default, int | float) and not takes_text:
             raise InvalidConfig(name, value, f"a number such as the default, {default!r}")
