@@ -20,7 +20,10 @@ READING = """\
 IQM: interquartile mean over the seeds, with its 95 % bootstrap interval, stratified by task where
 there are several ([Agarwal et al. 2021](https://arxiv.org/abs/2108.13264)). The score is measured
 with sampled actions where the method's authors sample; `deterministic` is measured with the most
-likely actions. Only compare rows with the same number of control steps of training.
+likely actions. Only compare rows with the same number of control steps of training. In kitchen and
+office, `skild` learns from the environment's reward alone; `skild-mixed` has the paper's mixture
+with the reward of the discriminator
+([why](docs/algorithms/skild.md#the-reward-of-the-discriminator)).
 [What the authors report](docs/benchmarks.md#what-the-authors-report)."""
 
 

@@ -3,6 +3,7 @@
 from skillgym.rl.buffers import (
     DemonstrationReplayBuffer,
     PictureReplayBuffer,
+    ShiftedReplayBuffer,
     SkillReplayBuffer,
     SuccessReplayBuffer,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "PriorSAC",
     "ReSkill",
     "ReskillPPO",
+    "ShiftedReplayBuffer",
     "SkiLD",
     "SkillPriorPolicy",
     "SkillReplayBuffer",

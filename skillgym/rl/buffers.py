@@ -1,4 +1,4 @@
-"""Replay buffers: of skills as a semi-Markov process, successes, pictures, demonstrations, rewards.
+"""Replay buffers: of skills in two ways, successes, pictures, demonstrations, computed rewards.
 
 Shapes: `B` batch, `N` transitions of the demonstrations, `O` observation, `A` action.
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from skillgym.checks import check_arrays
 from skillgym.errors import InvalidConfig, ShapeMismatch
-from skillgym_envs.core.checks import check_range
+from skillgym_envs.core.checks import check_flag, check_range
 
 if TYPE_CHECKING:
     from skillgym.data import Transitions
@@ -97,6 +97,120 @@ class SkillReplayBuffer(ReplayBuffer):
             self.discounts[at][:, None],
         )
         return ReplayBufferSamples(*(self.to_torch(array) for array in data))  # type: ignore[arg-type]
+
+
+class ShiftedReplayBuffer(ReplayBuffer):
+    """Stores skills as the code of SPiRL, SkiLD and PTGM does: one control step late.
+
+    It restores these defects, for comparisons with the authors' numbers:
+
+    * States are those after the first control step of a skill, except at the start of an episode:
+      (s_t+1, z, sum of the rewards of t..t+k-1, s_t+k+1).
+    * If the episode ends with the first control step of a skill, its reward belongs to the skill
+      before, and this skill is not stored.
+    * A time limit is a terminal state, and the reward of its control step is lost.
+
+    Transitions are stored once they are complete, those of several environments one after the
+    other in a single column, so `learning_starts` has to leave time for the first one. The
+    environments' rewards have to be sums (`SkillActions` with `reward="sum"`). Without
+    `skill_steps` an action counts as a skill of one control step.
+
+    Source: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors";
+    arXiv:2010.11944; the sampler of the authors' code.
+
+    Args:
+        buffer_size: Number of transitions.
+        observation_space: Observations.
+        action_space: Skills.
+        device: PyTorch device of the batches.
+        n_envs: Number of environments.
+        chosen_after: Whether a transition holds the skill that was chosen after it, as in the code
+            of PTGM. The last transition of an episode still holds its own, unless the episode ended
+            with the first control step of a skill.
+        kwargs: Other keywords of SB3's `ReplayBuffer`.
+
+    Raises:
+        UnsupportedSpace: If observations are dictionaries.
+        InvalidConfig: If the flag is neither True nor False, or the next observations should not
+            be stored (`optimize_memory_usage`).
+
+    Example:
+        >>> PriorSAC(
+        ...     "SkillPriorPolicy", env, replay_buffer_class=ShiftedReplayBuffer
+        ... )  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        device: torch.device | str = "auto",
+        n_envs: int = 1,
+        chosen_after: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        check_arrays(observation_space)
+        check_flag("chosen_after", chosen_after)
+        if kwargs.get("optimize_memory_usage"):
+            raise InvalidConfig("optimize_memory_usage", True, "False, as next states are shifted")
+        super().__init__(buffer_size, observation_space, action_space, device, **kwargs)
+        self.chosen_after = chosen_after
+        # By environment: state, skill and reward of the transition that waits for its next state.
+        self._open: dict[int, tuple[np.ndarray, np.ndarray, float]] = {}
+
+    def add(
+        self,
+        obs: np.ndarray,
+        next_obs: np.ndarray,
+        action: np.ndarray,
+        reward: np.ndarray,
+        done: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Take one skill per environment, and store the transitions that it completes."""
+        for env, info in enumerate(infos):
+            self._take(
+                env, obs[env], next_obs[env], action[env], float(reward[env]), bool(done[env]), info
+            )
+
+    def _take(
+        self,
+        env: int,
+        state: np.ndarray,
+        next_state: np.ndarray,
+        skill: np.ndarray,
+        reward: float,
+        done: bool,
+        info: dict[str, Any],
+    ) -> None:
+        one_step = info.get("skill_steps", 1) == 1
+        if info.get("TimeLimit.truncated", False):
+            lost = reward if one_step else info["skill_rewards"][-1]
+            reward -= lost
+        before = self._open.pop(env, None)
+        if before is not None:
+            previous_state, previous_skill, earned = before
+            state = next_state if one_step else info["skill_first_observation"]
+            if one_step and done:
+                earned += reward
+            stored = skill if self.chosen_after else previous_skill
+            self._store(previous_state, state, stored, earned, one_step and done)
+        if done and not one_step:
+            self._store(state, next_state, skill, reward, True)
+        elif not done:
+            self._open[env] = np.array(state), np.array(skill), reward
+
+    def _store(
+        self,
+        state: np.ndarray,
+        next_state: np.ndarray,
+        skill: np.ndarray,
+        reward: float,
+        done: bool,
+    ) -> None:
+        of_one = np.array([reward]), np.array([done])
+        super().add(state[None], next_state[None], np.asarray(skill)[None], *of_one, [{}])
 
 
 class SuccessReplayBuffer(NStepReplayBuffer):
@@ -180,13 +294,15 @@ class SuccessReplayBuffer(NStepReplayBuffer):
 
 
 def cut_episodes(buffer: ReplayBuffer) -> None:
-    """Let no return, and no success, run across the last row: the next one is of new episodes."""
+    """Let no return or success run across the last row: what comes next is of new episodes."""
     if isinstance(buffer, NStepReplayBuffer) and (buffer.full or buffer.pos):
         last = buffer.pos - 1
         buffer.timeouts[last] = np.maximum(buffer.timeouts[last], 1.0 - buffer.dones[last])
     if isinstance(buffer, SuccessReplayBuffer):
         buffer._lengths[:] = 0
         buffer._returns[:] = 0.0
+    if isinstance(buffer, ShiftedReplayBuffer):
+        buffer._open.clear()
 
 
 class PictureReplayBuffer(SuccessReplayBuffer):

@@ -29,6 +29,7 @@ class SkillActions(SkillWrapper):
 
     * `skill_steps`: number of control steps that were run,
     * `skill_rewards`: their rewards, a tuple,
+    * `skill_first_observation`: the observation after the first of them,
     * `subtasks_completed_step`: for worlds that report it, the subtasks completed during the whole
       skill.
 
@@ -37,6 +38,7 @@ class SkillActions(SkillWrapper):
 
     Deviation: the reference code of SPiRL shifts transitions by one control step, drops the reward
     of the last step before a time limit, and stores time limits as terminal states.
+    `skillgym.rl.ShiftedReplayBuffer` restores all three.
 
     Args:
         env: Environment with the primitive actions that the skill model produces.
@@ -107,6 +109,8 @@ class SkillActions(SkillWrapper):
             actions = model.act(observation[None], state, t)
             primitive = checked_actions(model, actions, self._action_shape)[0]
             observation, reward, terminated, truncated, info = self.env.step(primitive)
+            if t == 0:
+                first = np.array(observation)
             rewards.append(float(reward))
             subtasks += info.get("subtasks_completed_step", ())
             if self.frame_callback is not None:
@@ -116,6 +120,7 @@ class SkillActions(SkillWrapper):
                 break
         self._observation = np.array(observation)  # a copy, as the caller may change the original
         info = {**info, "skill_steps": len(rewards), "skill_rewards": tuple(rewards)}
+        info["skill_first_observation"] = first
         if "subtasks_completed_step" in info:
             info["subtasks_completed_step"] = subtasks
         # There may be more weights than the skill had steps.

@@ -17,6 +17,7 @@ class VectorSkillStep:
     def __init__(self, observation: NDArray[Any], weights: NDArray[np.float64]) -> None:
         n = len(observation)
         self.observation = observation
+        self._first_observation = observation
         self.reward = np.zeros(n)
         self.terminated = np.zeros(n, bool)
         self.truncated = np.zeros(n, bool)
@@ -37,6 +38,8 @@ class VectorSkillStep:
         """Take the results of control step t for the environments whose skill is running."""
         rows = running.reshape(-1, *[1] * (observation.ndim - 1))
         self.observation = np.where(rows, observation, self.observation)
+        if t == 0:
+            self._first_observation = self.observation
         self._steps += running
         self._rewards.append(reward)
         self.reward += np.where(running, self._weights[t] * reward, 0.0)
@@ -63,6 +66,8 @@ class VectorSkillStep:
         infos = dict(self._infos)
         infos |= {"skill_steps": self._steps, "_skill_steps": ran}
         infos |= {"skill_rewards": object_rows(of_skills, ran), "_skill_rewards": ran.copy()}
+        infos["skill_first_observation"] = self._first_observation
+        infos["_skill_first_observation"] = ran.copy()
         if "subtasks_completed_step" in infos:
             infos["subtasks_completed_step"] = object_rows(self._subtasks, ran)
         return infos

@@ -227,24 +227,37 @@ def test_the_replay_holds_the_executed_skill_with_its_own_states() -> None:
 
 
 def test_literally_a_transition_holds_the_skill_that_was_chosen_after_it() -> None:
-    """But the last one of an episode (7 or 5 skills), which holds its own, and the newest."""
-    model = StubCodes()
-    envs = [lambda k=k: SkillActions(TimeLimit(Bounded(), 5 * k), model) for k in (7, 5)]
+    """And states one control step later. The last one of an episode (7 skills) holds its own."""
     executed, stored = (
-        make_agent(env=DummyVecEnv(envs), literal=literal, learning_starts=100)
-        .learn(40)
-        .replay_buffer
+        make_agent(literal=literal, learning_starts=100).learn(14).replay_buffer
         for literal in (False, True)
     )
-    np.testing.assert_array_equal(stored.observations[:20], executed.observations[:20])
-    for env, length in enumerate((7, 5)):
-        ends = np.arange(1, 21) % length == 0
-        assert executed.dones[:20, env].astype(bool).tolist() == ends.tolist()
-        last, own = ends | (np.arange(20) == 19), executed.actions[:20, env]
-        np.testing.assert_array_equal(stored.actions[:20, env][last], own[last])
-        after = executed.actions[1:21, env][~last]
-        np.testing.assert_array_equal(stored.actions[:20, env][~last], after)
-        assert (stored.actions[:19, env] != own[:19]).any()
+    assert stored.pos == 14
+    own, start = executed.actions[:14, 0, 0], np.arange(14) % 7 == 0
+    after = np.where(np.arange(14) % 7 == 6, own, np.roll(own, -1))
+    np.testing.assert_array_equal(stored.actions[:14, 0, 0], after)
+    assert (after != own).any()
+    later = executed.observations[:14, 0, 0] + np.where(start, 0.0, 0.01)
+    np.testing.assert_allclose(stored.observations[:14, 0, 0], later, atol=1e-6)
+    assert stored.dones[:14, 0].tolist() == [0, 0, 0, 0, 0, 0, 1] * 2
+
+
+def test_literally_the_gradients_of_each_critic_are_clipped_by_themselves() -> None:
+    norms = {}
+    for literal in (False, True):
+        agent = make_agent(literal=literal, learning_starts=1, max_grad_norm=1e-3).learn(20)
+        agent._update(agent.replay_buffer.sample(16))
+        norms[literal] = [
+            torch.stack([each.grad.norm() for each in network.parameters()]).norm().item()
+            for network in agent.critic.networks
+        ]
+    assert np.hypot(*norms[False]) == pytest.approx(1e-3, rel=1e-2)
+    assert norms[True] == pytest.approx([1e-3, 1e-3], rel=1e-2)
+
+
+def test_literally_the_buffer_is_a_shifted_one() -> None:
+    with pytest.raises(InvalidConfig, match=r"ShiftedReplayBuffer, or literal=False"):
+        make_agent(literal=True, replay_buffer_class=SkillReplayBuffer)
 
 
 def test_literally_the_next_value_is_that_of_one_skill() -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict
+from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.evaluation.checkpoints import buffer_arrays, restore_buffer
-from skillgym.rl import PictureReplayBuffer, SkillReplayBuffer, SuccessReplayBuffer
+from skillgym.rl import (
+    PictureReplayBuffer,
+    PriorSAC,
+    ShiftedReplayBuffer,
+    SkillReplayBuffer,
+    SuccessReplayBuffer,
+)
 from skillgym.rl.buffers import cut_episodes
 from skillgym.wrappers import SkillActions
 from tests.skill_stubs import CountingEnv, StubSkills
@@ -166,13 +174,109 @@ def test_successes_of_several_environments() -> None:
     assert set(drawn(buffer, 200)) == {0, 1, 2, 3}
 
 
+class Numbered(gym.ActionWrapper):
+    """Remembers in which control step each skill started."""
+
+    def __init__(self, env: gym.Env) -> None:
+        super().__init__(env)
+        self.started: dict[float, int] = {}
+
+    def action(self, skill: np.ndarray) -> np.ndarray:
+        self.started[float(np.round(skill[0], 4))] = self.get_wrapper_attr("t")
+        return skill
+
+
+def shifted(ends: list[int], limits: list[int], skills: int, **keywords: object) -> list[tuple]:
+    """(state, start of the skill, reward, next state, end) as an agent of SB3 stores them."""
+    envs = [
+        Numbered(SkillActions(TimeLimit(CountingEnv(end), limit), StubSkills()))
+        for end, limit in zip(ends, limits, strict=True)
+    ]
+    agent = SAC(
+        "MlpPolicy",
+        DummyVecEnv([lambda env=env: env for env in envs]),
+        learning_starts=1000,
+        buffer_size=100,
+        replay_buffer_class=ShiftedReplayBuffer,
+        replay_buffer_kwargs=keywords,
+        seed=0,
+        device="cpu",
+    ).learn(skills * len(envs))
+    buffer, found = agent.replay_buffer, []
+    started = {skill: t for env in envs for skill, t in env.started.items()}
+    assert not buffer.timeouts.any()
+    for row in range(buffer.pos):
+        skill = float(np.round(2.0 * buffer.actions[row, 0, 0], 4))  # the space is [-2, 2]
+        states = buffer.observations[row, 0, 0], buffer.next_observations[row, 0, 0]
+        end = bool(buffer.dones[row, 0])
+        found.append((states[0], started[skill], buffer.rewards[row, 0], states[1], end))
+    return found
+
+
+LIMITED = [(0, 0, 45, 11, False), (11, 10, 145, 21, False), (21, 20, 245, 31, False)]
+
+
+def test_shifted_transitions_are_those_of_the_authors() -> None:
+    """Examples of the sampler of SPiRL: an episode of 35 steps, whose last reward is lost."""
+    once = [*LIMITED, (31, 30, 126, 35, True)]
+    assert shifted([999], [35], 4) == once
+    assert shifted([999], [35], 8) == 2 * once
+    assert shifted([999], [35], 7) == once + LIMITED[:2]  # the third waits for its next state
+
+
+def test_a_shifted_end_in_the_first_step_of_a_skill_belongs_to_the_skill_before() -> None:
+    assert shifted([31], [999], 4) == [*LIMITED[:2], (21, 20, 275, 31, True)]
+    assert shifted([999], [31], 4) == [*LIMITED[:2], (21, 20, 245, 31, True)]
+    assert shifted([1], [999], 4) == []
+
+
+def test_a_terminal_state_inside_a_skill_keeps_its_reward() -> None:
+    assert shifted([13], [999], 2) == [LIMITED[0], (11, 10, 33, 13, True)]
+
+
+def test_shifted_transitions_of_several_environments_do_not_mix() -> None:
+    both = [*LIMITED, (31, 30, 126, 35, True)], [LIMITED[0], (11, 10, 33, 13, True)]
+    assert sorted(shifted([999, 13], [35, 99], 4)) == sorted(both[0] + 2 * both[1])
+
+
+def test_shifted_transitions_may_hold_the_skill_that_was_chosen_after_them() -> None:
+    chosen = [(0, 10, 45, 11, False), (11, 20, 145, 21, False), (21, 30, 245, 31, False)]
+    assert shifted([999], [35], 4, chosen_after=True) == [*chosen, (31, 30, 126, 35, True)]
+    assert shifted([31], [999], 4, chosen_after=True)[2] == (21, 30, 275, 31, True)
+
+
+def test_a_cut_episode_completes_no_shifted_transition() -> None:
+    env = SkillActions(TimeLimit(CountingEnv(), 35), StubSkills())
+    keywords = {"replay_buffer_class": ShiftedReplayBuffer, "learning_starts": 1000}
+    agent = PriorSAC("SkillPriorPolicy", env, buffer_size=100, device="cpu", **keywords)
+    agent.learn(2)
+    agent.learn(2)  # a new episode
+    buffer = agent.replay_buffer
+    assert buffer.observations[: buffer.pos, 0, 0].tolist() == [0, 0]
+    assert buffer.next_observations[: buffer.pos, 0, 0].tolist() == [11, 11]
+
+
+def test_shifted_transitions_need_their_next_states() -> None:
+    with pytest.raises(InvalidConfig, match="optimize_memory_usage"):
+        ShiftedReplayBuffer(
+            10,
+            OBSERVATIONS,
+            ACTIONS,
+            device="cpu",
+            optimize_memory_usage=True,
+            handle_timeout_termination=False,
+        )
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, np.nan])
 def test_shares_that_are_none(share: float) -> None:
     with pytest.raises(InvalidConfig, match=r"success_share.*number from 0 to 1"):
         SuccessReplayBuffer(10, OBSERVATIONS, ACTIONS, device="cpu", success_share=share)
 
 
-@pytest.mark.parametrize("kind", [SkillReplayBuffer, SuccessReplayBuffer, PictureReplayBuffer])
+@pytest.mark.parametrize(
+    "kind", [SkillReplayBuffer, ShiftedReplayBuffer, SuccessReplayBuffer, PictureReplayBuffer]
+)
 def test_dictionaries_are_refused(kind: type[ReplayBuffer]) -> None:
     with pytest.raises(UnsupportedSpace, match=r"Dict.*FlattenObservation"):
         kind(10, Dict(state=OBSERVATIONS), ACTIONS, device="cpu")

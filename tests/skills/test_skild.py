@@ -230,6 +230,9 @@ def test_closed_forms_of_the_discriminator() -> None:
     assert log_odds_reward(torch.tensor([1e4, -1e4])).tolist() == pytest.approx(
         [46.05, -46.05], 1e-3
     )
+    given = torch.tensor([-16.0, 0.0, 3.0, 18.0])
+    expected = [-16.0, 0.0, 3.0, 20 * math.log(10)]  # 1 - D is zero
+    assert log_odds_reward(given, None).tolist() == pytest.approx(expected, rel=1e-3)
 
 
 class Linear(torch.nn.Module):

@@ -45,6 +45,7 @@ def test_transitions_are_aligned_and_keep_the_last_reward_of_a_time_limit() -> N
         observation, reward, terminated, truncated, info = env.step(SKILL)
         assert not terminated
         transitions.append((start, reward, observation[0], info["skill_steps"]))
+        assert info["skill_first_observation"][0] == start + 1
     assert transitions == [(0, 45, 10, 10), (10, 145, 20, 10), (20, 245, 30, 10), (30, 160, 35, 5)]
     assert info["skill_rewards"] == (30.0, 31.0, 32.0, 33.0, 34.0)
 

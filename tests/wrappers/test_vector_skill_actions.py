@@ -80,6 +80,9 @@ def test_environment_i_equals_a_single_one_with_the_same_seed() -> None:
                 for key in ("skill_steps", "skill_rewards", "subtasks_completed_step"):
                     assert infos[key][i] == info[key]
                     assert infos[f"_{key}"][i]
+                first = infos["skill_first_observation"][i]
+                np.testing.assert_array_equal(first, info["skill_first_observation"])
+                assert infos["_skill_first_observation"][i]
                 assert infos["subtasks_completed"][i] == info["subtasks_completed"]
             np.testing.assert_array_equal(observations[i], observation)
             assert (rewards[i], terminated[i], truncated[i]) == (reward, *flags)
@@ -107,6 +110,8 @@ def test_same_step_gives_the_transitions_of_next_step_without_the_reset_steps() 
                 np.testing.assert_array_equal(infos["final_obs"][i], observation)
                 assert infos["_final_obs"][i] and infos["_final_info"][i]
                 assert infos["final_info"]["skill_rewards"][i] == info["skill_rewards"]
+                first = infos["final_info"]["skill_first_observation"][i]
+                np.testing.assert_array_equal(first, info["skill_first_observation"])
                 assert not infos["_skill_steps"][i]
                 observation, _ = single.reset()
             else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples, Schedule
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from skillgym.checks import check_positive
 from skillgym.errors import InvalidConfig
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import UniformPrior
+from skillgym.rl.buffers import ShiftedReplayBuffer
 from skillgym.rl.common import losses
 from skillgym.rl.common.off_policy import PriorOffPolicyAlgorithm
 from skillgym.rl.common.temperature import Temperature
@@ -46,9 +47,11 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
     Paper: Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for Sample-Efficient Reinforcement
     Learning", Sec. 3.4; ICLR. Order of an update and numbers follow the authors' kitchen code.
 
-    Deviation: a transition holds the skill that was executed (authors: the one chosen after it).
+    Deviation: a transition holds the states and the end of the skill that was executed (authors:
+        shifted by one control step, see `ShiftedReplayBuffer`, and with the skill chosen after it).
         The next value is the exact expectation (authors: one sample). The divergence is that of
-        the distributions (authors: 1e-8 is added to probabilities). `literal=True` restores all.
+        the distributions (authors: 1e-8 is added to probabilities). Gradients of the critics are
+        clipped together (authors: one by one). `literal=True` restores all.
         The warm-up is 1000 skills and part of the budget (authors: 5000, not counted). Time limits
         bootstrap (authors: stored as terminal states, as `skillgym.rl.presets` do).
 
@@ -72,9 +75,10 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         train_freq: Skills between updates.
         gradient_steps: Updates after each `train_freq` skills; -1 for as many as skills.
         max_grad_norm: Largest norm of the gradients of actor and critics; None for no clipping.
-        literal: Follow the authors' code: a transition holds the skill that was chosen after it
-            (the last one of an episode, its own), the next value is that of one sampled skill, and
-            1e-8 is added to the probabilities by which a divergence divides.
+        literal: Follow the authors' code: transitions are those of a `ShiftedReplayBuffer` and hold
+            the skill that was chosen after them (the last one of an episode, its own), the next
+            value is that of one sampled skill, 1e-8 is added to the probabilities by which a
+            divergence divides, and the gradients of each critic are clipped by themselves.
         kwargs: Any other keyword of SB3's off-policy algorithms.
 
     Raises:
@@ -127,6 +131,16 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
             check_positive("max_grad_norm", max_grad_norm)
         if kwargs.get("action_noise") is not None:
             raise InvalidConfig("action_noise", kwargs["action_noise"], "None for discrete skills")
+        if literal:
+            buffer = kwargs.get("replay_buffer_class") or ShiftedReplayBuffer
+            if not issubclass(buffer, ShiftedReplayBuffer):
+                expected = "a ShiftedReplayBuffer, or literal=False"
+                raise InvalidConfig("replay_buffer_class", buffer.__name__, expected)
+            given = kwargs.get("replay_buffer_kwargs") or {}
+            kwargs |= {
+                "replay_buffer_class": buffer,
+                "replay_buffer_kwargs": {"chosen_after": True, **given},
+            }
         self.prior_source = prior
         self.kl_direction: Direction = kl_direction
         self.target_divergence = target_divergence
@@ -184,13 +198,6 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         optimizers = [self.actor.optimizer, self.critic.optimizer]
         return [*optimizers, *filter(None, [self.temperature.optimizer])]
 
-    def _store_transition(self, replay_buffer: ReplayBuffer, *transition: Any) -> None:
-        super()._store_transition(replay_buffer, *transition)
-        if self.literal:
-            actions, row = replay_buffer.actions, replay_buffer.pos - 1
-            goes_on = replay_buffer.dones[row - 1] == 0.0
-            actions[row - 1, goes_on] = actions[row, goes_on]
-
     def _update(self, batch: ReplayBufferSamples) -> dict[str, Tensor]:
         """One update on a batch: temperature, then actor and critics from the same old networks."""
         prior, next_prior = self._priors(batch)
@@ -205,8 +212,9 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         target = self._target(batch, alpha, next_prior)
         critic_loss = losses.critic_loss(values_of(q_values, batch.actions), target)
 
-        self._step(self.actor, actor_loss)
-        self._step(self.critic, critic_loss)
+        self._step(self.actor, actor_loss, [self.actor])
+        critics = self.critic.networks if self.literal else [self.critic]
+        self._step(self.critic, critic_loss, critics)
         return {
             "alpha": alpha,
             "alpha_loss": alpha_loss,
@@ -246,9 +254,12 @@ class DiscretePriorSAC(PriorOffPolicyAlgorithm):
         now, then = both.log_probs.chunk(2)
         return Categorical(now), Categorical(then)
 
-    def _step(self, network: CategoricalActor | DiscreteCritic, loss: Tensor) -> None:
+    def _step(
+        self, network: CategoricalActor | DiscreteCritic, loss: Tensor, clipped: Iterable[nn.Module]
+    ) -> None:
         network.optimizer.zero_grad()
         loss.backward()
         if self.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), self.max_grad_norm, foreach=True)
+            for part in clipped:
+                nn.utils.clip_grad_norm_(part.parameters(), self.max_grad_norm, foreach=True)
         network.optimizer.step()

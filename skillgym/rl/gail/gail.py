@@ -66,7 +66,7 @@ class GAIL(SAC):
         demonstrations: StateSource | None = None,
         env_reward_weight: float = 0.0,
         discriminator_reward_weight: float = 1.0,
-        max_log_odds: float = MAX_LOG_ODDS,
+        max_log_odds: float | None = MAX_LOG_ODDS,
         absorbing_ends: bool = False,
         discriminator_updates: float = 1.0,
         gradient_penalty: float = 0.0,

@@ -20,7 +20,7 @@ from skillgym_envs.core.checks import check_flag, check_range
 def check_reward(
     env_reward_weight: float,
     discriminator_reward_weight: float,
-    max_log_odds: float,
+    max_log_odds: float | None,
     absorbing_ends: bool,
 ) -> None:
     """Check an agent's keywords for `mixed_reward` and `with_absorbing_ends`.
@@ -30,7 +30,8 @@ def check_reward(
     """
     check_range("env_reward_weight", env_reward_weight, -math.inf)
     check_range("discriminator_reward_weight", discriminator_reward_weight, -math.inf)
-    check_positive("max_log_odds", max_log_odds)
+    if max_log_odds is not None:
+        check_positive("max_log_odds", max_log_odds)
     check_flag("absorbing_ends", absorbing_ends)
 
 
@@ -39,7 +40,7 @@ def mixed_reward(
     logits: Tensor,
     env_reward_weight: float,
     discriminator_reward_weight: float,
-    max_log_odds: float = MAX_LOG_ODDS,
+    max_log_odds: float | None = MAX_LOG_ODDS,
 ) -> Tensor:
     """Weighted sum of the environment's reward and log D(s) - log(1 - D(s)), (B, 1).
 
@@ -48,7 +49,8 @@ def mixed_reward(
         logits: Logits of D in the state where each skill began, (B,).
         env_reward_weight: Weight of the environment's reward.
         discriminator_reward_weight: Weight of the discriminator's reward.
-        max_log_odds: Bound of the discriminator's reward, before it is weighted [nat].
+        max_log_odds: Bound of the discriminator's reward, before it is weighted [nat]; None for the
+            authors' logarithms.
     """
     reward = discriminator_reward_weight * log_odds_reward(logits, max_log_odds)
     return env_reward_weight * rewards + reward[:, None]

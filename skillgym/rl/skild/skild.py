@@ -53,7 +53,8 @@ class SkiLD(PriorSAC):
 
     Deviation: the authors' imitation runs keep the environment's reward and never update D.
     `env_reward_weight=0.0, discriminator_reward_weight=1.0` (and `discriminator_updates`) is what
-    the paper describes; the defaults are what their code runs.
+    the paper describes; the defaults are what their code runs. D is updated with the states of the
+    replay buffer's batch (authors: of a second buffer of a million).
 
     `absorbing_ends=True` is from Kostrikov et al. 2019, "Discriminator-Actor-Critic", Sec. 4.2;
     arXiv:1809.02925. Without it, the value of a terminal state is 0, so an agent that is only
@@ -73,7 +74,7 @@ class SkiLD(PriorSAC):
         discriminator_reward_weight: Weight of log D(s) - log(1 - D(s)) (1 - lambda).
         max_log_odds: Bound of log D(s) - log(1 - D(s)) [nat]; by default about 46, that of the
             authors' code. If the data are easy to tell apart, the discriminator reaches it and
-            outweighs any other reward.
+            outweighs any other reward. None: the authors' logarithms, see `log_odds_reward`.
         absorbing_ends: Whether terminal states are absorbing for log D(s) - log(1 - D(s)), which
             then continues for ever.
         target_weights: Whether the target uses D of the `"next"` or of the `"current"` state.
@@ -107,7 +108,7 @@ class SkiLD(PriorSAC):
         posterior_alpha: str | float = 0.1,
         env_reward_weight: float = 0.9,
         discriminator_reward_weight: float = 0.1,
-        max_log_odds: float = MAX_LOG_ODDS,
+        max_log_odds: float | None = MAX_LOG_ODDS,
         absorbing_ends: bool = False,
         target_weights: Literal["next", "current"] = "next",
         discriminator_updates: float = 0.0,

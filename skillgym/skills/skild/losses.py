@@ -41,17 +41,20 @@ def accuracy(demonstration_logits: Tensor, other_logits: Tensor) -> Tensor:
     return right.float().mean()
 
 
-def log_odds_reward(logits: Tensor, bound: float = MAX_LOG_ODDS) -> Tensor:
+def log_odds_reward(logits: Tensor, bound: float | None = MAX_LOG_ODDS) -> Tensor:
     """The reward log D(s) - log(1 - D(s)): D's logit, between -bound and bound.
 
     Paper: Sec. 4.3. Deviation: the authors add 1e-20 inside both logarithms, in single precision,
-    where 1 - D is zero from a logit of 17 on and the reward jumps to 46.
+    where 1 - D is zero from a logit of 17 on and the reward jumps to 46; `bound=None` restores it.
 
     Args:
         logits: Logits of D, any shape.
-        bound: Largest absolute value [nat], by default about 46.
+        bound: Largest absolute value [nat], by default about 46; None for the authors' logarithms.
     """
-    return logits.clamp(-bound, bound)
+    if bound is not None:
+        return logits.clamp(-bound, bound)
+    probability = torch.sigmoid(logits.float())
+    return (probability + 1e-20).log() - (1.0 - probability + 1e-20).log()
 
 
 def gradient_penalty(discriminator: nn.Module, demonstrations: Tensor, others: Tensor) -> Tensor:
