@@ -54,7 +54,8 @@ class SkiLD(PriorSAC):
     Deviation: the authors' imitation runs keep the environment's reward and never update D.
     `env_reward_weight=0.0, discriminator_reward_weight=1.0` (and `discriminator_updates`) is what
     the paper describes; the defaults are what their code runs. D is updated with the states of the
-    replay buffer's batch (authors: of a second buffer of a million).
+    replay buffer's batch (authors: of a second buffer of a million). The replay buffer holds a
+    million skills (authors: two).
 
     `absorbing_ends=True` is from Kostrikov et al. 2019, "Discriminator-Actor-Critic", Sec. 4.2;
     arXiv:1809.02925. Without it, the value of a terminal state is 0, so an agent that is only
