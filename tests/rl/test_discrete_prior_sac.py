@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete
-from gymnasium.wrappers import TimeLimit
+from gymnasium.wrappers import ReshapeObservation, TimeLimit
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.noise import NormalActionNoise
@@ -633,3 +633,10 @@ def test_each_environment_is_charged_for_its_own_divergence() -> None:
     own = torch.stack([agent.divergence(observations[:, env]) for env in range(2)], dim=1)
     torch.testing.assert_close(agent.divergence(observations), own)
     assert own.std() > 0.0
+
+
+def test_a_prior_of_ones_own_may_see_observations_of_any_shape() -> None:
+    env = ReshapeObservation(gym.make("CartPole-v1"), (2, 2))
+    prior = nn.Sequential(nn.Flatten(), CategoricalMLP(4, 2, 8, 1))
+    agent = PriorPPO("MlpPolicy", env, prior=prior, **PPO_SMALL).learn(20)
+    assert agent.divergence(torch.randn(5, 3, 2, 2)).shape == (5, 3)
