@@ -196,7 +196,7 @@ def test_sizes_and_numbers_are_those_of_the_authors() -> None:
         assert policy.activation_fn is torch.nn.Tanh
         assert (level.gamma, level.gae_lambda, level.clip_range(1.0)) == (0.99, 0.97, 0.3)
         assert (level.n_epochs, level.target_kl, level.ent_coef) == (180, target_kl, 0.0)
-        assert level.batch_size == 30_000
+        assert level.batch_size is None  # the whole roll-out
         rates = [group["lr"] for group in policy.optimizer.param_groups]
         assert rates == pytest.approx([1e-4, 1e-3])
         std = policy.get_distribution(torch.zeros(1, seen)).distribution.stddev
@@ -420,7 +420,7 @@ def test_an_update_is_that_of_stable_baselines() -> None:
         np.random.seed(3)  # noqa: NPY002  (SB3's stream)
         train(twin)
         after.append(weights(twin.policy))
-        names = "clip_fraction", "explained_variance", "std", "value_loss"
+        names = "clip_fraction", "explained_variance", "std", "value_loss", "policy_gradient_loss"
         logged.append([float(twin.logger.name_to_value[f"train/{name}"]) for name in names])
     assert logged[0] == pytest.approx(logged[1], rel=1e-4) and logged[0][0] > 0.0
     torch.testing.assert_close(after[0], after[1], rtol=1e-4, atol=1e-5)
@@ -571,6 +571,7 @@ def test_keywords_of_both_policies_reach_a_level_with_its_own() -> None:
     for level in (agent.skill_level, agent.residual_level):
         assert level.policy.mlp_extractor.policy_net[0].out_features == 8
     assert agent.residual_level.policy.zero_mean and not agent.skill_level.policy.zero_mean
+    assert make_agent_(skill_kwargs={"policy_kwargs": None}).skill_level.policy_kwargs == {}
 
 
 def test_a_policy_alone_can_be_saved(tmp_path: Path) -> None:
@@ -666,6 +667,10 @@ def test_the_upper_level_alone_is_ppo_on_skills(tmp_path: Path) -> None:
     loaded = ReskillPPO.load(tmp_path / "agent", env=env)
     assert torch.equal(weights(loaded.policy), weights(agent.policy))
     assert loaded.rollout_steps == 10
+    longer = ReskillPPO.load(tmp_path / "agent", env=env, rollout_steps=30)
+    longer.set_logger(configure(None, []))
+    longer.learn(30)  # a step is on the whole roll-out, also on a longer one
+    assert longer.policy.optimizer.state[longer.policy.log_std]["step"] == 4 + 2
 
 
 def test_other_agents_choose_noise_too() -> None:
