@@ -175,6 +175,8 @@ def test_gail_values_ends_as_states_that_last() -> None:
     ends = torch.tensor([1.0, 0.0, 1.0, 0.0])
     expected = here + ends * 0.9 * there / (1.0 - 0.9)
     torch.testing.assert_close(batch.rewards[:, 0], expected)
+    with pytest.raises(InvalidConfig, match=r"Got gamma=1\.0, .*absorbing_ends=False"):
+        make_gail(absorbing_ends=True, gamma=1.0)  # the sum would be infinite
 
 
 def test_gail_goes_on_where_it_stopped(tmp_path: Path) -> None:
