@@ -99,6 +99,7 @@ def filled(kind: type[RolloutBuffer], due: np.ndarray | None = None) -> tuple[An
     spaces = Box(-9, 9, (2,), np.float32), Box(-9, 9, (1,), np.float32)
     buffer = kind(size, *spaces, device="cpu", gae_lambda=0.9, gamma=0.8, n_envs=envs)
     starts = rng.random((size + 1, envs)) < 0.15
+    starts[size, 0] = True  # one episode ends with the roll-out
     data = {
         "reward": rng.normal(size=(size, envs)).astype(np.float32),
         "value": rng.normal(size=(size, envs)).astype(np.float32),
@@ -109,7 +110,7 @@ def filled(kind: type[RolloutBuffer], due: np.ndarray | None = None) -> tuple[An
     for t in range(size):
         row = np.stack([np.arange(envs), np.full(envs, t)], axis=1)
         value, zeros = torch.from_numpy(data["value"][t]), torch.zeros(envs)
-        extra = {"due": data["due"][t]} if kind is SkillRolloutBuffer else {}
+        extra = {} if due is None else {"due": data["due"][t]}
         buffer.add(row, row[:, :1], data["reward"][t], starts[t], value, zeros, **extra)
     buffer.compute_returns_and_advantage(torch.from_numpy(data["last"]), starts[size])
     return buffer, data
@@ -225,7 +226,9 @@ def test_a_chosen_skill_is_decoded_as_the_environment_decodes_it() -> None:
     policy.residual_weight.fill_(0.25)
     seen, _ = env.reset(seed=0)
     for t in range(10):
+        before = seen.copy()
         decision = policy.decide(obs_as_tensor(seen[None], "cpu"))
+        np.testing.assert_array_equal(seen, before)
         assert decision.due.tolist() == [t % H == 0]
         np.testing.assert_allclose(
             decision.actions[:, layout.residual], 0.25 * decision.residuals, rtol=1e-6
@@ -462,7 +465,11 @@ def score(agent: ReSkill) -> float:
 
 
 def test_several_environments_and_any_skill_model_with_a_box_of_skills() -> None:
-    agent = make_agent_(env=vector_env(StubSkills(max_steps=H), 3), rollout_steps=61)
+    env = vector_env(StubSkills(max_steps=H), 3)
+    agent = make_agent_(env=env, rollout_steps=61)
+    layout, decision = agent.policy.layout, agent.policy.decide(obs_as_tensor(env.reset(), "cpu"))
+    first = 0.1 * decision.actions[:, layout.skill][:, :1]  # at the first of its control steps
+    np.testing.assert_allclose(decision.inputs[:, layout.decoded], first, rtol=1e-6)
     assert agent.n_steps == 20
     agent.learn(60)
     due = agent.skill_level.rollout_buffer.due
@@ -583,6 +590,16 @@ def test_a_policy_alone_can_be_saved(tmp_path: Path) -> None:
         loaded.predict(observation, deterministic=True)[0],
         agent.policy.predict(observation, deterministic=True)[0],
     )
+
+
+def test_a_level_alone_keeps_its_bounds(tmp_path: Path) -> None:
+    own = {"critic_rate": 2.0, "std_bounds": (0.3, 0.4), "zero_mean": True}
+    policy = make_agent_(policy_kwargs=own).skill_level.policy
+    policy.save(tmp_path / "policy")
+    loaded = ReskillActorCritic.load(tmp_path / "policy", device="cpu")
+    assert {name: getattr(loaded, name) for name in own} == own
+    std = loaded.get_distribution(torch.zeros(1, 3)).distribution.stddev
+    torch.testing.assert_close(std.detach(), torch.full((1, 2), 0.4))
 
 
 def test_a_callback_that_stops_leaves_the_observation_where_the_environment_is() -> None:
