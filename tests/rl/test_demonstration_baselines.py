@@ -60,7 +60,7 @@ class Bounded(CountingEnv):
 
 def make_gail(**keywords: Any) -> GAIL:
     demonstrations = np.full((50, 3), -1.0, np.float32)
-    env = TimeLimit(Bounded(), 20)
+    env = keywords.pop("env", None) or TimeLimit(Bounded(), 20)
     return GAIL("MlpPolicy", env, **{"demonstrations": demonstrations, **SMALL, **keywords})
 
 
@@ -147,10 +147,21 @@ def test_gail_tells_itself_from_the_demonstrations_and_is_rewarded_for_their_lik
 
 def test_every_update_of_gail_has_its_updates_of_the_discriminator() -> None:
     agent = make_gail(discriminator_updates=3).learn(20)
-    parameter = next(agent.discriminator.parameters())
-    before = agent.tuning.optimizer.state[parameter]["step"].item()
+    seen, update = [], agent.tuning.update
+    agent.tuning.update = lambda states: seen.append(states) or update(states)
     agent.train(4, 16)
-    assert agent.tuning.optimizer.state[parameter]["step"] - before == 3 * 4
+    assert len(seen) == 3 * 4
+    times = 100.0 * torch.cat(seen)[:, 0]  # of states in which it acted: not of the last one
+    assert (times.min().round(), times.max().round()) == (0.0, 19.0)
+
+
+def test_gail_learns_once_for_each_step_of_each_environment() -> None:
+    agent = make_gail(env=DummyVecEnv([lambda: TimeLimit(Bounded(), 20)] * 2)).learn(28)
+    assert agent._n_updates == 20  # after 8 steps
+    env = agent.env
+    with pytest.raises(NormalizedObservations, match="norm_obs=False"):
+        agent.set_env(VecNormalize(DummyVecEnv([Bounded] * 2)))
+    assert agent.env is env and agent._last_obs is not None  # it can go on
 
 
 def test_gail_with_rewards_mixes_them() -> None:
