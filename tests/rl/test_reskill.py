@@ -315,6 +315,14 @@ def test_each_level_discounts_its_own_value_after_a_time_limit() -> None:
         np.testing.assert_allclose(buffer.rewards[:, 0], expected, rtol=1e-5)
 
 
+def test_a_terminal_state_has_no_value() -> None:
+    probe, agent = Probe(), make_agent_(env=ResidualActions(Target(end=18), make_model()))
+    agent.learn(4, callback=probe)
+    for buffer in probe.buffers:
+        assert buffer.episode_starts[18, 0] == 1.0
+        np.testing.assert_allclose(buffer.rewards[:, 0], [reward for reward, _ in probe.steps])
+
+
 def test_each_level_continues_with_its_own_value_after_a_roll_out() -> None:
     probe, agent = Probe(), make_agent_(env=residual_env(limit=18), rollout_steps=24)
     agent.train = lambda: None
