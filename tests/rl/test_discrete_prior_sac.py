@@ -130,6 +130,15 @@ def test_an_agent_has_the_direction_that_it_is_given() -> None:
     ):
         gap = make_agent(kl_direction=direction)._divergence(policy, prior)
         torch.testing.assert_close(gap, first.kl(second))
+    agent, observations = (
+        make_ppo(policy="MlpPolicy", kl_direction="prior-policy"),
+        torch.ones(2, 3),
+    )
+    policy = Categorical.from_logits(
+        agent.policy.get_distribution(observations).distribution.logits.detach()
+    )
+    gap = agent.prior(observations).kl(policy)
+    torch.testing.assert_close(agent.divergence(observations), gap)
 
 
 def test_a_divergence_is_exact_beside_one_that_is_infinite() -> None:
