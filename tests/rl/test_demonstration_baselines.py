@@ -174,17 +174,20 @@ def test_gail_with_rewards_mixes_them() -> None:
 
 def test_gail_values_ends_as_states_that_last() -> None:
     """Else an agent that is rewarded at every step gains by never arriving."""
-    agent = make_gail(absorbing_ends=True, max_log_odds=0.2, gamma=0.9).learn(30)
+    keywords = {"absorbing_ends": True, "max_log_odds": 0.012, "env_reward_weight": 0.5}
+    agent = make_gail(**keywords, gamma=0.9).learn(30)
     buffer, rows = agent.replay_buffer, np.arange(4)
     buffer.dones[rows], buffer.timeouts[rows] = [[1.0], [0.0], [1.0], [0.0]], 0.0
     batch = buffer._get_samples(rows)
     with torch.no_grad():
         here, there = (
-            agent.discriminator(states).clamp(-0.2, 0.2)
+            agent.discriminator(states).clamp(-0.012, 0.012)
             for states in (batch.observations, batch.next_observations)
         )
+    assert here.abs().max().item() == pytest.approx(0.012) != here[0].abs()  # the bound of some
     ends = torch.tensor([1.0, 0.0, 1.0, 0.0])
-    expected = here + ends * 0.9 * there / (1.0 - 0.9)
+    earned = 0.5 * torch.as_tensor(buffer.rewards[rows, 0])  # once
+    expected = earned + here + ends * 0.9 * there / (1.0 - 0.9)
     torch.testing.assert_close(batch.rewards[:, 0], expected)
     with pytest.raises(InvalidConfig, match=r"Got gamma=1\.0, .*absorbing_ends=False"):
         make_gail(absorbing_ends=True, gamma=1.0)  # the sum would be infinite

@@ -572,7 +572,9 @@ def test_without_weight_ppo_is_that_of_sb3_bit_for_bit() -> None:
 def test_ppo_starts_as_the_prior_and_keeps_running_statistics() -> None:
     agent = make_ppo(policy_kwargs={"value_arch": (8,), "optimizer_kwargs": {"eps": 0.1}})
     observations = torch.randn(20, 3)
-    prior = agent.env.get_attr("skill_model")[0].prior(observations)
+    model = agent.env.get_attr("skill_model")[0]
+    assert all(weight.requires_grad for weight in model.prior.parameters())  # a copy is frozen
+    prior = model.prior(observations)
     policy = agent.policy.get_distribution(observations).distribution
     torch.testing.assert_close(policy.probs, prior.probs)
     assert agent.divergence(observations).abs().max() < 1e-6
