@@ -60,7 +60,7 @@ class Bounded(CountingEnv):
 
 def make_gail(**keywords: Any) -> GAIL:
     demonstrations = np.full((50, 3), -1.0, np.float32)
-    env = TimeLimit(Bounded(), 20)
+    env = keywords.pop("env", None) or TimeLimit(Bounded(), 20)
     return GAIL("MlpPolicy", env, **{"demonstrations": demonstrations, **SMALL, **keywords})
 
 
@@ -147,10 +147,21 @@ def test_gail_tells_itself_from_the_demonstrations_and_is_rewarded_for_their_lik
 
 def test_every_update_of_gail_has_its_updates_of_the_discriminator() -> None:
     agent = make_gail(discriminator_updates=3).learn(20)
-    parameter = next(agent.discriminator.parameters())
-    before = agent.tuning.optimizer.state[parameter]["step"].item()
+    seen, update = [], agent.tuning.update
+    agent.tuning.update = lambda states: seen.append(states) or update(states)
     agent.train(4, 16)
-    assert agent.tuning.optimizer.state[parameter]["step"] - before == 3 * 4
+    assert len(seen) == 3 * 4
+    times = 100.0 * torch.cat(seen)[:, 0]  # of states in which it acted: not of the last one
+    assert (times.min().round(), times.max().round()) == (0.0, 19.0)
+
+
+def test_gail_learns_once_for_each_step_of_each_environment() -> None:
+    agent = make_gail(env=DummyVecEnv([lambda: TimeLimit(Bounded(), 20)] * 2)).learn(28)
+    assert agent._n_updates == 20  # after 8 steps
+    env = agent.env
+    with pytest.raises(NormalizedObservations, match="norm_obs=False"):
+        agent.set_env(VecNormalize(DummyVecEnv([Bounded] * 2)))
+    assert agent.env is env and agent._last_obs is not None  # it can go on
 
 
 def test_gail_with_rewards_mixes_them() -> None:
@@ -163,18 +174,23 @@ def test_gail_with_rewards_mixes_them() -> None:
 
 def test_gail_values_ends_as_states_that_last() -> None:
     """Else an agent that is rewarded at every step gains by never arriving."""
-    agent = make_gail(absorbing_ends=True, max_log_odds=0.2, gamma=0.9).learn(30)
+    keywords = {"absorbing_ends": True, "max_log_odds": 0.012, "env_reward_weight": 0.5}
+    agent = make_gail(**keywords, gamma=0.9).learn(30)
     buffer, rows = agent.replay_buffer, np.arange(4)
     buffer.dones[rows], buffer.timeouts[rows] = [[1.0], [0.0], [1.0], [0.0]], 0.0
     batch = buffer._get_samples(rows)
     with torch.no_grad():
         here, there = (
-            agent.discriminator(states).clamp(-0.2, 0.2)
+            agent.discriminator(states).clamp(-0.012, 0.012)
             for states in (batch.observations, batch.next_observations)
         )
+    assert here.abs().max().item() == pytest.approx(0.012) != here[0].abs()  # the bound of some
     ends = torch.tensor([1.0, 0.0, 1.0, 0.0])
-    expected = here + ends * 0.9 * there / (1.0 - 0.9)
+    earned = 0.5 * torch.as_tensor(buffer.rewards[rows, 0])  # once
+    expected = earned + here + ends * 0.9 * there / (1.0 - 0.9)
     torch.testing.assert_close(batch.rewards[:, 0], expected)
+    with pytest.raises(InvalidConfig, match=r"Got gamma=1\.0, .*absorbing_ends=False"):
+        make_gail(absorbing_ends=True, gamma=1.0)  # the sum would be infinite
 
 
 def test_gail_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete
-from gymnasium.wrappers import TimeLimit
+from gymnasium.wrappers import ReshapeObservation, TimeLimit
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.noise import NormalActionNoise
@@ -130,6 +130,15 @@ def test_an_agent_has_the_direction_that_it_is_given() -> None:
     ):
         gap = make_agent(kl_direction=direction)._divergence(policy, prior)
         torch.testing.assert_close(gap, first.kl(second))
+    agent, observations = (
+        make_ppo(policy="MlpPolicy", kl_direction="prior-policy"),
+        torch.ones(2, 3),
+    )
+    policy = Categorical.from_logits(
+        agent.policy.get_distribution(observations).distribution.logits.detach()
+    )
+    gap = agent.prior(observations).kl(policy)
+    torch.testing.assert_close(agent.divergence(observations), gap)
 
 
 def test_a_divergence_is_exact_beside_one_that_is_infinite() -> None:
@@ -574,12 +583,16 @@ def test_without_weight_ppo_is_that_of_sb3_bit_for_bit() -> None:
 
 
 def test_ppo_starts_as_the_prior_and_keeps_running_statistics() -> None:
-    agent = make_ppo(policy_kwargs={"value_arch": (8,)})
+    agent = make_ppo(policy_kwargs={"value_arch": (8,), "optimizer_kwargs": {"eps": 0.1}})
     observations = torch.randn(20, 3)
-    prior = agent.env.get_attr("skill_model")[0].prior(observations)
+    model = agent.env.get_attr("skill_model")[0]
+    assert all(weight.requires_grad for weight in model.prior.parameters())  # a copy is frozen
+    prior = model.prior(observations)
     policy = agent.policy.get_distribution(observations).distribution
     torch.testing.assert_close(policy.probs, prior.probs)
     assert agent.divergence(observations).abs().max() < 1e-6
+    assert [m.out_features for m in agent.policy.mlp_extractor.value_net[::2]] == [8]
+    assert agent.policy.optimizer.defaults["eps"] == 0.1
     statistics = {k: v.clone() for k, v in agent.policy.named_buffers()}
     before, value = weights(agent.policy.action_net), weights(agent.policy.value_net)
     agent.learn(40)
@@ -616,8 +629,28 @@ def test_the_divergence_is_in_the_reward_of_ppo() -> None:
     np.testing.assert_allclose(charged.returns[:, 0], charged.advantages[:, 0] + values, rtol=1e-5)
 
 
+def test_nothing_follows_an_episode_that_ends_with_a_roll_out_of_ppo() -> None:
+    agent = make_ppo(policy="MlpPolicy", n_steps=7, batch_size=7, kl_coef=0.5)
+    agent.train = lambda: None  # type: ignore[method-assign]
+    agent.learn(7, log_interval=None)
+    buffer = agent.rollout_buffer
+    assert agent._last_episode_starts[0]
+    assert buffer.returns[-1, 0] == pytest.approx(buffer.rewards[-1, 0], rel=1e-5)
+    gap = agent.divergence(torch.as_tensor(buffer.observations)).mean().item()
+    assert agent.logger.name_to_value["rollout/prior_divergence"] == pytest.approx(gap) != 0.0
+
+
+def test_ppo_does_not_learn_from_a_roll_out_that_a_callback_stops() -> None:
+    agent = make_ppo()
+    agent.learn(40, callback=lambda found, _: found["self"].num_timesteps < 30)
+    assert agent.num_timesteps == 30 and agent._n_updates == 2
+
+
 def test_ppo_saves_loads_and_goes_on(tmp_path: Path) -> None:
-    agent = make_ppo().learn(40)
+    agent = make_ppo(policy_kwargs={"value_arch": (8,)}).learn(40)
+    agent.policy.save(tmp_path / "policy")
+    alone = type(agent.policy).load(tmp_path / "policy", device="cpu")
+    assert torch.equal(weights(agent.policy), weights(alone))
     agent.save(tmp_path / "agent")
     loaded = PriorPPO.load(tmp_path / "agent", env=make_env(), device="cpu")
     assert torch.equal(weights(agent.policy), weights(loaded.policy))
@@ -646,3 +679,10 @@ def test_each_environment_is_charged_for_its_own_divergence() -> None:
     own = torch.stack([agent.divergence(observations[:, env]) for env in range(2)], dim=1)
     torch.testing.assert_close(agent.divergence(observations), own)
     assert own.std() > 0.0
+
+
+def test_a_prior_of_ones_own_may_see_observations_of_any_shape() -> None:
+    env = ReshapeObservation(gym.make("CartPole-v1"), (2, 2))
+    prior = nn.Sequential(nn.Flatten(), CategoricalMLP(4, 2, 8, 1))
+    agent = PriorPPO("MlpPolicy", env, prior=prior, **PPO_SMALL).learn(20)
+    assert agent.divergence(torch.randn(5, 3, 2, 2)).shape == (5, 3)

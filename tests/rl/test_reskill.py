@@ -24,10 +24,10 @@ from stable_baselines3.common.distributions import (
 )
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import obs_as_tensor
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from skillgym.cli.pretrain import PRESETS as MODELS
-from skillgym.errors import InvalidConfig, UnsupportedSpace
+from skillgym.errors import InvalidConfig, NormalizedObservations, UnsupportedSpace
 from skillgym.evaluation.checkpoints import (
     buffer_arrays,
     load_run,
@@ -36,7 +36,7 @@ from skillgym.evaluation.checkpoints import (
 )
 from skillgym.hub import save_skill
 from skillgym.rl import GymnasiumVecEnv, PriorSAC, ReSkill, ReskillPPO
-from skillgym.rl.errors import ForeignPrior, NoResiduals, UnusablePrior
+from skillgym.rl.errors import ForeignAgent, ForeignPrior, NoResiduals, UnusablePrior
 from skillgym.rl.presets import PRESETS, make_agent, make_env
 from skillgym.rl.reskill import presets
 from skillgym.rl.reskill.buffers import RewardToGoBuffer, SkillRolloutBuffer
@@ -99,6 +99,7 @@ def filled(kind: type[RolloutBuffer], due: np.ndarray | None = None) -> tuple[An
     spaces = Box(-9, 9, (2,), np.float32), Box(-9, 9, (1,), np.float32)
     buffer = kind(size, *spaces, device="cpu", gae_lambda=0.9, gamma=0.8, n_envs=envs)
     starts = rng.random((size + 1, envs)) < 0.15
+    starts[size, 0] = True  # one episode ends with the roll-out
     data = {
         "reward": rng.normal(size=(size, envs)).astype(np.float32),
         "value": rng.normal(size=(size, envs)).astype(np.float32),
@@ -109,7 +110,7 @@ def filled(kind: type[RolloutBuffer], due: np.ndarray | None = None) -> tuple[An
     for t in range(size):
         row = np.stack([np.arange(envs), np.full(envs, t)], axis=1)
         value, zeros = torch.from_numpy(data["value"][t]), torch.zeros(envs)
-        extra = {"due": data["due"][t]} if kind is SkillRolloutBuffer else {}
+        extra = {} if due is None else {"due": data["due"][t]}
         buffer.add(row, row[:, :1], data["reward"][t], starts[t], value, zeros, **extra)
     buffer.compute_returns_and_advantage(torch.from_numpy(data["last"]), starts[size])
     return buffer, data
@@ -196,7 +197,7 @@ def test_sizes_and_numbers_are_those_of_the_authors() -> None:
         assert policy.activation_fn is torch.nn.Tanh
         assert (level.gamma, level.gae_lambda, level.clip_range(1.0)) == (0.99, 0.97, 0.3)
         assert (level.n_epochs, level.target_kl, level.ent_coef) == (180, target_kl, 0.0)
-        assert level.batch_size == 30_000
+        assert level.batch_size is None  # the whole roll-out
         rates = [group["lr"] for group in policy.optimizer.param_groups]
         assert rates == pytest.approx([1e-4, 1e-3])
         std = policy.get_distribution(torch.zeros(1, seen)).distribution.stddev
@@ -225,7 +226,9 @@ def test_a_chosen_skill_is_decoded_as_the_environment_decodes_it() -> None:
     policy.residual_weight.fill_(0.25)
     seen, _ = env.reset(seed=0)
     for t in range(10):
+        before = seen.copy()
         decision = policy.decide(obs_as_tensor(seen[None], "cpu"))
+        np.testing.assert_array_equal(seen, before)
         assert decision.due.tolist() == [t % H == 0]
         np.testing.assert_allclose(
             decision.actions[:, layout.residual], 0.25 * decision.residuals, rtol=1e-6
@@ -255,7 +258,7 @@ def test_a_skill_outside_its_space_is_clipped_before_it_is_decoded() -> None:
 
 
 class Probe(BaseCallback):
-    """Copies of both buffers at the end of the first roll-out, before the update."""
+    """Copies of both buffers at the end of a roll-out, before the update; and what is logged."""
 
     def _on_training_start(self) -> None:
         self.steps: list[tuple[float, dict[str, Any]]] = []
@@ -267,6 +270,8 @@ class Probe(BaseCallback):
     def _on_rollout_end(self) -> None:
         levels = self.model.skill_level, self.model.residual_level
         self.buffers = [deepcopy(level.rollout_buffer) for level in levels]
+        self.training = [level.policy.training for level in levels]
+        self.weight = self.model.logger.name_to_value["rollout/residual_weight"]
 
 
 def test_rewards_of_skills_and_the_values_at_time_limits() -> None:
@@ -310,6 +315,45 @@ def test_each_level_discounts_its_own_value_after_a_time_limit() -> None:
         np.testing.assert_allclose(buffer.rewards[:, 0], expected, rtol=1e-5)
 
 
+def test_a_terminal_state_has_no_value() -> None:
+    probe, agent = Probe(), make_agent_(env=ResidualActions(Target(end=18), make_model()))
+    agent.learn(4, callback=probe)
+    for buffer in probe.buffers:
+        assert buffer.episode_starts[18, 0] == 1.0
+        np.testing.assert_allclose(buffer.rewards[:, 0], [reward for reward, _ in probe.steps])
+
+
+def test_each_level_continues_with_its_own_value_after_a_roll_out() -> None:
+    probe, agent = Probe(), make_agent_(env=residual_env(limit=18), rollout_steps=24)
+    agent.train = lambda: None
+    agent.learn(4, callback=probe)
+    skills, residuals = probe.buffers
+    values = [value.item() for value in agent.policy.values(torch.from_numpy(agent._last_obs))]
+    cut = skills.rewards[22:].sum()  # a skill that began two steps before
+    assert skills.returns[22, 0] == pytest.approx(cut + 0.99 * values[0], rel=1e-5)
+    last = residuals.rewards[23, 0]
+    assert residuals.returns[23, 0] == pytest.approx(last + 0.99 * values[1], rel=1e-5)
+
+
+def test_buffers_hold_what_was_chosen_before_it_is_clipped_and_weighted() -> None:
+    """Else the old log-probabilities would not be those of the actions."""
+    probe, agent = Probe(), make_agent_()
+    agent.skill_level.policy.action_net.bias.data.fill_(9.0)
+    agent.train = lambda: None
+    agent.learn(2 * LIMIT, callback=probe)
+    for level, buffer in zip((agent.skill_level, agent.residual_level), probe.buffers, strict=True):
+        np.testing.assert_allclose(buffer.returns[-1], buffer.rewards[-1])  # the episode ended
+        batch = next(buffer.get())
+        _, log_probs, _ = level.policy.evaluate_actions(batch.observations, batch.actions)
+        torch.testing.assert_close(log_probs.detach(), batch.old_log_prob)
+        assert len(batch.actions.unique()) > 1
+
+
+def test_same_seed_same_agent() -> None:
+    first, second, other = (weights(make_agent_(seed=seed).learn(40).policy) for seed in (0, 0, 1))
+    assert torch.equal(first, second) and not torch.equal(first, other)
+
+
 def test_the_value_after_a_time_limit_is_that_of_the_last_state() -> None:
     agent = make_agent_()
     final = RNG.normal(size=7).astype(np.float32)
@@ -328,11 +372,13 @@ def test_both_levels_learn_and_the_skills_stay() -> None:
     model = make_model()
     agent = make_agent_(env=residual_env(model), n_epochs=3)
     levels = agent.skill_level, agent.residual_level
-    before = [weights(model), *(weights(level.policy) for level in levels)]
-    agent.learn(80)
+    before, probe = [weights(model), *(weights(level.policy) for level in levels)], Probe()
+    agent.learn(80, callback=probe)
     after = [weights(model), *(weights(level.policy) for level in levels)]
     assert [torch.equal(*pair) for pair in zip(before, after, strict=True)] == [True, False, False]
     assert agent._n_updates == 2 * 2 * 3 and agent.residual_steps == 80
+    assert [episode["l"] for episode in agent.ep_info_buffer] == [LIMIT] * 4
+    assert probe.training == [False, False]  # layers such as dropout are for the updates
     logged = agent.logger.name_to_value
     for level in ("skill", "residual"):
         for name in (
@@ -344,7 +390,7 @@ def test_both_levels_learn_and_the_skills_stay() -> None:
         ):
             assert np.isfinite(logged[f"train/{level}_{name}"])
     weight = logistic(79, 270_000, 1e-3 / 15)  # at the last control step
-    assert agent.policy.residual_weight.item() == pytest.approx(weight)
+    assert agent.policy.residual_weight.item() == probe.weight == pytest.approx(weight)
     for level in levels:
         rates = [group["lr"] for group in level.policy.optimizer.param_groups]
         assert rates == pytest.approx([1e-4, 1e-3])
@@ -359,10 +405,14 @@ def test_both_levels_follow_the_schedule_of_the_learning_rate() -> None:
 
 def test_only_the_actor_stops_when_it_has_moved_too_far() -> None:
     targets = {"skill_kwargs": {"target_kl": 0.02}, "residual_kwargs": {"target_kl": None}}
-    rates = {"policy_kwargs": {"critic_rate": 1.0}, "learning_rate": 1e-2}
+    rates = {"policy_kwargs": {"critic_rate": 1.0}, "learning_rate": 5e-4}
     probe, agent = Probe(), make_agent_(n_epochs=60, **rates, **targets)
-    level = agent.skill_level
+    level, taken = agent.skill_level, []
+    step = level._actor_step
+    level._actor_step = lambda batch: taken.append(step(batch)) or taken[-1]
     agent.learn(40, callback=probe)
+    *before, after = [step.divergence for step in taken]
+    assert 0.02 < max(before) <= 1.5 * 0.02 < after
     batch = next(probe.buffers[0].get())
     with torch.no_grad():
         _, log_probs, _ = level.policy.evaluate_actions(batch.observations, batch.actions)
@@ -396,17 +446,25 @@ def test_residuals_begin_at_zero_and_wait_for_their_weight() -> None:
     assert agent.logger.name_to_value["train/residual_actor_steps"] == 0
     agent.learn(2 * LIMIT, reset_num_timesteps=False)
     assert not torch.equal(after[0], weights(parts[0]))
+    eager = make_agent_(weight_midpoint=1e9, weight_steepness=1.0).learn(2 * LIMIT)
+    assert eager.policy.residual_weight == 0.0  # learns nevertheless, as nothing else is asked for
+    assert eager.logger.name_to_value["train/residual_actor_steps"] > 0
 
 
-def test_an_update_is_that_of_stable_baselines() -> None:
+@pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
+@pytest.mark.parametrize(("batch_size", "normalize"), [(5, False), (19, True)])
+def test_an_update_is_that_of_stable_baselines(batch_size: int, normalize: bool) -> None:
     """Minibatches, entropy bonus, clipped values and gradients included, if nothing stops early."""
-    keywords = {"batch_size": 5, "n_epochs": 3, "ent_coef": 0.1, "clip_range_vf": 0.1}
+    keywords = {"n_epochs": 3, "ent_coef": 0.1, "normalize_advantage": normalize}
+    keywords |= dict.fromkeys(("clip_range", "clip_range_vf"), lambda remaining: 0.1 + remaining)
     agent = ReskillPPO(
         "MlpPolicy",
         SkillActions(TimeLimit(Target(), LIMIT), make_model()),
         **keywords,
         rollout_steps=20,
+        batch_size=batch_size,  # 19 leaves one transition, which is not normalised
         max_grad_norm=0.1,
+        vf_coef=0.3,
         learning_rate=1e-2,
         target_kl=None,
         seed=0,
@@ -419,8 +477,9 @@ def test_an_update_is_that_of_stable_baselines() -> None:
         twin = deepcopy(agent)
         np.random.seed(3)  # noqa: NPY002  (SB3's stream)
         train(twin)
+        assert twin.policy.training  # for layers such as dropout
         after.append(weights(twin.policy))
-        names = "clip_fraction", "explained_variance", "std", "value_loss"
+        names = "clip_fraction", "explained_variance", "std", "value_loss", "policy_gradient_loss"
         logged.append([float(twin.logger.name_to_value[f"train/{name}"]) for name in names])
     assert logged[0] == pytest.approx(logged[1], rel=1e-4) and logged[0][0] > 0.0
     torch.testing.assert_close(after[0], after[1], rtol=1e-4, atol=1e-5)
@@ -462,11 +521,16 @@ def score(agent: ReSkill) -> float:
 
 
 def test_several_environments_and_any_skill_model_with_a_box_of_skills() -> None:
-    agent = make_agent_(env=vector_env(StubSkills(max_steps=H), 3), rollout_steps=61)
+    env = vector_env(StubSkills(max_steps=H), 3)
+    agent = make_agent_(env=env, rollout_steps=61)
+    layout, decision = agent.policy.layout, agent.policy.decide(obs_as_tensor(env.reset(), "cpu"))
+    first = 0.1 * decision.actions[:, layout.skill][:, :1]  # at the first of its control steps
+    np.testing.assert_allclose(decision.inputs[:, layout.decoded], first, rtol=1e-6)
     assert agent.n_steps == 20
     agent.learn(60)
     due = agent.skill_level.rollout_buffer.due
-    assert due.shape == (20, 3) and due.sum() == 15 and agent.num_timesteps == 60
+    assert due.shape == (20, 3) and due.sum() == 15
+    assert agent.num_timesteps == agent.residual_steps == 60
 
 
 def test_skills_begin_at_different_times_in_several_environments() -> None:
@@ -536,11 +600,22 @@ def test_an_agent_is_not_loaded_with_other_skills(tmp_path: Path) -> None:
         ReSkill.load(tmp_path / "agent", env=residual_env(make_model(seed=1)))
 
 
+def test_an_agent_of_another_class_is_not_loaded(tmp_path: Path) -> None:
+    agent = make_agent_()
+    agent.agent_class = "SkiLD"
+    agent.save(tmp_path / "agent")
+    with pytest.raises(ForeignAgent, match="SkiLD"):
+        ReSkill.load(tmp_path / "agent", env=residual_env())
+
+
 def test_other_environments_have_the_same_skills() -> None:
     agent = make_agent_()
     agent.set_env(residual_env())
+    agent.learn(40)
+    kept = agent.env, agent._last_obs
     with pytest.raises(ForeignPrior, match="sha256"):
         agent.set_env(residual_env(make_model(seed=1)))
+    assert agent.env is kept[0] and agent._last_obs is kept[1]  # it can go on
 
 
 def test_a_run_with_other_skills_says_so(tmp_path: Path) -> None:
@@ -566,11 +641,12 @@ def test_keywords_of_load_reach_both_levels(tmp_path: Path) -> None:
 
 
 def test_keywords_of_both_policies_reach_a_level_with_its_own() -> None:
-    own = {"policy_kwargs": {"zero_mean": True}}
+    own = {"policy_kwargs": {"zero_mean": True, "net_arch": [4]}}
     agent = make_agent_(policy_kwargs={"net_arch": [8]}, residual_kwargs=own)
-    for level in (agent.skill_level, agent.residual_level):
-        assert level.policy.mlp_extractor.policy_net[0].out_features == 8
+    for level, width in ((agent.skill_level, 8), (agent.residual_level, 4)):
+        assert level.policy.mlp_extractor.policy_net[0].out_features == width
     assert agent.residual_level.policy.zero_mean and not agent.skill_level.policy.zero_mean
+    assert make_agent_(skill_kwargs={"policy_kwargs": None}).skill_level.policy_kwargs == {}
 
 
 def test_a_policy_alone_can_be_saved(tmp_path: Path) -> None:
@@ -582,6 +658,16 @@ def test_a_policy_alone_can_be_saved(tmp_path: Path) -> None:
         loaded.predict(observation, deterministic=True)[0],
         agent.policy.predict(observation, deterministic=True)[0],
     )
+
+
+def test_a_level_alone_keeps_its_bounds(tmp_path: Path) -> None:
+    own = {"critic_rate": 2.0, "std_bounds": (0.3, 0.4), "zero_mean": True}
+    policy = make_agent_(policy_kwargs=own).skill_level.policy
+    policy.save(tmp_path / "policy")
+    loaded = ReskillActorCritic.load(tmp_path / "policy", device="cpu")
+    assert {name: getattr(loaded, name) for name in own} == own
+    std = loaded.get_distribution(torch.zeros(1, 3)).distribution.stddev
+    torch.testing.assert_close(std.detach(), torch.full((1, 2), 0.4))
 
 
 def test_a_callback_that_stops_leaves_the_observation_where_the_environment_is() -> None:
@@ -617,6 +703,8 @@ def test_without_an_environment_the_model_is_found_by_its_name(tmp_path: Path) -
 def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(NoResiduals, match="ResidualActions"):
         ReSkill(env=SkillActions(Target(), make_model()))
+    with pytest.raises(NormalizedObservations, match="norm_obs=False"):
+        make_agent_(env=VecNormalize(DummyVecEnv([residual_env])))
     with pytest.raises(InvalidConfig, match="rollout_steps"):
         make_agent_(env=vector_env(StubSkills(), 3), rollout_steps=2)
     with pytest.raises(InvalidConfig, match="n_steps=8, expected rollout_steps"):
@@ -666,6 +754,10 @@ def test_the_upper_level_alone_is_ppo_on_skills(tmp_path: Path) -> None:
     loaded = ReskillPPO.load(tmp_path / "agent", env=env)
     assert torch.equal(weights(loaded.policy), weights(agent.policy))
     assert loaded.rollout_steps == 10
+    longer = ReskillPPO.load(tmp_path / "agent", env=env, rollout_steps=30)
+    longer.set_logger(configure(None, []))
+    longer.learn(30)  # a step is on the whole roll-out, also on a longer one
+    assert longer.policy.optimizer.state[longer.policy.log_std]["step"] == 4 + 2
 
 
 def test_other_agents_choose_noise_too() -> None:

@@ -246,6 +246,8 @@ def test_an_end_lasts_for_ever(n_steps: int) -> None:
     expected = sum(absorbing.gamma**step * log_odds for step in range(n_steps, 5000))
     torch.testing.assert_close(gain, batch.dones[:, 0] * expected, rtol=1e-4, atol=1e-4)
     assert (gain[[0, 2]] != 0).all()
+    with pytest.raises(InvalidConfig, match=r"Got gamma=1\.0, .*absorbing_ends=False"):
+        make_agent(absorbing_ends=True, gamma=1.0)
 
 
 def test_agents_with_returns_over_several_skills_are_loaded_without_a_warning(

@@ -59,6 +59,20 @@ def test_the_residual_is_added_to_the_decoded_action_and_the_sum_is_clipped() ->
     assert observation[1] == -1.0
 
 
+class Narrow(CountingEnv):
+    action_space = gym.spaces.Box(-0.5, 0.3, (1,), np.float32)
+
+
+def test_a_residual_reaches_every_action_of_the_world_and_no_other() -> None:
+    env = ResidualActions(Narrow(), StubSkills(max_steps=4))
+    bounds = env.action_space.low[2], env.action_space.high[2]
+    assert bounds == pytest.approx((-0.8, 0.8))
+    env.reset(seed=0)
+    for residual, executed in zip(bounds, (-0.5, 0.3), strict=True):
+        observation, *_ = env.step(np.array([0.0, 0.0, residual], np.float32))
+        assert observation[1] == pytest.approx(executed)
+
+
 def test_residuals_come_slowly_if_asked_to() -> None:
     """The weight follows the control steps of all environments together, over episodes."""
     curve = {"weight_midpoint": 6.0, "weight_steepness": 0.5}
@@ -283,11 +297,13 @@ def test_environment_i_equals_a_single_one_with_the_same_seed(mode: AutoresetMod
 def test_a_reset_mask_restarts_only_its_environments() -> None:
     env = vector(AutoresetMode.SAME_STEP)
     env.reset(seed=0)
-    before, *_ = env.step(np.ones((N, 3), np.float32))
+    returned, *_ = env.step(np.ones((N, 3), np.float32))
+    before = returned.copy()
+    returned[...] = 9.0  # the caller's copy
     after, _ = env.reset(options={"reset_mask": np.array([True, False, False])})
     assert after[0, -1] == 1.0 and after[0, 3] == 0.0
     np.testing.assert_array_equal(after[1:], before[1:])
-    after[...] = 9.0  # the caller's copy
+    after[...] = 9.0
     again, *_ = env.step(np.ones((N, 3), np.float32))
     assert np.abs(again).max() < 9.0
 

@@ -19,7 +19,7 @@ import skillgym  # noqa: F401
 from skillgym.errors import ForeignWorld
 from skillgym.hub import save_skill
 from skillgym.skills.spirl import ClosedLoopSpirl, SpirlConfig
-from skillgym.wrappers import SkillActions
+from skillgym.wrappers import ResidualActions, SkillActions
 from skillgym.wrappers.errors import UnusableSkillModel
 from skillgym_envs.core.errors import InvalidConfig, SkillgymError, UnknownKeyword
 from skillgym_envs.kitchen import KitchenWorld
@@ -73,14 +73,18 @@ def test_what_is_no_skill_model_is_one_sentence(wrong: object) -> None:
             make("SkillKitchen-v0", skill_model=wrong)
 
 
+@pytest.mark.parametrize(
+    ("wrapper", "arguments"), [(SkillActions, ("discounted", 0.9)), (ResidualActions, (9.0, 0.5))]
+)
 def test_a_wrapper_around_a_registered_world_is_rebuilt_from_its_specification(
-    skill_model: str,
+    wrapper: Any, arguments: tuple[Any, ...], skill_model: str
 ) -> None:
-    env = SkillActions(gym.make("skillgym/Kitchen-v0"), skill_model, "discounted", 0.9)
+    env = wrapper(gym.make("skillgym/Kitchen-v0"), skill_model, *arguments)
     assert env.spec is not None
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
     assert stack(again) == stack(env)
     assert again._saved_kwargs == env._saved_kwargs
+    assert set(arguments) <= set(again._saved_kwargs.values())
 
 
 def test_the_time_limit_counts_control_steps(skill_model: str) -> None:

@@ -16,7 +16,12 @@ from skillgym.errors import InvalidConfig, UnsupportedSpace
 from skillgym.rl.buffers import RelabellingReplayBuffer
 from skillgym.rl.common.discriminators import DiscriminatorTraining, StateSource
 from skillgym.rl.common.priors import kept_if_refused, refuse_normalized
-from skillgym.rl.skild.losses import check_reward, mixed_reward, with_absorbing_ends
+from skillgym.rl.skild.losses import (
+    check_ends,
+    check_reward,
+    mixed_reward,
+    with_absorbing_ends,
+)
 from skillgym.skills.skild.discriminator import Discriminator
 from skillgym.skills.skild.losses import MAX_LOG_ODDS
 
@@ -97,6 +102,7 @@ class GAIL(SAC):
         if len(shape) != 1:
             raise UnsupportedSpace("observation", self.observation_space)
         super()._setup_model()
+        check_ends(self.absorbing_ends, self.gamma)
         self.discriminator = Discriminator(shape[0]).to(self.device)
         self.tuning = DiscriminatorTraining(
             self.discriminator,

@@ -15,6 +15,7 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from skillgym.checks import check_arrays
 from skillgym.errors import UnsupportedSpace
 from skillgym.nn.distributions import Categorical
 from skillgym.nn.priors import UniformPrior
@@ -113,9 +114,9 @@ class PriorPPO(PriorAlgorithm, PPO):
     @torch.no_grad()
     def divergence(self, observations: Tensor) -> Tensor:
         """Divergence (...) of the policy from the prior, for observations (..., O)."""
-        flat = observations.reshape(-1, observations.shape[-1]).float()
+        shape = check_arrays(self.observation_space)
+        flat = observations.reshape(-1, *shape).float()
         logits: Any = self.policy.get_distribution(flat).distribution
         policy = Categorical.from_logits(logits.logits)
-        return divergence(policy, self.prior(flat), self.kl_direction).reshape(
-            observations.shape[:-1]
-        )
+        found = divergence(policy, self.prior(flat), self.kl_direction)
+        return found.reshape(observations.shape[: -len(shape)])

@@ -58,8 +58,8 @@ class SkillRolloutBuffer(RewardToGoBuffer):
     the roll-out. `gamma` and `gae_lambda` apply per skill. The other rows are never returned.
 
     Deviation: rewards before the first skill of a roll-out (of a skill that the previous roll-out
-        cut) belong to no transition. If the length of roll-outs is a multiple of that of skills,
-        there are none.
+        cut) belong to no transition. If the lengths of roll-outs and episodes are multiples of that
+        of skills, there are none.
     """
 
     due: NDArray[np.bool_]

@@ -27,11 +27,13 @@ class ActorStep(NamedTuple):
 
     Attributes:
         loss: Clipped surrogate loss with the entropy bonus.
+        surrogate: That loss without the bonus.
         divergence: Mean of old minus new log-probabilities.
         clip_fraction: Share of the ratios outside the clip range.
     """
 
     loss: Tensor
+    surrogate: float
     divergence: float
     clip_fraction: float
 
@@ -77,6 +79,7 @@ class ReskillPPO(PPO):
         **PPO.policy_aliases,
         "MlpPolicy": ReskillActorCritic,
     }
+    batch_size: int | None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -118,6 +121,7 @@ class ReskillPPO(PPO):
             rollout_buffer_class=rollout_buffer_class,
             **kwargs,
         )
+        self.batch_size = batch_size  # SB3 needs a number; None follows `rollout_steps` in `load`
 
     def _setup_model(self) -> None:
         check_arrays(self.observation_space)
@@ -165,11 +169,13 @@ class ReskillPPO(PPO):
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
         bound: float = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
         gain = torch.minimum(advantages * ratio, advantages * ratio.clamp(1 - bound, 1 + bound))
-        loss, entropy = -gain.mean(), distribution.entropy()
+        loss = surrogate = -gain.mean()
+        entropy = distribution.entropy()
         if self.ent_coef:
             loss = loss - self.ent_coef * (-log_ratio if entropy is None else entropy).mean()
         outside = ((ratio - 1.0).abs() > bound).float()
-        return ActorStep(loss, -log_ratio.mean().item(), outside.mean().item())
+        divergence = -log_ratio.mean().item()
+        return ActorStep(loss, surrogate.item(), divergence, outside.mean().item())
 
     def _record(self, value_losses: list[float], steps: list[ActorStep], all_steps: bool) -> None:
         """Log the update under SB3's names; `actor_steps` is the actor's number of steps."""
@@ -178,8 +184,7 @@ class ReskillPPO(PPO):
         record("train/value_loss", float(np.mean(value_losses)))
         record("train/explained_variance", float(explained))
         if steps:
-            losses = [step.loss.item() for step in steps]
-            record("train/policy_gradient_loss", float(np.mean(losses)))
+            record("train/policy_gradient_loss", float(np.mean([step.surrogate for step in steps])))
             record("train/approx_kl", steps[-1].divergence)
             record("train/clip_fraction", float(np.mean([step.clip_fraction for step in steps])))
         record("train/actor_steps", max(len(steps) - (not all_steps), 0))

@@ -192,7 +192,7 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
             "rollout_steps": self.n_steps * self.n_envs,
             "device": self.device,
             **own,
-            "policy_kwargs": {**self.policy_kwargs, **own.get("policy_kwargs", {})},
+            "policy_kwargs": {**self.policy_kwargs, **(own.get("policy_kwargs") or {})},
         }
 
     def _check_skills(self) -> None:

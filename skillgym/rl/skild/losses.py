@@ -13,6 +13,7 @@ import math
 from torch import Tensor
 
 from skillgym.checks import check_positive
+from skillgym.errors import InvalidConfig
 from skillgym.skills.skild.losses import MAX_LOG_ODDS, log_odds_reward
 from skillgym_envs.core.checks import check_flag, check_range
 
@@ -33,6 +34,16 @@ def check_reward(
     if max_log_odds is not None:
         check_positive("max_log_odds", max_log_odds)
     check_flag("absorbing_ends", absorbing_ends)
+
+
+def check_ends(absorbing_ends: bool, discount: float) -> None:
+    """Check that the rewards of absorbing ends have a finite sum.
+
+    Raises:
+        InvalidConfig: If they are not discounted.
+    """
+    if absorbing_ends and discount == 1.0:
+        raise InvalidConfig("gamma", discount, "a number below 1, or absorbing_ends=False")
 
 
 def mixed_reward(

@@ -165,6 +165,7 @@ class SkiLD(PriorSAC):
         if self.discriminator_updates and n_steps > 1:
             raise InvalidConfig("n_steps", n_steps, "1, or discriminator_updates=0.0")
         self._mixed_when_stored = n_steps > 1
+        losses.check_ends(self.absorbing_ends, self._skill_discount())
         self.posterior_temperature = Temperature(
             "posterior_alpha",
             self.posterior_alpha,
