@@ -153,6 +153,16 @@ def test_truncated_file_is_one_sentence(tmp_path: Path) -> None:
         load_run(tmp_path / "last", agent, agent.get_env())
 
 
+def test_a_checkpoint_without_its_replay_buffer_is_not_resumed_with_an_empty_one(
+    tmp_path: Path,
+) -> None:
+    agent = trained()
+    save_run(tmp_path / "last", agent, {})
+    (tmp_path / "last" / BUFFER).unlink()
+    with pytest.raises(CorruptFile, match=BUFFER):
+        load_run(tmp_path / "last", agent, agent.get_env())
+
+
 def test_failed_save_keeps_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
