@@ -197,6 +197,9 @@ def test_mistakes_are_one_sentence(monkeypatch):
         FrameRenderer(WORLD.model, 8, 8, "top", "ray")
     with pytest.raises(UnknownCamera, match="zoom"):
         FrameRenderer(WORLD.model, 8, 8, {"zoom": 2}, "ray")
+    for camera in (3, {"lookat": [0.0, 0.0]}, {"distance": "far"}):
+        with pytest.raises(UnknownCamera, match="or a mapping with lookat"):
+            FrameRenderer(WORLD.model, 8, 8, camera, "ray")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     if sys.platform == "linux":
