@@ -33,11 +33,11 @@ def test_demo_leaves_a_report(
     monkeypatch.setenv("SKILLGYM_RENDERER", "ray")
     size = {"render_mode": "rgb_array", "width": 32, "height": 24}
     monkeypatch.setattr(demo_steps, "frame_options", lambda: size)
-    steps = demo_steps.Demo(tmp_path, steps=60, minutes=1.0, seed=0, skills=str(kitchen_skills))
+    steps = demo_steps.Demo(tmp_path, steps=2, minutes=1.0, seed=0, skills=str(kitchen_skills))
     page = steps.run().read_text("utf8")
     assert "PriorSAC, choosing skills" in page and "SAC, choosing single actions" in page
     assert page.count("data:video/mp4") == 2 and "<svg" in page
-    assert "mujoco" in page and "skillgym demo --steps 60" in page
+    assert "mujoco" in page and "skillgym demo --steps 2" in page
     assert "subtasks" in capfd.readouterr().out
     assert (tmp_path / "sac" / "result.json").exists()
 
