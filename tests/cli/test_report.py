@@ -218,6 +218,16 @@ def test_settings_are_told_where_they_differ(tmp_path: Path) -> None:
     ]
 
 
+def test_what_all_runs_have_is_not_told(tmp_path: Path) -> None:
+    common = {"gamma": 0.9}
+    runs = [
+        write_run(tmp_path / "plain", 1.0, agent=common),
+        write_run(tmp_path / "slow", 1.0, agent={**common, "tau": 0.1}),
+    ]
+    _, rows, _ = read_runs([Path(run) for run in runs])
+    assert [row["method"] for row in rows] == ["spirl-cl", "spirl-cl (tau=0.1)"]
+
+
 def test_runs_that_cannot_be_compared_are_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,6 +261,20 @@ def test_the_page_has_every_number_with_its_budget(tmp_path: Path) -> None:
     assert "0 of 12 cells are measured." in texts  # a table without results is there, too
     assert "two <cores>" in texts and texts.count("abc") == 7
     assert sum(text.startswith("spirl-cl (2 seeds)") for text in texts) == 2  # legends
+
+
+def test_the_page_has_bars_and_counts_its_cells(tmp_path: Path) -> None:
+    write_results(tmp_path / "results")
+    write_report("papers", tmp_path / "results", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf8")
+    # 3.25 of 4 subtasks, from 3.0 to 3.5
+    assert "left:81.2%" in text and "left:75.0%;width:12.5%" in text
+    texts = Page(text).texts
+    planned = 3 * sum(len(table.cells((0,))) for table in TABLES.values())
+    assert f"6 cells are measured; the whole suite with 3 seeds has {planned}." in texts
+    assert "5 of 30 cells are measured." in texts
+    start = texts.index("Where the numbers come from")
+    assert "6" in texts[start : texts.index("Every run")]  # runs of one origin
 
 
 def test_the_csv_file_has_the_same_numbers(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_every_control_step_is_a_frame(
         max_episode_steps=23,
     )  # fmt: skip
     outcomes = record_episodes(lambda _: np.zeros((1, 10)), env, tmp_path / "a.gif", seed=0)
-    env.step(np.zeros((1, 10)))  # is not recorded any more
+    assert env.env.frame_callback is None  # nothing is recorded any more
     env.close()
     assert outcomes == [()]
     frames = shown(tmp_path / "a.gif")
