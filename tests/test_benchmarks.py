@@ -67,6 +67,7 @@ def test_tables_tell_where_their_rows_come_from(
     ]
     assert rows[0]["command"] == "python -m benchmarks.office_expert --episodes 3"
     assert {"machine", "commit", "python", "mujoco"} <= set(rows[0])
+    assert list(rows[0])[:3] == ["tasks", "episodes", "seed"]
 
 
 def test_programs_take_turns_and_their_first_run_does_not_count() -> None:

@@ -243,6 +243,7 @@ def test_a_row_tells_the_budget_of_its_run_whatever_is_asked_for(tmp_path: Path)
     assert not benchmark.is_complete(CELLS[0], tmp_path)
     (row,) = benchmark.rows([CELLS[0]], tmp_path)
     assert row["budget"] == 1000 and row["steps"] == 1003
+    assert (row["minutes"], row["rates"], row["episodes"]) == (1.5, "kettle 0.50", 2)
     assert "--steps 1000 " in row["command"]
 
 
