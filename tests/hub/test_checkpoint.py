@@ -49,7 +49,8 @@ FILES = {"config.json", "model.safetensors", "metrics.json", "README.md"}
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    return save_skill(small_model(ClosedLoopSpirl), tmp_path / "model", metrics={"loss": 1.5})
+    metrics = {"loss": 1.5, "unknown": float("nan")}  # which JSON cannot hold
+    return save_skill(small_model(ClosedLoopSpirl), tmp_path / "model", metrics=metrics)
 
 
 def edit(directory: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
