@@ -79,12 +79,24 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[s
         writer.writerows(rows)
 
 
-def read_csv(path: Path) -> list[dict[str, Any]]:
-    """Rows of a table; none if there is no such file."""
+def read_csv(path: Path, needed: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Rows of a table; none if there is no such file.
+
+    Args:
+        path: The file.
+        needed: Columns that a table with rows must have.
+
+    Raises:
+        CorruptFile: If one of these is missing.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf8") as file:
-        return list(csv.DictReader(file))
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a mark first
+        rows = list(csv.DictReader(file))
+    for name in needed:
+        if rows and name not in rows[0]:
+            raise CorruptFile(path, f"without the column {name!r}")
+    return rows
 
 
 def read_json(path: Path) -> dict[str, Any]:

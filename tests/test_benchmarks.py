@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks import readme
+from benchmarks import fetch_experts, kitchen_expert, office_expert, readme, tabletop_experts
 from benchmarks.pretraining import figure, train, validations
 from benchmarks.progressive import publish
-from benchmarks.timing import Row, write
+from benchmarks.timing import Row, compare, interleaved, write
+from skillgym.evaluation.tables import Table, Task
 from skillgym.files import read_csv
 
 
@@ -65,6 +67,63 @@ def test_tables_tell_where_their_rows_come_from(
     ]
     assert rows[0]["command"] == "python -m benchmarks.office_expert --episodes 3"
     assert {"machine", "commit", "python", "mujoco"} <= set(rows[0])
+    assert list(rows[0])[:3] == ["tasks", "episodes", "seed"]
+
+
+def test_programs_take_turns_and_their_first_run_does_not_count() -> None:
+    turns: list[str] = []
+
+    def program(name: str) -> Iterator[int]:
+        yield 0
+        for _ in range(2):
+            turns.append(name)
+            yield 10**9
+
+    speeds = interleaved({name: lambda name=name: program(name) for name in "ab"}, repeats=3)
+    assert "".join(turns) == 4 * "abba"
+    assert {name: len(each) for name, each in speeds.items()} == {"a": 6, "b": 6}
+    assert min(*speeds["a"], *speeds["b"]) > 1e6  # pieces of work in a second
+
+
+def test_the_ratio_is_that_of_neighbours_in_time() -> None:
+    speeds = {"a": [2.0, 4.0, 6.0], "b": [1.0, 1.0, 2.0]}
+    row = compare("steps", speeds, "a", "b", "1/s", ">= 3.5")
+    assert (row.ours, row.reference, row.ratio) == (4.0, 1.0, 3.0)
+    assert row.reached == "no"  # the ratio counts if there is one
+    assert Row("share", 0.05, "1", "<= 0.10").reached == "yes"
+
+
+def test_rows_of_the_experts() -> None:
+    tries = [office_expert.Try("rand", *each) for each in ((100, 8), (0, 3), (200, 8))]
+    row = office_expert.summary("rand", tries)
+    assert (row.episodes, row.completed, row.success, row.subtasks) == (3, 2, 0.6667, 6.333)
+    assert (row.mean_steps, row.most_steps) == (150.0, 200)
+    counted = [(True, True, 10), (True, False, 99), (False, False, 5), (True, True, 20)]
+    assert tabletop_experts.row_of(counted) == (3, 2, 15.0)
+    assert tabletop_experts.row_of([]) == (0, 0, "")
+    episodes = [([-1.0, 1.0], True, 0.5), ([-1.0, -1.0, 1.0], False, 0.0)]
+    rest = (1.0, 1.0, 2.5, 0.25)  # last, any, steps, outside
+    assert fetch_experts.row_of(episodes, "return") == (2, -0.5, 0.5, *rest)
+    assert fetch_experts.row_of(episodes, "data") == (2, 0.5, 0.5, *rest)
+    results = [
+        kitchen_expert.Result(True, False, 10, 1, 0.1),
+        kitchen_expert.Result(True, True, 20, 0, 0.3),
+    ]
+    assert kitchen_expert.summary(results) == (2, 1.0, 0.5, 15.0, 20, 0.5, 0.29)
+
+
+def test_the_readme_compares_methods_across_tasks_only_if_there_are_several() -> None:
+    tasks = tuple(Task(name=name, methods=("sac", "bc")) for name in ("one", "two"))
+    rows = [
+        {"task": task, "method": method, "seed": "0", "steps": "9", "subtasks": "1"}
+        | {"episodes": "50"}
+        for method in ("sac", "bc")
+        for task in ("one", "two")
+    ]
+    table = Table(title="Two tasks", tasks=tasks)
+    for given, number in ((rows[:2], 3), (rows, 4)):
+        parts = list(readme.table_parts("tasks", table, given))
+        assert len(parts) == number and "(benchmarks/results/tasks_one.png)" in parts[-1]
 
 
 def test_speeds_are_written_as_a_table_and_a_page(tmp_path: Path) -> None:

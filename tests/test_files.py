@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from skillgym.files import write_csv
+from skillgym.errors import CheckpointNotWritten
+from skillgym.files import atomic_directory, write_csv
+
+
+def test_a_folder_that_cannot_be_put_in_its_place_leaves_the_old_one_there(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with atomic_directory(folder) as temporary:
+        (temporary / "old").touch()
+    with pytest.raises(CheckpointNotWritten), atomic_directory(folder) as temporary:
+        temporary.rmdir()  # somebody deletes it
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_table_that_cannot_be_written_leaves_the_old_one_alone(tmp_path: Path) -> None:

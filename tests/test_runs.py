@@ -43,6 +43,17 @@ def test_every_session_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     assert origin(one) == {"machine": "this", "commit": "c", "python": "3.11"}
 
 
+def test_a_session_as_before_is_not_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for commit in "aba":
+        one = {"versions": {}, "git_commit": commit, "machine": "this"}
+        monkeypatch.setattr(record, "environment_record", lambda one=one: dict(one))
+        start_run(tmp_path, {})
+    found = json.loads((tmp_path / "environment.json").read_text())
+    assert [one["git_commit"] for one in (*found["earlier"], found)] == ["b", "a"]
+
+
 def test_the_machine_names_its_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
-from skillgym.cli.errors import NoRun, NothingToRun
+from skillgym.cli.errors import NoRun, NothingToRun, UnusableAgent
 from skillgym.cli.options import parse_options, world_id
 from skillgym.cli.pretrain_presets import PRESETS
-from skillgym.errors import MissingFile, UnknownSkill
+from skillgym.errors import MissingFile, SkillgymError, UnknownSkill
 from skillgym.evaluation.experiment import policy_of
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import Policy
@@ -71,6 +72,7 @@ def open_agent(
         NothingToRun: If there is neither a run nor a skill model.
         UntoldWorld: If the skill model does not say which world it is for.
         NoRun: If the run folder has no checkpoint yet.
+        UnusableAgent: If the agent's file is damaged, or the agent does not fit the environments.
     """
     folder = Path(what)
     config = read_config(folder)
@@ -91,7 +93,13 @@ def open_agent(
     method, world = config["method"], config["world"]
     options = {**config["options"], **options}
     env = make_env(method, world, num_envs, skill_model=config["skill_model"], **options, **others)
-    agent = load_agent(method, checkpoint / "agent.zip", env)
+    path = checkpoint / "agent.zip"
+    try:
+        agent = load_agent(method, path, env)
+    except SkillgymError:  # such as other skills
+        raise
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise UnusableAgent(path, error) from error
     return Acting(method, policy_of(agent, method, deterministic), env, world, options)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from skillgym.cli.errors import NoDemo
 from skillgym.files import write_json
+from skillgym_envs.core.checks import check_count, check_integer, check_range
 
 MARK = "demo.json"
 """Only written into an empty folder, so that everything in a marked folder belongs to the demo."""
@@ -37,6 +38,9 @@ def main(
         folder: Folder of the demo; a stopped demo continues.
         restart: Delete what an earlier demo left in the folder; refused if it holds anything else.
     """
+    check_count("steps", steps)
+    check_range("minutes", minutes, 0)
+    check_integer("seed", seed, 0, 2**32 - 1)
     if restart:
         clear(folder)
     mark(folder, {"steps": steps, "minutes": minutes, "seed": seed})

@@ -79,17 +79,13 @@ class Demo:
 
     def start_baseline(self) -> subprocess.Popen[bytes]:
         """Train SAC with single actions in another process."""
+        eval_every, checkpoint_every = max(1, self.steps // 6), max(1, self.steps // 3)
         return start_training(
             [
                 *("train", "sac", "--agent", *BASELINE, "--seed", str(self.seed)),
                 *("--steps", str(self.steps), "--minutes", str(self.minutes)),
-                *(
-                    "--eval-every",
-                    str(self.steps // 6),
-                    "--eval-episodes",
-                    str(EPISODES_ON_THE_WAY),
-                ),
-                *("--final-episodes", str(EPISODES), "--checkpoint-every", str(self.steps // 3)),
+                *("--eval-every", str(eval_every), "--eval-episodes", str(EPISODES_ON_THE_WAY)),
+                *("--final-episodes", str(EPISODES), "--checkpoint-every", str(checkpoint_every)),
             ],
             self.folder / "sac",
         )
@@ -119,7 +115,7 @@ class Demo:
             eval_every=max(1, self.steps // 6),
             eval_episodes=EPISODES_ON_THE_WAY,
             final_episodes=EPISODES,
-            checkpoint_every=self.steps // 6,
+            checkpoint_every=max(1, self.steps // 6),
         )
         experiment = Experiment(config, self.folder / "spirl-cl", on_evaluation=tell)
         return experiment.run(seconds=60.0 * self.minutes)

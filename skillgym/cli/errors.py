@@ -84,6 +84,17 @@ class NothingToRun(SkillgymError, FileNotFoundError):
         )
 
 
+class UnusableAgent(SkillgymError, ValueError):
+    """The agent of a run cannot be loaded."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(
+            f"Got the agent {path}, which cannot be loaded ({reason}), expected a complete file "
+            "and a world with the observations and actions of its run; copy the run again, or "
+            "leave out keywords of --env that change these."
+        )
+
+
 class NoSkillModel(SkillgymError, FileNotFoundError):
     """A skill model that does not come with the package has not been trained."""
 

@@ -35,7 +35,7 @@ def main(
     """
     check_count("episodes", episodes)
     check_count("num_envs", num_envs)
-    check_integer("seed", seed, 0)
+    check_integer("seed", seed, 0, 2**32 - 1)
     options = parse_options(env, ENV_RESERVED)
     import torch
 

@@ -62,7 +62,7 @@ def check_world_id(name: str) -> str:
         raise NoWorld(name, SKILL_ENVS[registered][0])
     worlds = [known for known in registered_ids() if known.startswith("skillgym/")]
     try:
-        if module:
+        if module and not module.startswith("."):  # relative to nothing
             import_module(module)
         gym.spec(registered)
     except (gym.error.Error, ModuleNotFoundError) as error:
@@ -81,8 +81,8 @@ def parse_options(pairs: Iterable[str], reserved: Iterable[str] = ()) -> dict[st
         For example `{"tasks": "misaligned", "ordered": True}`.
 
     Raises:
-        InvalidOption: If a pair or a value with braces or brackets cannot be read, or a keyword is
-            reserved.
+        InvalidOption: If a pair or a value with braces or brackets cannot be read, a value has no
+            form in JSON, or a keyword is reserved.
     """
     keywords: dict[str, Any] = {}
     for pair in pairs:
@@ -94,6 +94,11 @@ def parse_options(pairs: Iterable[str], reserved: Iterable[str] = ()) -> dict[st
         keywords[key] = _parsed(value)
         if isinstance(keywords[key], str) and value.startswith(("{", "[", "(")):
             raise InvalidOption(pair, "a value in JSON or Python's notation")
+        try:
+            json.dumps(keywords[key], allow_nan=False)
+        except (TypeError, ValueError):
+            expected = "a finite number, text, True, False, None, or lists and mappings of these"
+            raise InvalidOption(pair, expected) from None
     return keywords
 
 

@@ -40,7 +40,11 @@ def main(
     output = output or (Path("runs/report.html") if runs else results / f"{suite}.html")
     if output.suffix != ".html":
         raise InvalidConfig("output", str(output), "a file whose name ends with .html")
+    table = output.with_suffix(".csv")
+    if table.is_file() and not table.read_bytes().startswith(b"table,"):
+        expected = f"a page that has no other {table.name} beside it, which would be replaced"
+        raise InvalidConfig("output", str(output), expected)
     from skillgym.cli.report_page import write_report, write_runs_report
 
     print(write_runs_report(runs, score, output) if runs else write_report(suite, results, output))
-    print(f"Written: {output} and {output.with_suffix('.csv')}")
+    print(f"Written: {output} and {table}")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from skillgym.cli.bench import check_tables
 from skillgym.cli.errors import NoResults
 from skillgym.cli.run_rows import read_runs
+from skillgym.evaluation.benchmark import KEY, SCORES
 from skillgym.evaluation.summary import (
     ORIGIN,
     Row,
@@ -65,8 +66,13 @@ class Results:
 
     @classmethod
     def read(cls, name: str, folder: Path) -> Results:
-        """What `skillgym bench` wrote into a folder; may be nothing."""
-        runs, points = (read_csv(folder / f"{name}{end}.csv") for end in ("", "_curves"))
+        """What `skillgym bench` wrote into a folder; may be nothing.
+
+        Raises:
+            CorruptFile: If a file lacks a column.
+        """
+        runs = read_csv(folder / f"{name}.csv", (*KEY, *SCORES, "steps", "episodes"))
+        points = read_csv(folder / f"{name}_curves.csv", (*KEY, *SCORES, "step"))
         return cls(name, TABLES[name], runs, named_by_budget(points, runs))
 
     @cached_property

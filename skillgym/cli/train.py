@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from skillgym.cli.options import ENV_RESERVED, check_world_id, find_model, parse_options
+from skillgym_envs.core.checks import check_range
 
 if TYPE_CHECKING:
     from skillgym.evaluation import Episodes
@@ -73,6 +74,7 @@ def main(
     from skillgym.evaluation.rollouts import in_words
     from skillgym.rl.presets import find_preset
 
+    check_range("minutes", 0.0 if minutes is None else minutes, 0)
     preset = find_preset(method)
     options = parse_options(env, (*ENV_RESERVED, "num_threads"))
     skill_model = skill_model or default_skill_model(method)

@@ -37,7 +37,7 @@ def main(
             was trained for; for example tasks=misaligned.
     """
     check_count("episodes", episodes)
-    check_integer("seed", seed, 0)
+    check_integer("seed", seed, 0, 2**32 - 1)
     if output is not None and output.suffix not in (".mp4", ".gif"):
         raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
     sizes = {"width": width, "height": height}  # not every environment takes these

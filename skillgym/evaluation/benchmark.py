@@ -22,6 +22,9 @@ from skillgym_envs.core.progress import progress_bar
 SCORES = ("subtasks", "return")
 """Results of an evaluation that a task may use as its score."""
 
+KEY = ("task", "method", "seed")
+"""Columns that every row of the results has."""
+
 _Key = tuple[str, str, int, int]
 """Task, method, seed and budget."""
 
@@ -228,12 +231,15 @@ def merge_csv(
 
     Returns:
         The rows of the file.
+
+    Raises:
+        CorruptFile: If the file lacks one of these columns.
     """
     groups: dict[_Key, list[dict[str, Any]]] = {}
     for row in table:
         groups.setdefault(_key(row), []).append(dict(row))
     old: dict[_Key, list[dict[str, Any]]] = {}
-    for row in read_csv(path):
+    for row in read_csv(path, KEY):
         old.setdefault(_key(row), []).append(row)
     groups = old | groups
     order = [(task.name, method) for task in tasks for method in task.methods]

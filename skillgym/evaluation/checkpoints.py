@@ -78,8 +78,7 @@ def load_run(
         if skills is not None and trained not in (None, skills):
             raise ForeignPrior(name, skills, trained)
         loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
-        buffer = getattr(loaded, "replay_buffer", None)
-        if (folder / BUFFER).exists() and buffer is not None:
+        if (buffer := getattr(loaded, "replay_buffer", None)) is not None:
             restore_buffer(buffer, dict(np.load(folder / BUFFER)))
         restore_generators(dict(np.load(folder / GENERATORS)))
         if (actions := state.pop("action_space", None)) is not None:  # not of earlier versions

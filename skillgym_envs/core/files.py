@@ -37,5 +37,5 @@ def sync(path: Path) -> None:
 
 def sibling(target: Path, suffix: str) -> Path:
     """A hidden path beside another one."""
-    target = target.absolute()  # the path `.` has no name
-    return target.with_name(f".{target.name}.{suffix}")
+    target = target.absolute()  # the path `.` has no name, nor has `/`
+    return target.parent / f".{target.name}.{suffix}"

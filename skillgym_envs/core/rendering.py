@@ -217,10 +217,14 @@ def make_camera(model: mujoco.MjModel, camera: Mapping[str, Any] | str | None) -
             raise UnknownCamera(camera, model)
         view.type, view.fixedcamid = int(mujoco.mjtCamera.mjCAMERA_FIXED), index
     elif camera is not None:
-        if set(camera) - {"lookat", "distance", "azimuth", "elevation"}:
-            raise UnknownCamera(dict(camera), model)
-        for name, value in camera.items():
-            setattr(view, name, value)
+        known = {"lookat", "distance", "azimuth", "elevation"}
+        if not isinstance(camera, Mapping) or set(camera) - known:
+            raise UnknownCamera(camera, model)
+        try:
+            for name, value in camera.items():
+                setattr(view, name, value)
+        except (TypeError, ValueError):
+            raise UnknownCamera(camera, model) from None
     return view
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from skillgym.cli import main as cli
 from skillgym.hub import load_skill, save_skill
+from skillgym.rl.presets import make_agent, make_env
 from skillgym.skills.spirl import ClosedLoopSpirl
 from tests.skills.models import small_model
 
@@ -112,6 +113,7 @@ def test_subtasks_and_return_are_printed(
         (["evaluate", "spirl-kichen"], "did you mean 'spirl-kitchen'"),
         (["watch", "runs/no-such"], "expected the folder of a `skillgym train` run"),
         (["watch", "."], "expected the folder of a `skillgym train` run"),
+        (["evaluate", "/"], "expected the folder of a `skillgym train` run"),
         (["train", "spirl-cll"], "did you mean 'spirl-cl'"),
         (["train", "spirl"], "did you mean 'spirl-cl'"),
         (["train", "no-such"], " more, which `skillgym worlds` lists."),
@@ -119,6 +121,7 @@ def test_subtasks_and_return_are_printed(
         (["train", "ptgm", "--skill-model", "spirl-kitchen"], "another method such as spirl-cl."),
         (["train", "sac", "--world", "Pusher-v99"], "unknown world 'Pusher-v99'; known: 'skillgym"),
         (["train", "sac", "--world", "no_module:Own-v0"], "unknown world 'no_module:Own-v0'"),
+        (["train", "sac", "--world", ".module:Own-v0"], "unknown world '.module:Own-v0'"),
         (["pretrain", "spirl-maze", "--world", "skillgym/Mase-v0"], "mean 'skillgym/Maze-v0'"),
         (
             ["train", "sac", "--steps", "1", "--skill-model", "spirl-kitchen"],
@@ -143,6 +146,9 @@ def test_subtasks_and_return_are_printed(
         (["train", "sac", "--world", "skillgym/Kichen-v0"], "did you mean 'skillgym/Kitchen-v0'"),
         (["pretrain", "flat-kitchen", "--dataset", "no/such-v0"], "MINARI_DATASETS_PATH"),
         (["bench", "kichen"], "did you mean 'kitchen'"),
+        (["demo", "--steps", "0"], "steps=0, expected an integer of at least 1"),
+        (["demo", "--minutes", "-1"], "minutes=-1.0, expected a finite number of at least 0"),
+        (["demo", "--seed", "-1"], "seed=-1, expected an integer from 0"),
     ],
 )
 def test_mistakes_get_one_sentence(
@@ -174,6 +180,27 @@ def test_a_run_without_a_checkpoint_is_one_sentence(
     (tmp_path / "config.json").write_text('{"method": "spirl-cl"}')
     assert cli.main(["evaluate", str(tmp_path)]) == 1
     assert "a folder with a checkpoint" in capsys.readouterr().err
+
+
+def test_an_agent_that_cannot_be_loaded_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = {"method": "sac", "world": "skillgym/Kitchen-v0", "options": {}, "skill_model": None}
+    (tmp_path / "config.json").write_text(json.dumps(where))
+    path = tmp_path / "checkpoints" / "last" / "agent.zip"
+    env = make_env("sac")
+    make_agent("sac", env).save(path)
+    env.close()
+    whole = path.read_bytes()
+    for content, keyword, reason in (
+        (whole, "velocities=true", r"Observation spaces do not match: Box.*89"),
+        (whole[: len(whole) // 2], "velocities=false", "wasn't a zip-file"),
+    ):
+        path.write_bytes(content)
+        assert cli.main(["evaluate", str(tmp_path), "--env", keyword]) == 1
+        error = capsys.readouterr().err
+        assert re.search(rf"agent.zip, which cannot be loaded \(.*{reason}", error)
+        assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["evaluate", "watch"])

@@ -33,11 +33,11 @@ def test_demo_leaves_a_report(
     monkeypatch.setenv("SKILLGYM_RENDERER", "ray")
     size = {"render_mode": "rgb_array", "width": 32, "height": 24}
     monkeypatch.setattr(demo_steps, "frame_options", lambda: size)
-    steps = demo_steps.Demo(tmp_path, steps=60, minutes=1.0, seed=0, skills=str(kitchen_skills))
+    steps = demo_steps.Demo(tmp_path, steps=2, minutes=1.0, seed=0, skills=str(kitchen_skills))
     page = steps.run().read_text("utf8")
     assert "PriorSAC, choosing skills" in page and "SAC, choosing single actions" in page
     assert page.count("data:video/mp4") == 2 and "<svg" in page
-    assert "mujoco" in page and "skillgym demo --steps 60" in page
+    assert "mujoco" in page and "skillgym demo --steps 2" in page
     assert "subtasks" in capfd.readouterr().out
     assert (tmp_path / "sac" / "result.json").exists()
 
@@ -51,6 +51,17 @@ def test_report_says_when_the_baseline_failed(tmp_path: Path) -> None:
     result = RESULT | {"steps": 10}
     page = demo_steps.Demo(tmp_path, 10, 1.0, 0).report(prior, result, []).read_text("utf8")
     assert "baseline did not finish" in page and "log.txt" in page
+    assert "time budget" not in page
+
+
+def test_the_end_of_a_run_is_in_its_curve_once(tmp_path: Path) -> None:
+    (tmp_path / "sac").mkdir()
+    (tmp_path / "sac" / "metrics.csv").write_text(
+        "time/step,eval/subtasks,eval/return\n10,1.0,7.0\n"
+    )
+    steps = demo_steps.Demo(tmp_path, 10, 1.0, 0)
+    assert steps.curve("sac", {"steps": 10, "subtasks": 3.0}) == ([10], [1.0])
+    assert steps.curve("sac", {"steps": 12, "subtasks": 3.0}) == ([10, 12], [1.0, 3.0])
 
 
 def test_a_baseline_that_was_never_evaluated_still_has_its_end_in_the_plot(tmp_path: Path) -> None:
@@ -62,7 +73,8 @@ def test_a_baseline_that_was_never_evaluated_still_has_its_end_in_the_plot(tmp_p
     steps = demo_steps.Demo(tmp_path, 10, 1.0, 0)
     assert steps.curve("sac", result) == ([7], [1.0])
     prior = Episodes(np.ones(1), np.ones(1, np.int64), (("kettle",),))
-    assert "SAC, choosing single actions" in steps.report(prior, result, []).read_text("utf8")
+    page = steps.report(prior, result, []).read_text("utf8")
+    assert "SAC, choosing single actions" in page and "time budget of 1 min" in page
 
 
 def files(folder: Path) -> set[str]:

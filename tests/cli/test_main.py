@@ -61,9 +61,11 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["evaluate", "spirl-kitchen", "--num-envs", "0"], "num_envs=0"),
         (
             ["evaluate", "spirl-kitchen", "--seed", "-1"],
-            "seed=-1, expected an integer of at least 0",
+            "seed=-1, expected an integer from 0 to 4294967295; change this value",
         ),
+        (["evaluate", "spirl-kitchen", "--seed", f"{2**64}"], "expected an integer from 0 to"),
         (["watch", "spirl-kitchen", "--seed", "-1"], "seed=-1"),
+        (["watch", "spirl-kitchen", "--seed", f"{2**64}"], "expected an integer from 0 to"),
         (["watch", "spirl-kitchen", "--output", "a.txt"], "ends with .mp4 or .gif"),
         (
             ["evaluate", "spirl-kitchen", "--env", "num_envs=3"],
@@ -87,6 +89,11 @@ def test_help_of_a_command_answers_quickly(command: str) -> None:
         (["train", "--agent", "gradient_step=2"], "did you mean 'gradient_steps'"),
         (["train", "--agent", 'policy_kwargs={"n": yes}'], "expected a value in JSON or Python's"),
         (["train", "--agent", "policy_kwargs={[1]: 2}"], "expected a value in JSON or Python's"),
+        (["train", "--agent", "max_grad_norm=Infinity"], "expected a finite number, text,"),
+        (["train", "--env", "noise=1j"], "Got 'noise=1j', expected a finite number, text,"),
+        (["train", "--agent", 'policy_kwargs={"net_arch": {64}}'], "lists and mappings of these"),
+        (["train", "--minutes", "-1"], "minutes=-1.0, expected a finite number of at least 0"),
+        (["train", "--minutes", "nan"], "minutes=nan, expected a finite number of at least 0"),
         (["collect", "kitchen-plai"], "did you mean 'kitchen-play'"),
     ],
 )

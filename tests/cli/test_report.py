@@ -16,7 +16,7 @@ from skillgym.cli import main as cli
 from skillgym.cli.report_page import write_report
 from skillgym.cli.run_rows import read_runs
 from skillgym.evaluation.tables import TABLES
-from skillgym.files import read_json, write_csv, write_json
+from skillgym.files import read_csv, read_json, write_csv, write_json
 from skillgym.viz.plots import group_curves
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
@@ -218,6 +218,16 @@ def test_settings_are_told_where_they_differ(tmp_path: Path) -> None:
     ]
 
 
+def test_what_all_runs_have_is_not_told(tmp_path: Path) -> None:
+    common = {"gamma": 0.9}
+    runs = [
+        write_run(tmp_path / "plain", 1.0, agent=common),
+        write_run(tmp_path / "slow", 1.0, agent={**common, "tau": 0.1}),
+    ]
+    _, rows, _ = read_runs([Path(run) for run in runs])
+    assert [row["method"] for row in rows] == ["spirl-cl", "spirl-cl (tau=0.1)"]
+
+
 def test_runs_that_cannot_be_compared_are_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,6 +263,20 @@ def test_the_page_has_every_number_with_its_budget(tmp_path: Path) -> None:
     assert sum(text.startswith("spirl-cl (2 seeds)") for text in texts) == 2  # legends
 
 
+def test_the_page_has_bars_and_counts_its_cells(tmp_path: Path) -> None:
+    write_results(tmp_path / "results")
+    write_report("papers", tmp_path / "results", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf8")
+    # 3.25 of 4 subtasks, from 3.0 to 3.5
+    assert "left:81.2%" in text and "left:75.0%;width:12.5%" in text
+    texts = Page(text).texts
+    planned = 3 * sum(len(table.cells((0,))) for table in TABLES.values())
+    assert f"6 cells are measured; the whole suite with 3 seeds has {planned}." in texts
+    assert "5 of 30 cells are measured." in texts
+    start = texts.index("Where the numbers come from")
+    assert "6" in texts[start : texts.index("Every run")]  # runs of one origin
+
+
 def test_the_csv_file_has_the_same_numbers(tmp_path: Path) -> None:
     write_results(tmp_path / "results")
     write_report("papers", tmp_path / "results", tmp_path / "out" / "page.html")
@@ -276,6 +300,48 @@ def test_without_results_or_suite_it_says_so(
     assert cli.main(["report", "--suite", suite, "--results", str(tmp_path)]) == 1
     sentence = "without results" if suite == "papers" else "did you mean 'papers'"
     assert sentence in capsys.readouterr().err
+
+
+def test_the_table_beside_the_page_replaces_no_other_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_results(tmp_path / "results")
+    run = write_run(tmp_path / "run", 2.0)
+    for page, arguments in (
+        (tmp_path / "results" / "kitchen.html", ["--results", str(tmp_path / "results")]),
+        (tmp_path / "run" / "metrics.html", [run]),
+    ):
+        before = page.with_suffix(".csv").read_bytes()
+        assert cli.main(["report", *arguments, "--output", str(page)]) == 1
+        assert f"no other {page.stem}.csv beside it" in capsys.readouterr().err
+        assert page.with_suffix(".csv").read_bytes() == before and not page.exists()
+    for _ in range(2):  # an earlier report is replaced
+        assert cli.main(["report", run, "--output", str(tmp_path / "page.html")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "column"), [("kitchen", "task"), ("kitchen", "return"), ("kitchen_curves", "step")]
+)
+def test_results_without_a_column_are_one_sentence(
+    file: str, column: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    write_results(results)
+    rows = [
+        {name: value for name, value in row.items() if name != column}
+        for row in read_csv(results / f"{file}.csv")
+    ]
+    write_csv(results / f"{file}.csv", rows, list(rows[0]))
+    assert cli.main(["report", "--results", str(results)]) == 1
+    error = capsys.readouterr().err
+    assert f"{file}.csv (without the column {column!r})" in error and error.count("\n") == 1
+
+
+def test_a_spreadsheet_may_have_written_the_results(tmp_path: Path) -> None:
+    write_results(tmp_path / "results")
+    for path in (tmp_path / "results").glob("*.csv"):
+        path.write_text(path.read_text("utf8"), "utf-8-sig")  # a mark comes first
+    assert cli.main(["report", "--results", str(tmp_path / "results")]) == 0
 
 
 def test_a_score_is_chosen_for_runs_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,6 +152,49 @@ def test_shadows_darken(backend):
     assert frames[1] < frames[0]
 
 
+def test_shadows_without_opengl_darken_a_part_of_the_picture():
+    plain, shaded = (
+        FrameRenderer(WORLD.model, 60, 45, CAMERA, "ray", shadows).render(data_at(0.0))
+        for shadows in (False, True)
+    )
+    assert 0.0 < (plain != shaded).any(axis=-1).mean() < 0.5
+
+
+@backends
+def test_what_is_nearer_is_lower_in_a_picture_from_above(backend):
+    view = {"lookat": [0.0, 0.4, 0.0], "distance": 1.5, "azimuth": 90.0, "elevation": -30.0}
+    renderer = FrameRenderer(WORLD.model, 40, 30, view, backend)
+    assert red_centre(renderer.render(data_at(0.0)).transpose(1, 0, 2)) > 18  # of 30 rows
+    renderer.close()
+
+
+BALL = """
+<mujoco>
+  <asset>
+    <texture name="flat" type="2d" builtin="flat" rgb1=".2 .4 .6" width="4" height="4"/>
+    <material name="picture" texture="flat"/>
+    <material name="paint" rgba=".2 .4 .6 1"/>
+    <material name="other" rgba="1 0 0 1"/>
+  </asset>
+  <worldbody><geom size=".1" {}/></worldbody>
+</mujoco>
+"""
+
+
+def test_without_opengl_a_colour_is_the_same_wherever_it_is_defined():
+    own = 'rgba=".2 .4 .6 1"'
+    frames = []
+    for look in (own, f'material="other" {own}', 'material="paint"', 'material="picture"'):
+        model = mujoco.MjModel.from_xml_string(BALL.format(look))
+        data = mujoco.MjData(model)
+        mujoco.mj_forward(model, data)
+        view = {"distance": 0.5, "azimuth": 90.0, "elevation": -20.0}
+        frames.append(FrameRenderer(model, 24, 18, view, "ray").render(data).astype(int))
+    assert frames[0][9, 12, 2] > frames[0][9, 12, 1] > frames[0][9, 12, 0] > 20
+    for frame in frames[1:]:
+        np.testing.assert_allclose(frame, frames[0], atol=1)
+
+
 def test_an_environment_draws_shadows_if_it_is_told_to(monkeypatch):
     monkeypatch.setenv("SKILLGYM_RENDERER", "ray")
     brightness = []
@@ -197,6 +240,9 @@ def test_mistakes_are_one_sentence(monkeypatch):
         FrameRenderer(WORLD.model, 8, 8, "top", "ray")
     with pytest.raises(UnknownCamera, match="zoom"):
         FrameRenderer(WORLD.model, 8, 8, {"zoom": 2}, "ray")
+    for camera in (3, {"lookat": [0.0, 0.0]}, {"distance": "far"}):
+        with pytest.raises(UnknownCamera, match="or a mapping with lookat"):
+            FrameRenderer(WORLD.model, 8, 8, camera, "ray")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     if sys.platform == "linux":

@@ -164,6 +164,16 @@ def test_the_camera_may_look_beside_the_ball():
     np.testing.assert_array_equal(planes[..., rest], same[..., rest])
 
 
+def test_each_picture_shows_its_own_maze():
+    layouts = [random_layout(20, 1), random_layout(13, 2)]
+    positions = positions_in(layouts[1], 4)
+    which = np.array([1, 0, 0, 1])
+    together = MazeCamera(layouts).draw(positions, which)
+    for picture, position, maze in zip(together, positions, which, strict=True):
+        alone = MazeCamera(layouts[maze]).draw(position[None])[0]
+        np.testing.assert_array_equal(picture, alone)
+
+
 def test_batches_torch_and_planes_agree():
     layout = random_layout(20, 1)
     camera = MazeCamera(layout)

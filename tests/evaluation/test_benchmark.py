@@ -223,6 +223,28 @@ def test_a_cell_that_is_named_twice_is_run_once(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.count("skillgym train") == 1
 
 
+def test_all_cells_of_the_first_seed_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tables = ["kitchen", "worlds", "--only", "sac", "tabletop"]
+    assert cli.main(["bench", *tables, "--seeds", "1", "0", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    seeds = [line.split(" --seed ")[1][0] for line in lines if " --seed " in line]
+    assert len(seeds) > 4 and seeds == sorted(seeds, reverse=True)
+
+
+def test_a_complete_cell_needs_no_skill_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("skillgym.hub.list_skills", lambda: ["spirl-kitchen"])
+    cells = [cell for cell in TABLES["kitchen"].cells((0,)) if cell.method == "ptgm"]
+    assert len(bench.with_models(cells, tmp_path)[1]) == 1
+    complete(tmp_path, cells[0], 2.0)
+    assert bench.with_models(cells, tmp_path) == (cells, {})
+
+
 def test_results_that_another_process_merges_are_waited_for(tmp_path: Path) -> None:
     complete(tmp_path / "runs", CELLS[0], 2.0)
     arguments = ["kitchen", "--minutes", "0", "--seeds", "0", "--folder", str(tmp_path / "runs")]
@@ -243,6 +265,7 @@ def test_a_row_tells_the_budget_of_its_run_whatever_is_asked_for(tmp_path: Path)
     assert not benchmark.is_complete(CELLS[0], tmp_path)
     (row,) = benchmark.rows([CELLS[0]], tmp_path)
     assert row["budget"] == 1000 and row["steps"] == 1003
+    assert (row["minutes"], row["rates"], row["episodes"]) == (1.5, "kettle 0.50", 2)
     assert "--steps 1000 " in row["command"]
 
 

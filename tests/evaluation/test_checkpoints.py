@@ -139,6 +139,14 @@ def test_a_warm_up_goes_on_with_other_actions(tmp_path: Path) -> None:
     np.testing.assert_array_equal(agent.replay_buffer.actions[:40], whole)
 
 
+def test_a_run_killed_between_the_renames_goes_on(tmp_path: Path) -> None:
+    agent = trained()
+    save_run(tmp_path / "last", agent, {"control_steps": 60})
+    (tmp_path / "last").rename(tmp_path / ".last.old")
+    found = load_run(tmp_path / "last", agent, agent.get_env())
+    assert found is not None and found[1] == {"control_steps": 60}
+
+
 def test_no_checkpoint(tmp_path: Path) -> None:
     agent = make_agent()
     assert load_run(tmp_path / "last", agent, agent.get_env()) is None
@@ -150,6 +158,16 @@ def test_truncated_file_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "last" / BUFFER
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CorruptFile, match="last"):
+        load_run(tmp_path / "last", agent, agent.get_env())
+
+
+def test_a_checkpoint_without_its_replay_buffer_is_not_resumed_with_an_empty_one(
+    tmp_path: Path,
+) -> None:
+    agent = trained()
+    save_run(tmp_path / "last", agent, {})
+    (tmp_path / "last" / BUFFER).unlink()
+    with pytest.raises(CorruptFile, match=BUFFER):
         load_run(tmp_path / "last", agent, agent.get_env())
 
 

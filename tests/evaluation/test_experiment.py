@@ -251,6 +251,19 @@ def test_returns_and_control_steps_of_the_last_training_episodes() -> None:
     metrics = monitor.metrics()
     assert metrics["time/step"] == monitor.control_steps == 2 * 13 + 5
     assert metrics["rollout/return"] == sum(range(13))
+    assert metrics["rollout/subtasks"] == 0.0
+
+
+def test_a_session_goes_on_with_the_time_of_earlier_ones_and_has_its_own_speed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    never = Every(0), lambda monitor: None
+    monitor = TrainingMonitor(30, 10, None, 500.0, [], never, InterruptFlag(), progress_bar=True)
+    metrics = monitor.metrics()
+    assert metrics["time/seconds"] >= 500.0 and metrics["time/steps_per_second"] == 0.0
+    monitor.say("an evaluation")
+    monitor.close()
+    assert "an evaluation" in "".join(capsys.readouterr())
 
 
 def test_each_training_environment_has_its_own_episodes() -> None:

@@ -74,10 +74,10 @@ def test_length_counts_the_control_steps_of_skills() -> None:
 
 
 def test_metrics() -> None:
-    metrics = rollout(lambda o: np.zeros((1, 1)), make(1), episodes=3, seed=0).metrics()
-    assert metrics["subtasks"] == 1.0
-    assert metrics["subtasks_std"] == pytest.approx(np.std([0, 1, 2]))
-    assert metrics["rate/a"] == pytest.approx(2 / 3)
+    env = make(2, skill_steps=10)  # returns 2, 3, 3 and 4
+    metrics = rollout(lambda o: np.zeros((2, 1)), env, episodes=4, seed=0).metrics()
+    assert (metrics["return"], metrics["episode_length"]) == (3.0, 30.0)
+    assert metrics["subtasks"] == metrics["subtasks_std"] == metrics["rate/a"] == 0.5
 
 
 def test_a_subtask_that_is_never_completed_has_a_rate_too() -> None:

@@ -50,9 +50,16 @@ def test_a_single_seed_has_no_interval() -> None:
     assert found.interval is None
     assert found.cells()["95 % interval"] == "one seed"
     assert found.record()["low"] == found.record()["high"] == ""
+    assert found.record()["best"] == "50"
     assert "| points | good | return of 50 | 25.00 | one seed |  | 1,000 | 1 | 50 |" in (
         markdown([found])
     )
+
+
+def test_different_numbers_of_episodes_are_all_named() -> None:
+    rows = [run("four", "good", seed, 3.0) | {"episodes": 50 - 30 * seed} for seed in (0, 1)]
+    (found,) = by_task(TABLE, rows)
+    assert found.episodes == (20, 50) and found.cells()["episodes"] == "20, 50"
 
 
 def test_deterministic_scores_are_summarised_where_every_seed_has_them() -> None:
@@ -135,6 +142,14 @@ def test_methods_on_the_most_tasks_come_first_and_then_the_best() -> None:
     rows += [run(task, "other", 0, 2.0) for task in ("a", "four")]
     rows += [run(task, "bad", 0, 1.0) for task in ("four", "points", "a")]
     assert [found.method for found in across_tasks(table, rows)] == ["bad", "good", "other"]
+
+
+def test_methods_on_the_same_tasks_are_neighbours() -> None:
+    table = Table(title="Three", tasks=(Task(name="a", methods=METHODS), *TABLE.tasks))
+    rows = [run(task, "good", 0, 4.0) for task in ("a", "four")]
+    rows += [run("four", "other", 0, 2.0), run("points", "other", 0, 25.0)]
+    rows += [run(task, "bad", 0, 1.0) for task in ("a", "four")]
+    assert [found.method for found in across_tasks(table, rows)] == ["good", "bad", "other"]
 
 
 def test_methods_without_a_common_seed_are_not_put_together() -> None:

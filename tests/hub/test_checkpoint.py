@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +37,7 @@ from skillgym.files import atomic_directory
 from skillgym.hub import list_skills, load_skill, register_model_type, save_skill
 from skillgym.hub.configs import space_from_json, space_to_json
 from skillgym.hub.model_types import model_class
+from skillgym.hub.registry import resolve_skill
 from skillgym.skills.base import SkillModule
 from skillgym.skills.skild import SkildModel
 from skillgym.skills.spirl import ClosedLoopSpirl, FlatPrior, FlatPriorConfig
@@ -47,7 +49,8 @@ FILES = {"config.json", "model.safetensors", "metrics.json", "README.md"}
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    return save_skill(small_model(ClosedLoopSpirl), tmp_path / "model", metrics={"loss": 1.5})
+    metrics = {"loss": 1.5, "unknown": float("nan")}  # which JSON cannot hold
+    return save_skill(small_model(ClosedLoopSpirl), tmp_path / "model", metrics=metrics)
 
 
 def edit(directory: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
@@ -307,6 +310,16 @@ def test_killed_between_the_renames(
     assert type(load_skill(saved)) is expected
     save_skill(small_model(FlatPrior), saved)
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_a_run_stands_for_its_best_checkpoint_and_for_its_last_one_before(saved: Path) -> None:
+    checkpoints = saved.parent / "run" / "checkpoints"
+    best, last = (shutil.copytree(saved, checkpoints / name) for name in ("best", "last"))
+    assert resolve_skill(checkpoints.parent) == best
+    best.rename(checkpoints / ".best.old")  # killed between the renames
+    assert resolve_skill(checkpoints.parent) == best
+    shutil.rmtree(best)
+    assert resolve_skill(checkpoints.parent) == last
 
 
 def test_error_inside_an_atomic_directory_leaves_nothing(tmp_path: Path) -> None:

@@ -53,13 +53,15 @@ def test_normalised_observations_are_refused(model: SkillModule) -> None:
 
 def test_other_spaces_and_worlds_are_refused(model: SkillModule) -> None:
     observation, action = spaces(OBSERVATION_SIZE, ACTION_SIZE)
-    more, wider = spaces(7, ACTION_SIZE)[0], Box(-2.0, 2.0, (ACTION_SIZE,))
+    more = spaces(7, ACTION_SIZE)[0]
     with pytest.raises(ForeignWorld, match=r"observation shape is \(7,\), expected \(6,\)"):
         check_world(model, Env(more, action))
     with pytest.raises(ForeignWorld, match=r"action shape is \(4,\)"):
         check_world(model, Env(observation, spaces(1, 4)[1]))
-    with pytest.raises(ForeignWorld, match="action space is"):
-        check_world(model, Env(observation, wider))
+    for bounds in ((-2.0, 1.0), (-1.0, 2.0), (-2.0, 2.0)):
+        wider = Box(*bounds, (ACTION_SIZE,))
+        with pytest.raises(ForeignWorld, match="action space is"):
+            check_world(model, Env(observation, wider))
     with pytest.raises(ForeignWorld, match="world is 'maze', expected 'kitchen'"):
         check_world(model, Env(observation, action, "maze"))
     vector = gym.vector.SyncVectorEnv([lambda: Env(more, action)] * 2)

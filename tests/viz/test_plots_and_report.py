@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -54,6 +55,44 @@ def test_figure_has_a_line_per_method_and_is_valid_svg() -> None:
     assert ElementTree.fromstring(plots.to_svg(figure)).tag.endswith("svg")
 
 
+def test_the_line_is_the_mean_and_the_band_holds_every_run() -> None:
+    runs = [([10.0, 20.0], [value, 2.0]) for value in (0.0, 1.0, 5.0)]
+    (axes,) = plots.learning_curves({"a": runs}).axes
+    assert axes.lines[0].get_ydata().tolist() == [2.0, 2.0]
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (0.0, 5.0)
+    assert axes.get_xlim()[0] == 0.0
+
+
+def test_a_curve_is_that_of_its_score() -> None:
+    point = {"task": "push", "method": "a", "seed": 0, "step": 10, "subtasks": 1.0, "return": 50.0}
+    assert plots.group_curves([point], "push", "return") == {"a": [([10.0], [50.0])]}
+    labels = [plots.score_label("subtasks", 4.0), plots.score_label("return", None)]
+    assert labels == ["subtasks completed (of 4)", "return"]
+
+
+def test_a_page_has_its_own_colours_and_no_id_twice() -> None:
+    figure = plots.learning_curves({name: [([0.0, 1.0], [0.0, 2.0])] for name in "ab"})
+    text = plots.to_svg(figure, "one two-")
+    ids = {each.get("id") for each in ElementTree.fromstring(text).iter() if each.get("id")}
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]*)', text))
+    assert used and used <= ids and all(name.startswith("one-two-") for name in ids)
+    for index in (0, 1):
+        assert f"var(--series-{index}, {plots.COLORS[index]})" in text
+    assert "currentColor" in text and plots.INK not in text
+
+
+def test_returns_below_zero_are_seen() -> None:
+    axes = plots.learning_curves({"a": [([0.0, 1.0], [-3.0, 1.0])]}, limit=None).axes[0]
+    assert axes.get_ylim()[0] < -3.0
+
+
+def test_colours_that_come_again_have_another_line() -> None:
+    curves = {f"method {k}": [([0.0, 1.0], [0.0, 2.0])] for k in range(9)}
+    lines = plots.learning_curves(curves).axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 9
+
+
 def test_the_best_score_is_the_top_where_a_run_comes_half_way() -> None:
     low, high = ([0.0, 10.0], [0.0, 1.9]), ([0.0, 10.0], [0.5, 2.0])
     tops = [
@@ -81,6 +120,11 @@ def test_plots_are_the_same_bytes_every_time(tmp_path: Path) -> None:
         plots.save(plots.learning_curves({"one": [([0.0, 1.0], [0.0, 2.0])]}), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_row_without_any_subtask_says_so() -> None:
+    row = Row.of("SAC", {**RESULT, "rates": {}})
+    assert (row.rates, row.minutes, row.steps) == ("none", 1.5, 60_000)
 
 
 def test_report_is_one_file_with_everything_inside(tmp_path: Path) -> None:

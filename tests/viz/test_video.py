@@ -44,6 +44,9 @@ def test_names_that_do_not_fit_begin_new_lines_above() -> None:
     assert columns[-1] < 319
     one = np.flatnonzero((captioned(frame, ", ".join(names[:2])) != frame).any((1, 2)))
     assert one[0] > rows[0] + 10  # one line
+    narrow = np.full((320, 160, 3), 200, np.uint8)
+    drawn = captioned(narrow, ", ".join(names[:2])) != narrow
+    assert np.flatnonzero(drawn.any((0, 2)))[-1] < 159
 
 
 def test_every_control_step_is_a_frame(
@@ -55,6 +58,7 @@ def test_every_control_step_is_a_frame(
         max_episode_steps=23,
     )  # fmt: skip
     outcomes = record_episodes(lambda _: np.zeros((1, 10)), env, tmp_path / "a.gif", seed=0)
+    assert env.env.frame_callback is None  # nothing is recorded any more
     env.close()
     assert outcomes == [()]
     frames = shown(tmp_path / "a.gif")
@@ -68,8 +72,8 @@ class Countdown(gym.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     num_envs = 1
     single_observation_space = single_action_space = gym.spaces.Box(0.0, 1.0, (1,), np.float32)
 
-    def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
-        self.time = 0
+    def reset(self, *, seed: Any = None, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        self.time, self.given_seed = 0, seed
         return np.zeros((1, 1), np.float32), {}
 
     def step(self, actions: Any) -> tuple[Any, ...]:
@@ -90,7 +94,8 @@ class Countdown(gym.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 def test_an_episode_ends_with_its_last_picture_and_all_that_was_completed(tmp_path: Path) -> None:
     env = GymnasiumVecEnv(Countdown())
     path = tmp_path / "c.gif"
-    assert record_episodes(lambda _: np.zeros((1, 1)), env, path, 0, 2) == [("kettle",)] * 2
+    assert record_episodes(lambda _: np.zeros((1, 1)), env, path, 7, 2) == [("kettle",)] * 2
+    assert env.env.given_seed == 7
     frames = shown(path)
     assert len(frames) == 2 * (3 + SECOND)
     # The picture after the last step is that of the next episode, which is not shown as the end.
@@ -98,6 +103,14 @@ def test_an_episode_ends_with_its_last_picture_and_all_that_was_completed(tmp_pa
     assert brightness == [0.0, 60.0, *[120.0] * (1 + SECOND)] * 2
     has_caption = [bool(frame[40:, :60].std() > 5.0) for frame in frames]
     assert has_caption == [*[False] * 3, *[True] * SECOND] * 2
+
+
+def test_a_slow_video_ends_with_what_was_completed_too(tmp_path: Path) -> None:
+    path = tmp_path / "e.gif"
+    record_episodes(lambda _: np.zeros((1, 1)), GymnasiumVecEnv(Countdown()), path, 0, fps=0.4)
+    with Image.open(path) as file:
+        last = [np.asarray(picture.convert("RGB")) for picture in ImageSequence.Iterator(file)][-1]
+    assert last[40:, :60].std() > 5.0  # the caption
 
 
 def test_flat_agents_are_recorded_after_each_step(
