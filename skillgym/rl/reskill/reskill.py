@@ -57,8 +57,9 @@ class ReSkill(PriorAlgorithm, OnPolicyAlgorithm):
 
     Deviation: the weight follows the control steps of all environments together, so that their
         number does not matter. The authors count those of one of 15 workers (C = 18 000,
-        k = 0.001), and hold the weight during a skill. Roll-outs have 30 000 control steps like theirs, but every transition has its
-        own advantage: in their code the last skill of each roll-out has a stale one.
+        k = 0.001), and hold the weight during a skill. Roll-outs have 30 000 control steps like
+        theirs, but every transition has its own advantage: in their code the last skill of each
+        roll-out has a stale one.
 
     Args:
         policy: `"MlpPolicy"`.
