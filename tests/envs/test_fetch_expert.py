@@ -125,9 +125,12 @@ def run(task: str, controller: str, seed: int, noise: float = 0.0, clip: bool = 
     ],
 )
 def test_a_few_returns_are_those_of_the_specification(task, controller, mean, sd):
-    """Twelve episodes, within 2.5 standard errors; `test_fetch_statistics.py` has a hundred."""
+    """Twelve episodes, within 20 % or 2.5 standard errors.
+
+    `test_fetch_statistics.py` has a hundred.
+    """
     returns = [run(task, controller, seed)[0].sum() for seed in range(100, 112)]
-    assert np.mean(returns) == pytest.approx(mean, abs=2.5 * sd / np.sqrt(12))
+    assert np.mean(returns) == pytest.approx(mean, rel=0.2, abs=2.5 * sd / np.sqrt(12))
 
 
 def test_zero_actions_earn_nothing():
