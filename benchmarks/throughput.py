@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import minari
 import mujoco
 import numpy as np
 import tyro
@@ -25,6 +28,7 @@ from benchmarks import updates
 from benchmarks.simulation import EPISODE, KITCHEN, SIBLINGS, STEPS, batch, sibling, single
 from benchmarks.timing import COLUMNS, Row, compare, interleaved, write
 from skillgym.markdown import table_lines
+from skillgym_envs.collect import collect, dataset_spec
 from skillgym_envs.core.rendering import FrameRenderer
 from skillgym_envs.maze import MazeCamera, MazeWorld
 
@@ -103,6 +107,22 @@ def decoding(num_envs: int, repeats: int, skill_model: str, skills: int = 2) -> 
     ]
 
 
+def collecting(episodes: int = 300, workers: int = 2) -> list[Row]:
+    """Seconds per million transitions of the maze's datasets without pictures, start included."""
+    rows = []
+    for dataset in ("maze-play", "maze-random"):
+        spec = dataset_spec(dataset)
+        spec = replace(spec, plans=spec.plans[:episodes])
+        with tempfile.TemporaryDirectory() as folder:
+            begin = time.perf_counter()
+            path = collect(spec, folder, workers=workers)
+            seconds = time.perf_counter() - begin
+            steps = int(minari.MinariDataset(path / "data").total_steps)
+        what = f"a million transitions of {dataset}, scaled from {steps}, {workers} processes"
+        rows.append(Row(what, seconds / steps * 1e6, "s", "<= 180"))
+    return rows
+
+
 START = {
     "import skillgym": ("import skillgym", "<= 2"),
     "import, gymnasium.make('SkillKitchen-v0') and reset": (
@@ -145,8 +165,8 @@ def main(
     Args:
         repeats: Rounds of each comparison.
         only: Words of the names of the parts to run: single, sibling, kitchen, maze, fetchplace,
-            fetchhook, office, tabletop, 64, pictures, decoding, learning (or one agent of it, such
-            as skild), starting. All if empty; the results file is written only then.
+            fetchhook, office, tabletop, 64, pictures, decoding, collecting, learning (or one agent
+            of it, such as skild), starting. All if empty; the results file is written only then.
         skill_model: Skill model of the rows with skills.
         results: Folder of the results.
     """
@@ -158,8 +178,10 @@ def main(
         **{f"{name(i)}-64": partial(batch, i, 64, repeats, BATCH) for i in EPISODE if i != KITCHEN},
         "pictures": lambda: pictures(64, repeats),
         "decoding": lambda: decoding(64, repeats, skill_model),
+        "collecting": collecting,
         "learning-prior-sac": lambda: updates.prior_sac(repeats),
         "learning-skild": lambda: updates.skild(repeats),
+        "learning-gail": lambda: updates.gail(repeats),
         "learning-discrete-prior-sac": lambda: updates.discrete_prior_sac(repeats),
         "learning-reskill": lambda: updates.reskill(repeats),
         "learning-prior-ppo": lambda: updates.prior_ppo(repeats),

@@ -143,6 +143,25 @@ def skild(repeats: int) -> list[Row]:
     return off_policy("SkiLD, kitchen sizes", agents, 128, repeats, ">= 0.8")
 
 
+def gail(repeats: int) -> list[Row]:
+    """GAIL against SB3's SAC with equal networks.
+
+    GAIL also trains a discriminator, once per update, and evaluates it for the rewards.
+    """
+    from stable_baselines3 import SAC
+
+    from skillgym.rl import GAIL
+
+    env = RandomEnv(OBSERVATION, Box(-1.0, 1.0, (ACTION,), np.float32))
+    states = np.random.default_rng(0).normal(size=(10_000, OBSERVATION)).astype(np.float32)
+    common: dict[str, Any] = {"policy_kwargs": _sac_networks(Q_ARCH[:3]), "device": "cpu"}
+    agents = {
+        "GAIL": GAIL("MlpPolicy", env, demonstrations=states, **common),
+        "SB3's SAC": SAC("MlpPolicy", env, **common),
+    }
+    return off_policy("GAIL, kitchen sizes", agents, 256, repeats, ">= 0.8")
+
+
 def discrete_prior_sac(repeats: int) -> list[Row]:
     """DiscretePriorSAC against SB3's DQN with as many parameters, and SAC with equal networks.
 

@@ -42,24 +42,25 @@ def minari_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def write_spirl(
     path: Path,
     valid: int = 7,
-    images: int = 2,
-    rewards: bool = False,
+    images: int | None = 2,
+    rewards: np.ndarray | None = None,
     states: np.ndarray = STATES,
     actions: np.ndarray = ACTIONS,
     pictures: int = 8,
 ) -> None:
-    """One trajectory of eight rows, as SPiRL's samplers write it."""
+    """One trajectory of eight rows, as SPiRL's samplers write it; `images` is their width."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         file["traj_per_file"] = 1
         group = file.create_group("traj0")
         group["states"], group["actions"] = states, actions
-        group["images"] = np.arange(pictures, dtype=np.uint8)[:, None, None, None] + np.zeros(
-            (pictures, images, images, 3), np.uint8
-        )
+        if images is not None:
+            group["images"] = np.arange(pictures, dtype=np.uint8)[:, None, None, None] + np.zeros(
+                (pictures, images, images, 3), np.uint8
+            )
         group["pad_mask"] = (np.arange(8) < valid).astype(np.float64)
-        if rewards:
-            group["rewards"] = np.arange(8.0)
+        if rewards is not None:
+            group["rewards"] = rewards
 
 
 def write_skimo(path: Path) -> None:
@@ -104,8 +105,8 @@ def test_spirl_files_end_with_the_terminal_row(tmp_path: Path) -> None:
 
 def test_the_reward_of_an_end_is_kept(tmp_path: Path) -> None:
     """The office's last subtask is rewarded in the terminal row."""
-    write_spirl(tmp_path / "ended" / "rollout_0.h5", valid=7, rewards=True)
-    write_spirl(tmp_path / "stopped" / "rollout_0.h5", valid=8, rewards=True)
+    write_spirl(tmp_path / "ended" / "rollout_0.h5", valid=7, rewards=np.arange(8.0))
+    write_spirl(tmp_path / "stopped" / "rollout_0.h5", valid=8, rewards=np.arange(8.0))
     ended, stopped = read_trajectories(tmp_path, "spirl")
     np.testing.assert_array_equal(ended.observations, [*STATES, STATES[-1]])
     np.testing.assert_array_equal(ended.actions, ACTIONS)
@@ -116,6 +117,44 @@ def test_the_reward_of_an_end_is_kept(tmp_path: Path) -> None:
     episode = next(iter(minari.load_dataset("legacy/office-v0").iterate_episodes()))
     assert episode.rewards.sum() == 28.0
     assert np.flatnonzero(episode.terminations).tolist() == [7] and not episode.truncations.any()
+
+
+@pytest.mark.parametrize(
+    ("world", "widths", "number", "images", "rewards"),
+    [
+        ("Maze", (4, 2), np.float32, 32, None),
+        ("Maze", (4, 2), np.float32, 2, None),  # a placeholder
+        # No images; the reward of the last subtask is in the terminal row.
+        ("Office", (97, 8), np.float64, None, (np.arange(8) % 3 == 1).astype(np.float64)),
+    ],
+)
+def test_files_of_the_authors_worlds(
+    tmp_path: Path,
+    world: str,
+    widths: tuple[int, int],
+    number: type[np.floating[Any]],
+    images: int | None,
+    rewards: np.ndarray | None,
+) -> None:
+    """Two files with the widths, the precision and the keys of those of SPiRL and SkiLD."""
+    states = RNG.normal(size=(2, 8, widths[0])).astype(number)
+    actions = RNG.uniform(-0.9, 0.9, (2, 8, widths[1])).astype(number)
+    for index, arrays in enumerate(zip(states, actions, strict=True)):
+        path = tmp_path / "data" / f"rollout_{index}.h5"
+        write_spirl(path, 7, images, rewards, *arrays)
+    name = f"legacy/{world.lower()}-v0"
+    convert(tmp_path / "data", "spirl", name, f"skillgym/{world}-v0")
+    windows, dataset = load_windows(name), minari.load_dataset(name)
+    assert windows.num_episodes == 2
+    steps = 7 if rewards is None else 8
+    for index, episode in enumerate(dataset.iterate_episodes()):
+        given = windows.episode(index)
+        assert [array.dtype for array in given] == [np.float32, np.float32]
+        np.testing.assert_array_equal(given[0][:8], states[index].astype(np.float32))
+        np.testing.assert_array_equal(given[1], actions[index, :steps].astype(np.float32))
+        np.testing.assert_array_equal(episode.rewards, np.zeros(7) if rewards is None else rewards)
+        assert episode.terminations[-1] == (rewards is not None)
+        assert isinstance(episode.observations, dict) == (images == 32)
 
 
 @pytest.mark.parametrize("kind", ["skimo", "reskill"])

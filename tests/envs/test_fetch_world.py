@@ -237,10 +237,16 @@ def test_spawns_of_pyramid_stack():
         (CleanUpWorld, (1.416193226, 1.074910037, 0.4245288)),
     ],
 )
-def test_fixed_goals(world, goal):
-    blocks, goals = spawns(world(), 300)
-    np.testing.assert_array_equal(goals[:, 0], np.tile(goal, (300, 1)))
-    assert np.linalg.norm(blocks[:, 0, :2] - goal[:2], axis=1).min() >= 0.05
+def test_spawns_with_a_fixed_goal(world, goal):
+    """Blocks start where those of the data do; a goal among them keeps its distance of 5 cm."""
+    blocks, goals = spawns(world())
+    np.testing.assert_array_equal(goals[:, 0], np.tile(goal, (len(goals), 1)))
+    np.testing.assert_array_equal(blocks[..., 2], 0.425)
+    xy = blocks[:, 0, :2]
+    np.testing.assert_allclose(xy.min(axis=0), [1.142, 0.549], atol=5e-3)
+    np.testing.assert_allclose(xy.max(axis=0), [1.442, 0.849], atol=5e-3)
+    assert np.linalg.norm(xy - GRIPPER[:2], axis=1).min() >= 0.1 - 1e-4
+    assert np.linalg.norm(xy - goal[:2], axis=1).min() >= 0.05
 
 
 def state_of(world: FetchWorld, **poses: tuple[float, ...]) -> Physics:
