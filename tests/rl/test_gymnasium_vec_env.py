@@ -61,14 +61,15 @@ def test_it_equals_a_dummy_vec_env_of_the_single_wrapper() -> None:
         for i, info in enumerate(infos):
             wanted = expected[3][i]
             assert set(info) == set(wanted)
-            for key in set(wanted) - {"terminal_observation", "episode"}:
+            arrays = {"terminal_observation", "skill_first_observation"} & set(wanted)
+            for key in set(wanted) - arrays - {"episode"}:
                 assert info[key] == wanted[key], key
+            for key in arrays:
+                np.testing.assert_array_equal(info[key], wanted[key])
             if dones[i]:
                 ends += 1
                 timeouts += info["TimeLimit.truncated"]
-                np.testing.assert_array_equal(
-                    info["terminal_observation"], wanted["terminal_observation"]
-                )
+                assert arrays == {"terminal_observation", "skill_first_observation"}
                 assert info["episode"]["r"] == wanted["episode"]["r"]
                 assert info["episode"]["l"] == wanted["episode"]["l"]
     assert ends > timeouts > 0
