@@ -111,9 +111,9 @@ class ShiftedReplayBuffer(ReplayBuffer):
     * A time limit is a terminal state, and the reward of its control step is lost.
 
     Transitions are stored once they are complete, those of several environments one after the
-    other in a single column, so `learning_starts` has to leave time for the first one. The
-    environments' rewards have to be sums (`SkillActions` with `reward="sum"`). Without
-    `skill_steps` an action counts as a skill of one control step.
+    other in a single column, so `learning_starts` has to leave time for the first one. Rewards have
+    to be sums (`SkillActions` with `reward="sum"`), and no wrapper around `SkillActions` may change
+    observations or rewards. Without `skill_steps` an action counts as a skill of one control step.
 
     Source: Pertsch et al. 2020, "Accelerating Reinforcement Learning with Learned Skill Priors";
     arXiv:2010.11944; the sampler of the authors' code.
