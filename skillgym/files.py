@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from skillgym.errors import CheckpointNotWritten, CorruptFile, MissingFile
-from skillgym_envs.core.files import atomic_file, sibling, sync
+from skillgym_envs.core.files import atomic_file, recover, replace_directory, sibling, sync
 
 
 @contextmanager
@@ -30,33 +30,19 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     Raises:
         CheckpointNotWritten: If writing failed; `target` is unchanged.
     """
-    temporary, previous = sibling(target, "new"), sibling(target, "old")
+    temporary = sibling(target, "new")
     try:
         recover(target)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         yield temporary
-        if target.exists():
-            target.rename(previous)
-        temporary.rename(target)
+        replace_directory(target, temporary)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        recover(target)
         raise CheckpointNotWritten(target, error.strerror or error) from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    shutil.rmtree(previous, ignore_errors=True)
-
-
-def recover(target: Path) -> None:
-    """Finish an interrupted replacement of `target`: restore or delete the old one."""
-    previous = sibling(target, "old")
-    if previous.exists():
-        if target.exists():
-            shutil.rmtree(previous, ignore_errors=True)
-        else:
-            previous.rename(target)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

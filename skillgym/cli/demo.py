@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skillgym.cli.errors import NoDemo
 from skillgym.files import write_json
-from skillgym_envs.core.checks import check_count, check_integer, check_range
+from skillgym_envs.core.checks import check_count, check_range, check_seed
 
 MARK = "demo.json"
 """Only written into an empty folder, so that everything in a marked folder belongs to the demo."""
@@ -40,7 +40,7 @@ def main(
     """
     check_count("steps", steps)
     check_range("minutes", minutes, 0)
-    check_integer("seed", seed, 0, 2**32 - 1)
+    check_seed(seed)
     if restart:
         clear(folder)
     mark(folder, {"steps": steps, "minutes": minutes, "seed": seed})

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from skillgym.cli.options import ENV_RESERVED, parse_options
-from skillgym_envs.core.checks import check_count, check_integer
+from skillgym_envs.core.checks import check_count, check_seed
 
 
 def main(
@@ -35,7 +35,7 @@ def main(
     """
     check_count("episodes", episodes)
     check_count("num_envs", num_envs)
-    check_integer("seed", seed, 0, 2**32 - 1)
+    check_seed(seed)
     options = parse_options(env, ENV_RESERVED)
     import torch
 

@@ -9,7 +9,7 @@ import tyro
 
 from skillgym.cli.options import ENV_RESERVED, parse_options
 from skillgym.errors import InvalidConfig
-from skillgym_envs.core.checks import check_count, check_integer
+from skillgym_envs.core.checks import check_count, check_seed
 
 
 def main(
@@ -37,7 +37,7 @@ def main(
             was trained for; for example tasks=misaligned.
     """
     check_count("episodes", episodes)
-    check_integer("seed", seed, 0, 2**32 - 1)
+    check_seed(seed)
     if output is not None and output.suffix not in (".mp4", ".gif"):
         raise InvalidConfig("output", str(output), "a file whose name ends with .mp4 or .gif")
     sizes = {"width": width, "height": height}  # not every environment takes these

@@ -20,13 +20,14 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.errors import CorruptFile, SkillgymError
-from skillgym.files import atomic_directory, read_json, recover, write_json
+from skillgym.files import atomic_directory, read_json, write_json
 from skillgym.nn.devices import gpus_in_use
 from skillgym.nn.mlp import sha256
 from skillgym.rl.buffers import cut_episodes
 from skillgym.rl.common.priors import find_skill_model
 from skillgym.rl.errors import ForeignPrior, NoPrior
 from skillgym.runs.folder import state_path
+from skillgym_envs.core.files import recover
 
 AGENT, BUFFER, GENERATORS = "agent.zip", "replay.npz", "generators.npz"
 

@@ -17,7 +17,7 @@ from skillgym.errors import ResumeMismatch
 from skillgym.evaluation.checkpoints import load_run, save_run
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes, Policy, rollout
-from skillgym.files import as_read, read_json, recover, write_json
+from skillgym.files import as_read, read_json, write_json
 from skillgym.nn.devices import seeded
 from skillgym.rl.presets import find_preset, make_agent, make_env
 from skillgym.runs.folder import BudgetPassed, checkpoint_path, is_past, result_path
@@ -25,7 +25,8 @@ from skillgym.runs.interrupt import deferred_interrupt
 from skillgym.runs.lock import locked
 from skillgym.runs.log import run_logger
 from skillgym.runs.record import start_run
-from skillgym_envs.core.checks import check_count, check_integer
+from skillgym_envs.core.checks import check_count, check_seed
+from skillgym_envs.core.files import recover
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class ExperimentConfig:
             check_count(name, getattr(self, name))
         for name in ("eval_every", "checkpoint_every", "log_every"):
             check_count(name, getattr(self, name))
-        check_integer("seed", self.seed, 0, 2**32 - 1)
+        check_seed(self.seed)
 
 
 class Experiment:

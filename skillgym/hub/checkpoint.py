@@ -15,13 +15,14 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from skillgym.errors import CheckpointMismatch, CorruptFile, MissingFile, NotSavable, SkillgymError
-from skillgym.files import atomic_directory, read_json, recover, write_bytes, write_json
+from skillgym.files import atomic_directory, read_json, write_bytes, write_json
 from skillgym.hub.card import model_card
 from skillgym.hub.configs import config_from_json, space_from_json, space_to_json
 from skillgym.hub.migrations import FORMAT, migrate
 from skillgym.hub.model_types import model_class
 from skillgym.nn.devices import usable_device
 from skillgym.skills.base import SkillModule
+from skillgym_envs.core.files import recover
 from skillgym_envs.core.versions import package_versions
 
 PACKAGES = ("torch", "numpy", "gymnasium", "mujoco", "safetensors")

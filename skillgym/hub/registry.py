@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from skillgym.errors import NoSkillInRun, UnknownSkill
-from skillgym.files import recover
 from skillgym.hub.checkpoint import load_checkpoint
 from skillgym.runs.folder import checkpoint_path
 from skillgym.skills.base import SkillModule
+from skillgym_envs.core.files import recover
 
 
 def bundled_directory() -> Path:

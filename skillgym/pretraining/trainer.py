@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from skillgym.data.errors import NoWindows
 from skillgym.errors import InvalidConfig, ResumeMismatch, RunExists, TrainingDiverged
-from skillgym.files import as_read, atomic_directory, read_json, recover
+from skillgym.files import as_read, atomic_directory, read_json
 from skillgym.hub.checkpoint import check_tensors, read_tensors, write_checkpoint
 from skillgym.nn.devices import usable_device
 from skillgym.pretraining.config import TrainerConfig
@@ -28,6 +28,7 @@ from skillgym.runs.lock import locked
 from skillgym.runs.log import STEP_KEY, run_logger
 from skillgym.runs.record import start_run
 from skillgym.skills.base import Batch, SkillModule
+from skillgym_envs.core.files import recover
 from skillgym_envs.core.progress import progress_bar
 
 

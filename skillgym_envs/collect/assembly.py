@@ -25,13 +25,11 @@ from numpy.typing import NDArray
 import skillgym_envs
 from skillgym_envs.collect.episodes import Episode
 from skillgym_envs.collect.spec import DatasetSpec
-from skillgym_envs.core.files import sibling, sync
+from skillgym_envs.core.files import replace_directory, sync
 from skillgym_envs.core.versions import package_versions
 
 LICENCE = "MIT"
 AUTHOR = "The skillgym authors"
-REPLACED = "replaced"
-"""Suffix of the hidden folder that a dataset waits in while another one takes its place."""
 PACKAGES = ("mujoco", "gymnasium", "gymnasium-robotics", "numpy", "minari")
 
 
@@ -92,7 +90,7 @@ def install(
 
     Returns:
         The dataset's folder; an existing one is replaced. If the process is killed meanwhile,
-        `put_back` restores it.
+        `recover` restores it.
 
     Raises:
         OSError: If it cannot be written, for example because there is too little space.
@@ -111,23 +109,8 @@ def install(
         namespace = str(Path(dataset_id).parent)
         if namespace not in (".", *list_local_namespaces()):
             create_namespace(namespace)
-    try:
-        if final.exists():  # overwritten
-            final.replace(sibling(final, REPLACED))
-        finished.replace(final)
-    finally:
-        put_back(final)
+    replace_directory(final, finished)
     return final
-
-
-def put_back(dataset: Path) -> None:
-    """Finish an interrupted replacement of a dataset: restore or delete the old one."""
-    replaced = sibling(dataset, REPLACED)
-    if replaced.exists():
-        if dataset.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
-        else:
-            replaced.replace(dataset)
 
 
 def _check_room(folder: Path, size: int, num_episodes: int) -> None:

@@ -13,13 +13,14 @@ from pathlib import Path
 from minari.dataset.minari_storage import MinariStorage
 from minari.storage import get_dataset_path
 
-from skillgym_envs.collect.assembly import assemble, put_back
+from skillgym_envs.collect.assembly import assemble
 from skillgym_envs.collect.episodes import Episode
 from skillgym_envs.collect.errors import DatasetExists, DiskFull
 from skillgym_envs.collect.spec import DatasetSpec, dataset_spec
 from skillgym_envs.collect.staging import Staging, differences
 from skillgym_envs.collect.workers import record_episodes
 from skillgym_envs.core.checks import check_count
+from skillgym_envs.core.files import recover
 from skillgym_envs.core.progress import progress_bar
 from skillgym_envs.core.simulator import usable_cores
 
@@ -67,7 +68,7 @@ def collect(
         spec = dataset_spec(spec, seed)
     root = get_dataset_path() if directory is None else Path(directory).absolute()
     path = root / spec.dataset_id
-    put_back(path)
+    recover(path)
     if path.exists() and not overwrite and _is_complete(path, spec):
         logger.info("%s is already complete.", path)
         return path

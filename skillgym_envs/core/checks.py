@@ -36,6 +36,15 @@ def check_integer(name: str, given: int, low: int, high: float = float("inf")) -
     raise InvalidConfig(name, given, f"an integer {expected}")
 
 
+def check_seed(given: int) -> None:
+    """Check that a seed is one that NumPy's global generator takes, as SB3 seeds that, too.
+
+    Raises:
+        InvalidConfig: If it is not.
+    """
+    check_integer("seed", given, 0, 2**32 - 1)
+
+
 def check_flag(name: str, given: bool) -> None:
     """Check that a setting is True or False.
 

@@ -1,11 +1,15 @@
-"""Files that are either completely written or not there at all."""
+"""Files and directories that are either completely written or not there at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+PREVIOUS = "old"
+"""Suffix of the hidden directory that waits while another one takes its place."""
 
 
 @contextmanager
@@ -27,6 +31,34 @@ def atomic_file(target: Path, suffix: str = "new") -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def replace_directory(target: Path, new: Path) -> None:
+    """Move a complete directory to `target`, which may exist.
+
+    If that fails, `target` is unchanged. If the process is killed between the two renames,
+    `recover` restores it.
+
+    Args:
+        target: Where the directory goes.
+        new: The directory, on the same file system.
+    """
+    try:
+        if target.exists():
+            target.replace(sibling(target, PREVIOUS))
+        new.replace(target)
+    finally:
+        recover(target)
+
+
+def recover(target: Path) -> None:
+    """Finish an interrupted replacement of `target`: restore or delete the old one."""
+    previous = sibling(target, PREVIOUS)
+    if previous.exists():
+        if target.exists():
+            shutil.rmtree(previous, ignore_errors=True)
+        else:
+            previous.replace(target)
 
 
 def sync(path: Path) -> None:

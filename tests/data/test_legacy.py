@@ -24,10 +24,9 @@ from skillgym.data.errors import (
     UntrustedPickle,
 )
 from skillgym.data.legacy import convert, read_trajectories
-from skillgym_envs.collect.assembly import REPLACED
 from skillgym_envs.collect.errors import DatasetExists
 from skillgym_envs.core.errors import InvalidConfig
-from skillgym_envs.core.files import sibling
+from skillgym_envs.core.files import PREVIOUS, sibling
 
 RNG = np.random.default_rng(0)
 STATES = RNG.normal(size=(8, 4)).astype(np.float32)
@@ -388,7 +387,7 @@ def test_a_dataset_that_cannot_be_replaced_stays(
     replace = Path.replace
 
     def full(self: Path, target: Path) -> Path:
-        if target == final and not self.name.endswith("replaced"):
+        if target == final and not self.name.endswith(PREVIOUS):
             raise OSError("full")
         return replace(self, target)
 
@@ -403,7 +402,7 @@ def test_a_dataset_is_put_back_if_the_process_was_killed_while_it_was_replaced(
 ) -> None:
     write_spirl(tmp_path / "rollout_0.h5")
     final = convert(tmp_path, "spirl", "legacy/x-v0")
-    final.rename(sibling(final, REPLACED))
+    final.rename(sibling(final, PREVIOUS))
     write_spirl(tmp_path / "rollout_0.h5", actions=2 * ACTIONS)
     with pytest.raises(DatasetExists, match="its content"):
         convert(tmp_path, "spirl", "legacy/x-v0")

@@ -291,18 +291,26 @@ def test_killed_between_the_renames(
 ) -> None:
     """After the first rename the target is missing; the second one or `recover` brings it back."""
     calls: list[Path] = []
-    rename = Path.rename
+    replace, rmtree = Path.replace, shutil.rmtree
 
-    def rename_and_die(self: Path, target: Path) -> Path:
+    def replace_and_die(self: Path, target: Path) -> Path:
+        if not self.is_dir():
+            return replace(self, target)
         calls.append(target)
-        if len(calls) == 2 and survivor == "old":
+        if len(calls) >= 2 and survivor == "old":
             raise Killed
-        result = rename(self, target)
-        if len(calls) == 2:
+        result = replace(self, target)
+        if len(calls) >= 2:
             raise Killed
         return result
 
-    monkeypatch.setattr(Path, "rename", rename_and_die)
+    def rmtree_or_be_dead(*arguments: Any, **keywords: Any) -> None:
+        if len(calls) >= 2:
+            raise Killed
+        rmtree(*arguments, **keywords)
+
+    monkeypatch.setattr(Path, "replace", replace_and_die)
+    monkeypatch.setattr(shutil, "rmtree", rmtree_or_be_dead)
     with pytest.raises(Killed):
         save_skill(small_model(FlatPrior), saved)
     monkeypatch.undo()

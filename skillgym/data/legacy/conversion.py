@@ -26,9 +26,10 @@ from skillgym.data.errors import (
 )
 from skillgym.data.legacy.formats import Trajectory, read_trajectories
 from skillgym.errors import InvalidConfig
-from skillgym_envs.collect.assembly import install, put_back, space_of_actions
+from skillgym_envs.collect.assembly import install, space_of_actions
 from skillgym_envs.collect.errors import DatasetExists
 from skillgym_envs.core.checks import check_count, check_range
+from skillgym_envs.core.files import recover
 
 
 def convert(
@@ -87,7 +88,7 @@ def convert(
     }
     root: Path = get_dataset_path()
     final = root / dataset_id
-    put_back(final)
+    recover(final)
     if final.exists() and not overwrite:
         if differing := _differing(final, facts):
             raise DatasetExists(final, differing)
