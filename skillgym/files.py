@@ -73,24 +73,36 @@ def read_csv(path: Path, needed: Iterable[str] = ()) -> list[dict[str, Any]]:
         needed: Columns that a table with rows must have.
 
     Raises:
-        CorruptFile: If one of these is missing.
+        CorruptFile: If one of these is missing, or the file is no table.
     """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a mark first
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a mark first
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorruptFile(path, error) from error
     for name in needed:
         if rows and name not in rows[0]:
             raise CorruptFile(path, f"without the column {name!r}")
     return rows
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(
+    path: Path,
+    fields: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Read a JSON object.
+
+    Args:
+        path: The file.
+        fields: Types (as for `isinstance`) of fields that it must have.
+        defaults: Values of fields that it may lack.
 
     Raises:
         MissingFile: If there is no such file.
-        CorruptFile: If it is not a JSON object.
+        CorruptFile: If it is not a JSON object with these fields.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -100,6 +112,12 @@ def read_json(path: Path) -> dict[str, Any]:
         raise CorruptFile(path, error) from error
     if not isinstance(content, dict):
         raise CorruptFile(path, "not a JSON object")
+    content = {**(defaults or {}), **content}
+    for name, kind in (fields or {}).items():
+        if name not in content:
+            raise CorruptFile(path, f"without {name!r}")
+        if not isinstance(content[name], kind):
+            raise CorruptFile(path, f"its {name!r} is {content[name]!r}")
     return content
 
 

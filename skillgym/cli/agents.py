@@ -16,11 +16,10 @@ from skillgym.errors import MissingFile, SkillgymError, UnknownSkill
 from skillgym.evaluation.experiment import policy_of
 from skillgym.evaluation.prior import prior_policy
 from skillgym.evaluation.rollouts import Policy
-from skillgym.files import read_json
 from skillgym.hub import list_skills, load_skill
 from skillgym.rl import GymnasiumVecEnv
 from skillgym.rl.presets import load_agent, make_env, skill_vec_env
-from skillgym.runs.folder import checkpoint_path
+from skillgym.runs.folder import checkpoint_path, read_config
 from skillgym.skills.base import SkillModule
 
 
@@ -118,16 +117,3 @@ def trained_options(what: str, model: SkillModule, world: str) -> dict[str, Any]
         return model.world_options
     preset = PRESETS.get(re.sub(r"-seed\d+$", "", Path(what).absolute().name))
     return {} if preset is None or preset.world != world else parse_options(preset.env)
-
-
-def read_config(folder: Path) -> dict[str, Any] | None:
-    """Configuration of a training run's folder; None if it is not one.
-
-    Raises:
-        CorruptFile: If it cannot be read.
-    """
-    path = folder / "config.json"
-    if not path.exists():
-        return None
-    config = read_json(path)
-    return config if "method" in config else None

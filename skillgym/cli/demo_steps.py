@@ -14,13 +14,9 @@ from skillgym.cli.agents import open_agent
 from skillgym.cli.pretrain import PRESETS, pretrain
 from skillgym.cli.train import tell
 from skillgym.evaluation import Episodes, rollout
-from skillgym.evaluation.benchmark import (
-    evaluations,
-    result_of,
-    start_training,
-    stop_trainings,
-)
+from skillgym.evaluation.benchmark import evaluations, start_training, stop_trainings
 from skillgym.evaluation.experiment import Experiment, ExperimentConfig
+from skillgym.runs.folder import read_result
 from skillgym.viz import plots
 from skillgym.viz.report import Report, Row, Video
 from skillgym.viz.video import record_episodes
@@ -155,7 +151,7 @@ class Demo:
             "With its most likely skills, PriorSAC completes "
             f"{result['subtasks_deterministic']:.2f}."
         ]
-        baseline = result_of(self.folder / "sac")
+        baseline = read_result(self.folder / "sac")
         if baseline is None:
             notes.append(f"The baseline did not finish; {self.folder}/sac/log.txt says why.")
         else:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from skillgym.cli.agents import read_config
 from skillgym.cli.errors import NoRun, NothingComplete, SameRun
 from skillgym.evaluation.benchmark import SCORES, evaluations, measured
 from skillgym.evaluation.summary import with_budget
 from skillgym.evaluation.tables import Table, Task
+from skillgym.runs.folder import read_config
 
 SETTINGS = {"skill_model": None, "num_envs": 1}
 """Fields of a configuration, besides the agent's keywords, that distinguish methods, and their
@@ -57,7 +57,8 @@ def read_runs(
         budget = min(row["budget"], row["steps"])  # the time budget may have ended the run earlier
         if (other := seen.setdefault((*name.values(), budget), folder)) != folder:
             raise SameRun(other, folder)
-        command = (folder / "command.txt").read_text(encoding="utf8").splitlines()[-1]
+        commands = (folder / "command.txt").read_text("utf8", errors="replace").splitlines()
+        command = commands[-1] if commands else ""
         rows.append({**name, **row, "budget": budget, "command": command, "folder": folder})
     table = Table(
         title="Runs",
@@ -81,7 +82,7 @@ def _task(config: Mapping[str, Any]) -> str:
 
 
 def _pairs(config: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" for name, value in sorted(config.get("options", {}).items()))
+    return tuple(f"{name}={value}" for name, value in sorted(config["options"].items()))
 
 
 def _score(world: str) -> Literal["subtasks", "return"]:
@@ -109,9 +110,9 @@ def _methods(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
     """Name of each run's method, with the settings in which the preset's runs differ."""
     settings = {}
     for folder, config in configs.items():
-        fields = {name: config.get(name, default) for name, default in SETTINGS.items()}
+        fields = {name: config[name] for name in SETTINGS}
         changed = {name: value for name, value in fields.items() if value != SETTINGS[name]}
-        settings[folder] = changed | config.get("agent", {})
+        settings[folder] = changed | config["agent"]
     names = {}
     for folder, config in configs.items():
         own = settings[folder]

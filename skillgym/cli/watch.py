@@ -9,6 +9,7 @@ import tyro
 
 from skillgym.cli.options import ENV_RESERVED, parse_options
 from skillgym.errors import InvalidConfig
+from skillgym.runs.folder import read_config
 from skillgym_envs.core.checks import check_count, check_seed
 
 
@@ -45,7 +46,7 @@ def main(
     given = {name: size for name, size in sizes.items() if size is not None}
     import torch
 
-    from skillgym.cli.agents import open_agent, read_config
+    from skillgym.cli.agents import open_agent
     from skillgym.viz.video import record_episodes
 
     is_run = read_config(Path(what)) is not None

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from skillgym.errors import CorruptFile
 from skillgym.evaluation.tables import Cell, Pretrained, Task
 from skillgym.files import read_csv, read_json, write_csv
-from skillgym.runs.folder import is_past, result_path
+from skillgym.runs.folder import is_past, read_config, read_result
 from skillgym.runs.log import STEP_KEY
 from skillgym.runs.record import origin
 from skillgym_envs.core.progress import progress_bar
@@ -125,12 +126,6 @@ def stop_trainings(processes: Iterable[subprocess.Popen[bytes]]) -> None:
         process.wait()
 
 
-def result_of(folder: Path) -> dict[str, Any] | None:
-    """The result of a complete run, or None."""
-    path = result_path(folder)
-    return read_json(path) if path.exists() else None
-
-
 def is_complete(cell: Cell, folder: Path) -> bool:
     """Whether a cell has a result with at least its budget.
 
@@ -138,7 +133,7 @@ def is_complete(cell: Cell, folder: Path) -> bool:
         cell: The cell.
         folder: Parent of the run folders.
     """
-    result = result_of(folder / cell.name)
+    result = read_result(folder / cell.name)
     return result is not None and result["steps"] >= cell.steps
 
 
@@ -164,22 +159,22 @@ def measured(folder: Path) -> dict[str, Any] | None:
     Args:
         folder: The run folder.
     """
-    result = result_of(folder)
-    if result is None:
+    config, result = read_config(folder), read_result(folder)
+    if config is None or result is None:
         return None
     return {
-        "budget": read_json(folder / "config.json")["steps"],
+        "budget": config["steps"],
         "steps": result["steps"],
         **{
             name: round(result[name], 4)
             for score in SCORES
             for name in (score, f"{score}_deterministic")
-            if name in result  # older results do not have all
+            if result[name] is not None  # of an earlier version
         },
         "episodes": result["episodes"],
         "minutes": round(result["seconds"] / 60.0, 1),
         "rates": "; ".join(f"{name} {rate:.2f}" for name, rate in result["rates"].items()),
-        **origin(read_json(folder / "environment.json")),
+        **origin(read_json(folder / "environment.json", {"versions": dict})),
     }
 
 
@@ -201,7 +196,7 @@ def curves(
     return [
         {**_names(cell), "step": step, **dict(zip(SCORES, scores, strict=True))}
         for cell in cells
-        if (result := result_of(folder / cell.name)) is not None
+        if (result := read_result(folder / cell.name)) is not None
         and result["steps"] >= longest.get(_key(_names(cell))[:3], 0)
         for step, *scores in evaluations(folder / cell.name)
     ]
@@ -212,10 +207,16 @@ def evaluations(folder: Path) -> list[tuple[float, ...]]:
 
     Args:
         folder: The run folder.
+
+    Raises:
+        CorruptFile: If a row has something else.
     """
-    keys = [STEP_KEY, *(f"eval/{name}" for name in SCORES)]
-    found = [row for row in read_csv(folder / "metrics.csv") if row.get(keys[-1])]
-    return [tuple(float(row[key]) for key in keys) for row in found]
+    path, keys = folder / "metrics.csv", [STEP_KEY, *(f"eval/{name}" for name in SCORES)]
+    found = [row for row in read_csv(path) if row.get(keys[-1])]
+    try:
+        return [tuple(float(row[key]) for key in keys) for row in found]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptFile(path, error) from error
 
 
 def merge_csv(

@@ -20,13 +20,13 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from skillgym.errors import CorruptFile, SkillgymError
-from skillgym.files import atomic_directory, read_json, write_json
+from skillgym.files import atomic_directory, write_json
 from skillgym.nn.devices import gpus_in_use
 from skillgym.nn.mlp import sha256
 from skillgym.rl.buffers import cut_episodes
 from skillgym.rl.common.priors import find_skill_model
 from skillgym.rl.errors import ForeignPrior, NoPrior
-from skillgym.runs.folder import state_path
+from skillgym.runs.folder import read_state, state_path
 from skillgym_envs.core.files import recover
 
 AGENT, BUFFER, GENERATORS = "agent.zip", "replay.npz", "generators.npz"
@@ -73,20 +73,19 @@ def load_run(
     if not folder.exists():
         return None
     try:
-        state = read_json(state_path(folder))
+        state = read_state(folder)
         name, skills = _skills_of(env)
-        trained = state.pop("skill_model_sha256", None)  # not of earlier versions
+        trained = state.pop("skill_model_sha256", None)
         if skills is not None and trained not in (None, skills):
             raise ForeignPrior(name, skills, trained)
         loaded = type(agent).load(folder / AGENT, env=env, device=agent.device)
         if (buffer := getattr(loaded, "replay_buffer", None)) is not None:
             restore_buffer(buffer, dict(np.load(folder / BUFFER)))
         restore_generators(dict(np.load(folder / GENERATORS)))
-        if (actions := state.pop("action_space", None)) is not None:  # not of earlier versions
-            loaded.action_space.np_random.bit_generator.state = actions
+        loaded.action_space.np_random.bit_generator.state = state.pop("action_space")
     except SkillgymError:  # such as other skills
         raise
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, KeyError, BadZipFile) as error:
         raise CorruptFile(folder, error) from error
     return loaded, state
 

@@ -20,7 +20,14 @@ from skillgym.evaluation.rollouts import Episodes, Policy, rollout
 from skillgym.files import as_read, read_json, write_json
 from skillgym.nn.devices import seeded
 from skillgym.rl.presets import find_preset, make_agent, make_env
-from skillgym.runs.folder import BudgetPassed, checkpoint_path, is_past, result_path
+from skillgym.runs.folder import (
+    BudgetPassed,
+    checkpoint_path,
+    is_past,
+    read_config,
+    read_result,
+    result_path,
+)
 from skillgym.runs.interrupt import deferred_interrupt
 from skillgym.runs.lock import locked
 from skillgym.runs.log import run_logger
@@ -118,11 +125,10 @@ class Experiment:
 
     def result(self) -> dict[str, Any] | None:
         """The final evaluation; None if the run is not complete, or was for a smaller budget."""
-        path, old = result_path(self.folder), self._old_config()
-        if not path.exists() or old.get("steps", self.config.steps) < self.config.steps:
+        old, result = read_config(self.folder), read_result(self.folder)
+        if result is None or (old is not None and old["steps"] < self.config.steps):
             return None
-        result = read_json(path)
-        return result if "subtasks_deterministic" in result else None  # of an earlier version
+        return None if result["return_deterministic"] is None else result  # of an earlier version
 
     def run(self, progress_bar: bool = True, seconds: float | None = None) -> dict[str, Any]:
         """Train up to the budget, then evaluate, with the preset's and the most likely actions.
@@ -179,15 +185,14 @@ class Experiment:
         progress_bar: bool,
         seconds: float | None,
     ) -> tuple[BaseAlgorithm, TrainingMonitor, bool]:
-        state: dict[str, Any] = {"control_steps": 0, "seconds": 0.0}
+        state: dict[str, Any] = {"control_steps": 0, "reached": 0, "seconds": 0.0}
         if (found := load_run(self.checkpoint, agent, env)) is not None:
             agent, state = found
             logger.info("Resuming from control step %d of %s.", state["control_steps"], self.folder)
         start = state["control_steps"]
         config = self.config
-        if trained := state.get("reached", start) >= config.steps:
-            # An unfinished roll-out at the end of the budget counts, too.
-            start = state.get("reached", start)
+        if trained := state["reached"] >= config.steps:
+            start = state["reached"]  # an unfinished roll-out at the end of the budget counts, too
         # New episodes after a resume: other seeds than those of the first session.
         env.seed(config.seed + 7919 * start)
         agent.set_logger(run_logger(self.folder, start))
@@ -279,13 +284,9 @@ class Experiment:
         write_json(result_path(self.folder), result)
         return result
 
-    def _old_config(self) -> dict[str, Any]:
-        """Configuration of the run that the folder holds; empty if it holds none."""
-        path = self.folder / "config.json"
-        return read_json(path) if path.exists() else {}
-
     def _check_config(self) -> None:
-        old = self._old_config()
+        path = self.folder / "config.json"
+        old = read_json(path) if path.exists() else {}  # perhaps of a skill model
         for name, value in as_read(asdict(self.config)).items():
             if name != "steps" and name in old and old[name] != value:  # the budget may change
                 raise ResumeMismatch(name, value, old[name])

@@ -1,12 +1,30 @@
-"""Paths of the parts of a run, and its progress. Imports no torch."""
+"""Paths and content of the parts of a training run, and its progress. Imports no torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from types import NoneType
+from typing import Any, Literal
 
 from skillgym.errors import SkillgymError
 from skillgym.files import read_json
+
+NUMBER = (int, float)
+CONFIG = {
+    "method": str, "world": str, "options": dict, "skill_model": (str, NoneType), "seed": int,
+    "steps": int, "num_envs": int, "agent": dict,
+}  # fmt: skip
+STATE = {"control_steps": int, "reached": int, "seconds": NUMBER}
+RESULT = {
+    "subtasks": NUMBER, "return": NUMBER, "episodes": int, "rates": dict, "steps": int,
+    "seconds": NUMBER, "subtasks_deterministic": (*NUMBER, NoneType),
+    "return_deterministic": (*NUMBER, NoneType),
+}  # fmt: skip
+"""Types of the fields that are read again."""
+
+EARLIER_CONFIG: dict[str, Any] = {"options": {}, "skill_model": None, "num_envs": 1, "agent": {}}
+EARLIER_RESULT = {"subtasks_deterministic": None, "return_deterministic": None}
+"""Values of fields that earlier versions did not write."""
 
 
 def checkpoint_path(folder: Path, name: Literal["last", "best"] = "last") -> Path:
@@ -22,6 +40,39 @@ def state_path(checkpoint: Path) -> Path:
 def result_path(folder: Path) -> Path:
     """File with the final evaluation of a run's agent."""
     return folder / "result.json"
+
+
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Configuration of a training run; None if the folder holds none.
+
+    Raises:
+        CorruptFile: If it cannot be read.
+    """
+    path = folder / "config.json"
+    if not path.exists() or "method" not in read_json(path):  # that of a skill model
+        return None
+    return read_json(path, CONFIG, EARLIER_CONFIG)
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """Counters of an agent's checkpoint.
+
+    Raises:
+        MissingFile, CorruptFile: If they cannot be read.
+    """
+    return read_json(state_path(checkpoint), STATE)
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """Final evaluation of a run's agent; None if the run is not complete.
+
+    Without `deterministic` scores, None, it is of an earlier version.
+
+    Raises:
+        CorruptFile: If it cannot be read.
+    """
+    path = result_path(folder)
+    return read_json(path, RESULT, EARLIER_RESULT) if path.exists() else None
 
 
 class BudgetPassed(SkillgymError, ValueError):
@@ -41,8 +92,7 @@ def is_past(folder: Path, steps: int) -> bool:
         folder: Run folder of `skillgym train`; need not exist.
         steps: The budget [control steps].
     """
-    config, state = folder / "config.json", state_path(checkpoint_path(folder))
-    if not config.exists() or not state.exists() or read_json(config).get("steps", 0) <= steps:
+    config, checkpoint = read_config(folder), checkpoint_path(folder)
+    if config is None or config["steps"] <= steps or not state_path(checkpoint).exists():
         return False
-    counters = read_json(state)
-    return bool(counters.get("reached", counters["control_steps"]) >= steps)
+    return bool(read_state(checkpoint)["reached"] >= steps)

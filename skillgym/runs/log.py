@@ -11,7 +11,7 @@ from typing import Any
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
 from skillgym.errors import CheckpointNotWritten
-from skillgym.files import write_csv
+from skillgym.files import read_csv, write_csv
 
 STEP_KEY = "time/step"
 """Column with the gradient or control steps."""
@@ -31,11 +31,8 @@ class CsvWriter(KVWriter):
         self._path = path
         self._rows: list[dict[str, Any]] = []
         self._columns: list[str] = []
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
-                self._columns = list(reader.fieldnames or [])
-                self._rows = [row for row in reader if _is_before(row, last_step)]
+        if rows := [row for row in read_csv(path) if _is_before(row, last_step)]:
+            self._rows, self._columns = rows, list(rows[0])
         self._rewrite()
 
     def write(
@@ -83,6 +80,6 @@ def run_logger(folder: Path, last_step: int = 0) -> Logger:
 def _is_before(row: Mapping[str, Any], last_step: int) -> bool:
     """Whether a row is complete and not after the step."""
     try:
-        return None not in row.values() and float(row[STEP_KEY]) <= last_step
+        return None not in row and None not in row.values() and float(row[STEP_KEY]) <= last_step
     except (KeyError, TypeError, ValueError):
         return False

@@ -177,7 +177,8 @@ def test_a_damaged_skill_model_is_not_called_missing(
 def test_a_run_without_a_checkpoint_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "config.json").write_text('{"method": "spirl-cl"}')
+    config = {"method": "spirl-cl", "world": "skillgym/Kitchen-v0", "seed": 0, "steps": 9}
+    (tmp_path / "config.json").write_text(json.dumps(config))
     assert cli.main(["evaluate", str(tmp_path)]) == 1
     assert "a folder with a checkpoint" in capsys.readouterr().err
 
@@ -185,8 +186,8 @@ def test_a_run_without_a_checkpoint_is_one_sentence(
 def test_an_agent_that_cannot_be_loaded_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = {"method": "sac", "world": "skillgym/Kitchen-v0", "options": {}, "skill_model": None}
-    (tmp_path / "config.json").write_text(json.dumps(where))
+    config = {"method": "sac", "world": "skillgym/Kitchen-v0", "seed": 0, "steps": 9}
+    (tmp_path / "config.json").write_text(json.dumps(config))
     path = tmp_path / "checkpoints" / "last" / "agent.zip"
     env = make_env("sac")
     make_agent("sac", env).save(path)

@@ -15,6 +15,7 @@ from skillgym.evaluation import Episodes
 
 RESULT = {
     "subtasks": 1.0,
+    "return": 1.0,
     "subtasks_deterministic": 2.0,
     "episodes": 1,
     "seconds": 1.0,

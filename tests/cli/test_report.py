@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shlex
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from skillgym.cli.report_page import write_report
 from skillgym.cli.run_rows import read_runs
 from skillgym.evaluation.tables import TABLES
 from skillgym.files import read_csv, read_json, write_csv, write_json
+from skillgym.runs.folder import CONFIG, RESULT
 from skillgym.viz.plots import group_curves
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
@@ -194,6 +196,44 @@ def test_runs_of_one_seed_and_several_budgets_have_a_curve_each(tmp_path: Path) 
         "spirl-cl, 2,000 steps": [([500, 1000, 1500, 2000], [2.0] * 4)],
         "spirl-cl, 1,700 steps": [([500, 1000, 1500], [3.0] * 3)],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("result.json", '{"subtasks": 1}', "without 'return'"),
+        ("result.json", json.dumps(dict.fromkeys(RESULT, "x")), "its 'subtasks' is 'x'"),
+        ("config.json", json.dumps(dict.fromkeys(CONFIG, None)), "its 'method' is None"),
+        ("config.json", '{"method": "sac", "world": "w", "seed": 0}', "without 'steps'"),
+        ("environment.json", '{"versions": 1}', "its 'versions' is 1"),
+        ("metrics.csv", "time/step,eval/subtasks,eval/return\nx,x,x\n", "could not convert"),
+        ("metrics.csv", "eval/subtasks,eval/return\n1,1\n", "'time/step'"),
+        ("metrics.csv", b"\x80", "can't decode"),
+    ],
+)
+def test_a_damaged_part_of_a_run_is_one_sentence(
+    name: str,
+    content: str | bytes,
+    reason: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    write_run(run, 1.0)
+    (run / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert cli.main(["report", str(run), "--output", str(tmp_path / "page.html")]) == 1
+    error = capsys.readouterr().err
+    assert f"{name} (" in error and reason in error and error.count("\n") == 1
+
+
+def test_a_run_that_lost_its_commands_is_shown(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", 1.0)
+    (tmp_path / "run" / "command.txt").write_bytes(b"")
+    _, (row,), _ = read_runs([tmp_path / "run"])
+    assert row["command"] == ""
+    (tmp_path / "run" / "command.txt").write_bytes(b"\x80\nskillgym train sac\n")
+    _, (row,), _ = read_runs([tmp_path / "run"])
+    assert row["command"] == "skillgym train sac"
 
 
 def test_settings_are_told_where_they_differ(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ MIXED = TABLES["kitchen"].tasks[0]
 CELLS = [Cell(task=MIXED, method="spirl-cl", seed=seed, steps=500_000) for seed in range(3)]
 
 
+def write_config(run: Path, cell: Cell) -> None:
+    config = {"method": cell.method, "world": cell.task.world, "seed": cell.seed}
+    (run / "config.json").write_text(json.dumps({**config, "steps": cell.steps}))
+
+
 def complete(folder: Path, cell: Cell, subtasks: float) -> None:
     """Write what a complete run of the cell leaves behind."""
     run = folder / cell.name
@@ -42,7 +47,7 @@ def complete(folder: Path, cell: Cell, subtasks: float) -> None:
         "seconds": 90.0, "rates": {"kettle": 0.5},
     }  # fmt: skip
     (run / "result.json").write_text(json.dumps(result))
-    (run / "config.json").write_text(json.dumps({"steps": cell.steps}))
+    write_config(run, cell)
     environment = {"versions": {"python": "3.11", "mujoco": "3.11.0"}, "git_commit": "abc"}
     (run / "environment.json").write_text(json.dumps(environment))
     (run / "metrics.csv").write_text(
@@ -192,8 +197,9 @@ def test_a_shorter_run_of_another_folder_leaves_a_longer_curve(tmp_path: Path) -
 def test_a_cell_that_was_stopped_later_than_its_budget_has_nothing_to_do(tmp_path: Path) -> None:
     cell, checkpoint = CELLS[0], tmp_path / CELLS[0].name / "checkpoints" / "last"
     checkpoint.mkdir(parents=True)
-    (tmp_path / cell.name / "config.json").write_text(json.dumps({"steps": cell.steps}))
-    (checkpoint / "state.json").write_text(json.dumps({"control_steps": 300_000}))
+    write_config(tmp_path / cell.name, cell)
+    counters = {"control_steps": 300_000, "reached": 300_000, "seconds": 9.0}
+    (checkpoint / "state.json").write_text(json.dumps(counters))
     short = replace(cell, steps=150_000)
     assert benchmark.run_cells([short], tmp_path, workers=1) == []
     assert not (tmp_path / cell.name / "log.txt").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from skillgym.evaluation.checkpoints import (
 )
 
 GOALS = ("observation", "achieved_goal", "desired_goal")
+STATE = {"control_steps": 60, "reached": 60, "seconds": 1.0}
 
 
 def make_agent(**keywords: Any) -> SAC:
@@ -49,12 +51,12 @@ def test_generators_go_on_where_they_were() -> None:
 
 def test_checkpoint_restores_agent_buffer_and_counters(tmp_path: Path) -> None:
     agent = trained()
-    save_run(tmp_path / "last", agent, {"control_steps": 60})
+    save_run(tmp_path / "last", agent, STATE)
     fresh = make_agent()
     found = load_run(tmp_path / "last", fresh, fresh.get_env())
     assert found is not None
     loaded, state = found
-    assert state == {"control_steps": 60}
+    assert state == STATE
     assert (loaded.num_timesteps, loaded._n_updates) == (60, agent._n_updates)
     assert loaded.replay_buffer.pos == 60
     for name in ("observations", "next_observations", "actions", "rewards", "dones", "timeouts"):
@@ -66,7 +68,7 @@ def test_checkpoint_restores_agent_buffer_and_counters(tmp_path: Path) -> None:
 
 def test_gradient_steps_after_a_resume_equal_those_without(tmp_path: Path) -> None:
     agent = trained()
-    save_run(tmp_path / "last", agent, {})
+    save_run(tmp_path / "last", agent, STATE)
     agent.train(5, batch_size=16)
     fresh = make_agent()
     found = load_run(tmp_path / "last", fresh, fresh.get_env())
@@ -79,7 +81,7 @@ def test_gradient_steps_after_a_resume_equal_those_without(tmp_path: Path) -> No
 
 def resumed(agent: SAC, folder: Path, **keywords: Any) -> SAC:
     """The agent after a checkpoint, with new episodes."""
-    save_run(folder / "last", agent, {})
+    save_run(folder / "last", agent, STATE)
     fresh = make_agent(**keywords)
     found = load_run(folder / "last", fresh, fresh.get_env())
     assert found is not None
@@ -141,10 +143,10 @@ def test_a_warm_up_goes_on_with_other_actions(tmp_path: Path) -> None:
 
 def test_a_run_killed_between_the_renames_goes_on(tmp_path: Path) -> None:
     agent = trained()
-    save_run(tmp_path / "last", agent, {"control_steps": 60})
+    save_run(tmp_path / "last", agent, STATE)
     (tmp_path / "last").rename(tmp_path / ".last.old")
     found = load_run(tmp_path / "last", agent, agent.get_env())
-    assert found is not None and found[1] == {"control_steps": 60}
+    assert found is not None and found[1] == STATE
 
 
 def test_no_checkpoint(tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_no_checkpoint(tmp_path: Path) -> None:
 
 def test_truncated_file_is_one_sentence(tmp_path: Path) -> None:
     agent = trained()
-    save_run(tmp_path / "last", agent, {})
+    save_run(tmp_path / "last", agent, STATE)
     path = tmp_path / "last" / BUFFER
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CorruptFile, match="last"):
@@ -165,23 +167,35 @@ def test_a_checkpoint_without_its_replay_buffer_is_not_resumed_with_an_empty_one
     tmp_path: Path,
 ) -> None:
     agent = trained()
-    save_run(tmp_path / "last", agent, {})
+    save_run(tmp_path / "last", agent, STATE)
     (tmp_path / "last" / BUFFER).unlink()
     with pytest.raises(CorruptFile, match=BUFFER):
         load_run(tmp_path / "last", agent, agent.get_env())
+
+
+@pytest.mark.parametrize("name", ["control_steps", "reached", "seconds", "action_space"])
+def test_damaged_counters_are_told(name: str, tmp_path: Path) -> None:
+    save_run(tmp_path / "last", trained(), STATE)
+    path = tmp_path / "last" / "state.json"
+    content = json.loads(path.read_text())
+    rest = {key: value for key, value in content.items() if key != name}
+    for damaged in (rest, {**rest, name: "x"}):
+        path.write_text(json.dumps(damaged))
+        with pytest.raises(CorruptFile):
+            load_run(tmp_path / "last", make_agent(), make_agent().get_env())
 
 
 def test_failed_save_keeps_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent = trained()
-    save_run(tmp_path / "last", agent, {"control_steps": 1})
+    save_run(tmp_path / "last", agent, STATE)
 
     def killed(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(np, "savez", killed)
     with pytest.raises(KeyboardInterrupt):
-        save_run(tmp_path / "last", agent, {"control_steps": 2})
+        save_run(tmp_path / "last", agent, {**STATE, "reached": 61})
     found = load_run(tmp_path / "last", agent, agent.get_env())
-    assert found is not None and found[1] == {"control_steps": 1}
+    assert found is not None and found[1] == STATE

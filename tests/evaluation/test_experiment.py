@@ -27,7 +27,7 @@ from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes
 from skillgym.rl.errors import UnknownPreset
 from skillgym.rl.presets import load_agent
-from skillgym.runs.folder import BudgetPassed
+from skillgym.runs.folder import RESULT, BudgetPassed
 from skillgym.runs.interrupt import InterruptFlag
 from skillgym.runs.lock import FolderInUse
 from skillgym.runs.log import STEP_KEY
@@ -78,9 +78,9 @@ def test_a_run_folder_describes_itself(tmp_path: Path, config: dict[str, Any]) -
 
 
 def test_a_complete_run_is_not_repeated(tmp_path: Path, config: dict[str, Any]) -> None:
-    (tmp_path / "result.json").write_text('{"subtasks_deterministic": 3.0}')
-    result = Experiment(ExperimentConfig(**config), tmp_path).run()
-    assert result == {"subtasks_deterministic": 3.0}
+    scores = dict.fromkeys(RESULT, 3.0) | {"episodes": 50, "steps": 3, "rates": {}}
+    (tmp_path / "result.json").write_text(json.dumps(scores))
+    assert Experiment(ExperimentConfig(**config), tmp_path).run() == scores
 
 
 def test_a_result_without_the_most_likely_actions_is_measured_anew(
