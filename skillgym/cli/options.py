@@ -33,23 +33,20 @@ def check_id(name: str) -> str:
     """Return an id if it is registered.
 
     Args:
-        name: Id of an environment, of skillgym or of another package.
+        name: Id of an environment, of skillgym or of another package; for `MODULE:ID`, the module,
+            which registers the id, is imported.
 
     Raises:
         UnknownName: If no environment has this id; the error names the nearest one.
     """
-    known = registered_ids()
-    if name not in gym.registry:
-        raise UnknownName("environment", name, known, "skillgym worlds")
-    return name
+    return _registered(name, "environment", registered_ids())
 
 
 def check_world_id(name: str) -> str:
     """Return an id if it is that of an environment with primitive actions.
 
     Args:
-        name: Id of a world, or of another package's environment; for `MODULE:ID`, the module, which
-            registers the id, is imported.
+        name: Id of a world, or of another package's environment, as for `check_id`.
 
     Raises:
         NoWorld: If its actions are skills.
@@ -57,16 +54,21 @@ def check_world_id(name: str) -> str:
     """
     from skillgym.wrappers.registration import SKILL_ENVS
 
-    module, _, registered = name.rpartition(":")
-    if registered in SKILL_ENVS:
-        raise NoWorld(name, SKILL_ENVS[registered][0])
+    if (own := name.rpartition(":")[2]) in SKILL_ENVS:
+        raise NoWorld(name, SKILL_ENVS[own][0])
     worlds = [known for known in registered_ids() if known.startswith("skillgym/")]
+    return _registered(name, "world", worlds)
+
+
+def _registered(name: str, kind: str, known: Iterable[str]) -> str:
+    """The name, after importing its module; `known` are named if it is not registered."""
+    module, _, own = name.rpartition(":")
     try:
         if module and not module.startswith("."):  # relative to nothing
             import_module(module)
-        gym.spec(registered)
+        gym.spec(own)
     except (gym.error.Error, ModuleNotFoundError) as error:
-        raise UnknownName("world", name, worlds, "skillgym worlds") from error
+        raise UnknownName(kind, name, known, "skillgym worlds") from error
     return name
 
 

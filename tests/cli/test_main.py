@@ -205,6 +205,13 @@ def test_describe_tells_every_dimension(capsys: pytest.CaptureFixture[str]) -> N
     assert any("rad/s" in line for line in lines)
 
 
+def test_describe_imports_the_module_of_an_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", "gymnasium.envs.mujoco:Pusher-v5"]) == 0
+    assert "Pusher-v5\nobservation: Box(-inf, inf, (23,), float64)" in capsys.readouterr().out
+    assert cli.main(["describe", "no_such_module:Pusher-v5"]) == 1
+    assert "unknown environment 'no_such_module:Pusher-v5'" in capsys.readouterr().err
+
+
 def test_describe_tells_the_skills_and_how_long_an_episode_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
