@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 Curve = tuple[Sequence[float], Sequence[float]]
@@ -23,6 +23,8 @@ COLORS = ("#1b6ca8", "#c8553d", "#2a9d6f", "#8f6bb3", "#b98a1d", "#5d6d7e", "#d9
 INK = "#1f2933"
 INSIDE = 3
 """Largest number of methods whose legend fits among the curves."""
+LINEAR = 10.0
+"""Largest ratio of the lengths of two runs that a linear axis can show."""
 LEGEND = 48
 """Characters per line of the legend, which leave half of the figure to the curves."""
 
@@ -43,6 +45,8 @@ def learning_curves(
 ) -> Figure:
     """Mean over the runs of each method, with a band from the lowest to the highest run.
 
+    The horizontal axis is logarithmic if the shortest runs would be invisible otherwise.
+
     Args:
         curves: Runs of each method.
         label: Name of the vertical axis.
@@ -53,13 +57,20 @@ def learning_curves(
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
         axes = figure.add_subplot()
         draw_curves(axes, curves)
+        steps = [run[0] for runs in curves.values() for run in runs]
+        ends = [float(of_run[-1]) for of_run in steps]
+        if ends and max(ends) > LINEAR * min(ends) and all(of_run[0] > 0 for of_run in steps):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.set_xlim(left=0.0)
         style(axes, "control steps")
         axes.set_ylabel(label)
         if limit is not None and axes.dataLim.ymax < limit / 2:
             limit = None
         bottom = 0.0 if axes.dataLim.ymin >= 0.0 else None  # returns may be negative
         axes.set_ylim(bottom, limit and 1.02 * limit)  # shows the best score completely
-        axes.set_xlim(left=0.0)
         axes.set_title(title)
         if len(curves) > INSIDE:
             legend = figure.legend(frameon=False, loc="outside right upper")

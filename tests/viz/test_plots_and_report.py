@@ -87,6 +87,19 @@ def test_returns_below_zero_are_seen() -> None:
     assert axes.get_ylim()[0] < -3.0
 
 
+def test_short_runs_are_seen_beside_long_ones() -> None:
+    short = {"short": [([25.0, 100.0], [0.0, 1.0])]}
+    for last, start, scale in ((1000.0, 25.0, "linear"), (1001.0, 25.0, "log"),
+                               (1001.0, 0.0, "linear")):  # fmt: skip
+        figure = plots.learning_curves({**short, "long": [([start, last], [0.0, 1.0])]})
+        (axes,) = figure.axes
+        assert axes.get_xscale() == scale
+        assert (axes.get_xlim()[0] == 0.0) == (scale == "linear")
+        figure.canvas.draw()
+        ticks = [text.get_text() for text in axes.get_xticklabels()]
+        assert scale == "linear" or {"50", "100", "200", "500", "1k"} <= set(ticks)
+
+
 def test_colours_that_come_again_have_another_line() -> None:
     curves = {f"method {k}": [([0.0, 1.0], [0.0, 2.0])] for k in range(9)}
     lines = plots.learning_curves(curves).axes[0].lines
