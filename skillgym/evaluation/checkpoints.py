@@ -38,7 +38,7 @@ def save_run(folder: Path, agent: BaseAlgorithm, state: dict[str, Any]) -> None:
     Args:
         folder: Checkpoint folder.
         agent: The agent.
-        state: Counters of the run, as plain JSON.
+        state: Counters of the run: `control_steps`, `reached`, `seconds`.
     """
     with atomic_directory(folder) as temporary:
         agent.save(temporary / AGENT)

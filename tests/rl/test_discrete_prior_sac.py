@@ -662,11 +662,12 @@ def test_ppo_saves_loads_and_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [make_agent, make_ppo])
 def test_checkpoints_of_a_run(make: Any, tmp_path: Path) -> None:
     agent = make().learn(40)
-    save_run(tmp_path / "last", agent, {"control_steps": 200})
+    counters = {"control_steps": 200, "reached": 200, "seconds": 1.0}
+    save_run(tmp_path / "last", agent, counters)
     found = load_run(tmp_path / "last", make(), DummyVecEnv([make_env]))
     assert found is not None
     loaded, state = found
-    assert state == {"control_steps": 200} and loaded.num_timesteps == 40
+    assert state == counters and loaded.num_timesteps == 40
     assert torch.equal(weights(agent.policy), weights(loaded.policy))
     if isinstance(agent, DiscretePriorSAC):
         np.testing.assert_array_equal(agent.replay_buffer.actions, loaded.replay_buffer.actions)

@@ -587,9 +587,10 @@ def test_save_and_load_go_on_where_they_stopped(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     agent = make_agent_().learn(40)
-    save_run(tmp_path / "last", agent, {"control_steps": 40})
+    counters = {"control_steps": 40, "reached": 40, "seconds": 1.0}
+    save_run(tmp_path / "last", agent, counters)
     found = load_run(tmp_path / "last", make_agent_(), residual_env())
-    assert found is not None and found[1] == {"control_steps": 40}
+    assert found is not None and found[1] == counters
     assert torch.equal(weights(found[0].policy), weights(agent.policy))
     assert found[0].residual_steps == 40
 
@@ -623,7 +624,7 @@ def test_a_run_with_other_skills_says_so(tmp_path: Path) -> None:
     for make in (make_agent_, partial(PPO, "MlpPolicy", n_steps=8, batch_size=8)):
         folder = tmp_path / str(make)
         agent = make(env=residual_env())
-        save_run(folder, agent, {})
+        save_run(folder, agent, {"control_steps": 0, "reached": 0, "seconds": 0.0})
         assert load_run(folder, agent, DummyVecEnv([residual_env])) is not None
         with pytest.raises(ForeignPrior, match="those that the agent was trained with"):
             load_run(folder, agent, DummyVecEnv([lambda: residual_env(make_model(seed=1))]))
