@@ -82,7 +82,8 @@ def load_run(
         if (buffer := getattr(loaded, "replay_buffer", None)) is not None:
             restore_buffer(buffer, dict(np.load(folder / BUFFER)))
         restore_generators(dict(np.load(folder / GENERATORS)))
-        loaded.action_space.np_random.bit_generator.state = state.pop("action_space")
+        if (actions := state.pop("action_space", None)) is not None:  # not of earlier versions
+            loaded.action_space.np_random.bit_generator.state = actions
     except SkillgymError:  # such as other skills
         raise
     except (OSError, ValueError, TypeError, EOFError, KeyError, BadZipFile) as error:

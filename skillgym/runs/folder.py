@@ -55,12 +55,13 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Counters of an agent's checkpoint.
+    """Counters of an agent's checkpoint; earlier versions did not write `reached`.
 
     Raises:
         MissingFile, CorruptFile: If they cannot be read.
     """
-    return read_json(state_path(checkpoint), STATE)
+    path = state_path(checkpoint)
+    return read_json(path, STATE, {"reached": read_json(path).get("control_steps")})
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
