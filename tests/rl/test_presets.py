@@ -108,6 +108,7 @@ def test_sizes_and_objectives_are_those_of_the_paper() -> None:
     assert agent.max_grad_norm == 10.0
     # Deviations: the paper has KL(prior || policy), as is the class's default, and 5.
     assert (agent.kl_direction, agent.target_divergence) == ("policy-prior", 1.0)
+    assert (agent.alpha, agent.n_steps) == ("auto", 5)  # returns over five codes: deviation
     assert isinstance(agent.critic.networks[0][1], nn.LayerNorm)  # deviation, too
     assert (agent.gamma, agent.tau, agent.batch_size) == (0.99, 0.005, 256)
 
