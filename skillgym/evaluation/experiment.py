@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -104,7 +105,8 @@ class Experiment:
         on_evaluation: Called after every evaluation with control steps, episodes and the monitor.
 
     Raises:
-        ResumeMismatch: If the folder holds a run with another configuration.
+        ResumeMismatch: If the folder holds a run with another configuration, or of a version of
+            skillgym whose preset is another.
     """
 
     def __init__(
@@ -163,7 +165,7 @@ class Experiment:
             if is_past(self.folder, config.steps):
                 raise BudgetPassed(self.folder, config.steps)
             result_path(self.folder).unlink(missing_ok=True)  # that of a smaller budget
-            start_run(self.folder, asdict(config))
+            start_run(self.folder, {**asdict(config), "preset": self._preset()})
             agent, monitor, interrupted = self._train(
                 agent, env, evaluation_env, progress_bar, seconds
             )
@@ -286,10 +288,21 @@ class Experiment:
 
     def _check_config(self) -> None:
         path = self.folder / "config.json"
-        old = read_json(path) if path.exists() else {}  # perhaps of a skill model
+        old = read_config(self.folder) or (read_json(path) if path.exists() else {})  # of a model
         for name, value in as_read(asdict(self.config)).items():
             if name != "steps" and name in old and old[name] != value:  # the budget may change
                 raise ResumeMismatch(name, value, old[name])
+        preset = self._preset()
+        started = old.get("preset") or preset  # those of a version before it was written
+        for name in sorted({*preset, *started}):
+            if (value := preset.get(name)) != started.get(name):
+                raise ResumeMismatch(f"{name} of the preset", value, started.get(name))
+
+    def _preset(self) -> dict[str, Any]:
+        """What the preset gives the agent beside the configuration, as plain JSON."""
+        given = find_preset(self.config.method).agent
+        rest = {name: value for name, value in given.items() if name not in self.config.agent}
+        return dict(json.loads(json.dumps(rest, default=repr)))
 
 
 def policy_of(agent: BaseAlgorithm, method: str, deterministic: bool = False) -> Policy:

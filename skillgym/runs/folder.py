@@ -12,7 +12,7 @@ from skillgym.files import read_json
 NUMBER = (int, float)
 CONFIG = {
     "method": str, "world": str, "options": dict, "skill_model": (str, NoneType), "seed": int,
-    "steps": int, "num_envs": int, "agent": dict,
+    "steps": int, "num_envs": int, "agent": dict, "preset": (dict, NoneType),
 }  # fmt: skip
 STATE = {"control_steps": int, "reached": int, "seconds": NUMBER}
 RESULT = {
@@ -22,7 +22,9 @@ RESULT = {
 }  # fmt: skip
 """Types of the fields that are read again."""
 
-EARLIER_CONFIG: dict[str, Any] = {"options": {}, "skill_model": None, "num_envs": 1, "agent": {}}
+EARLIER_CONFIG: dict[str, Any] = {
+    "options": {}, "skill_model": None, "num_envs": 1, "agent": {}, "preset": None,
+}  # fmt: skip
 EARLIER_RESULT = {"subtasks_deterministic": None, "return_deterministic": None}
 """Values of fields that earlier versions did not write."""
 

@@ -10,7 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from skillgym.evaluation.experiment import Experiment, ExperimentConfig
 from skillgym.evaluation.monitor import Every, TrainingMonitor
 from skillgym.evaluation.rollouts import Episodes
 from skillgym.rl.errors import UnknownPreset
-from skillgym.rl.presets import load_agent
+from skillgym.rl.presets import find_preset, load_agent
 from skillgym.runs.folder import RESULT, BudgetPassed
 from skillgym.runs.interrupt import InterruptFlag
 from skillgym.runs.lock import FolderInUse
@@ -171,6 +172,27 @@ def test_another_configuration_is_refused(tmp_path: Path, config: dict[str, Any]
     (tmp_path / "config.json").write_text(json.dumps({"seed": 5}))
     with pytest.raises(ResumeMismatch, match="seed"):
         Experiment(ExperimentConfig(**config), tmp_path)
+
+
+def test_a_run_of_a_version_with_another_preset_is_refused(
+    tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = partial(Experiment, ExperimentConfig(**config), tmp_path)
+    run().run(progress_bar=False)
+    preset = find_preset(config["method"])
+    changed = replace(preset, agent={**preset.agent, "gamma": 0.5, "batch_size": 7})
+    monkeypatch.setattr("skillgym.evaluation.experiment.find_preset", lambda name: changed)
+    with pytest.raises(ResumeMismatch, match=r"gamma of the preset 0\.5 .* started with None"):
+        run()
+    same = replace(preset, agent={**preset.agent, "batch_size": 7})  # was chosen anyway
+    monkeypatch.setattr("skillgym.evaluation.experiment.find_preset", lambda name: same)
+    run()
+    path = tmp_path / "config.json"
+    old = json.loads(path.read_text())
+    del old["preset"]
+    path.write_text(json.dumps(old))  # of a version that did not write it
+    monkeypatch.setattr("skillgym.evaluation.experiment.find_preset", lambda name: changed)
+    run()
 
 
 def test_a_tuple_is_the_list_that_the_file_makes_of_it(
