@@ -181,6 +181,28 @@ def test_hindsight_goal_is_the_end_of_the_window() -> None:
     assert set(scalars) == {"loss", "prior_nll", "policy_nll"}
 
 
+@pytest.mark.parametrize("horizon", [2, 4, 7])  # of skills: 4
+def test_the_prior_can_look_farther_ahead_than_the_low_level_policy(horizon: int) -> None:
+    model = small_ptgm(prior_horizon=horizon)
+    batch = tuple(map(torch.from_numpy, model.draw(random_walks(), np.random.default_rng(0), 3)))
+    observations, actions = batch
+    assert actions.shape[1] == max(4, horizon)
+    prior, labels, policy, recorded = model._fit(batch)
+    torch.testing.assert_close(labels, model.label(observations[:, -1]))
+    before = observations[:, :-1]
+    expected = model.prior(before[:, -horizon:]).log_probs
+    torch.testing.assert_close(prior.log_probs, expected)
+    assert prior.log_probs.shape[:2] == (3, horizon)
+    goals = model.goals(observations[:, -1:]).expand(-1, 4, -1)
+    torch.testing.assert_close(
+        policy.mean, model.policy(torch.cat([before[:, -4:], goals], dim=-1)).mean
+    )
+    torch.testing.assert_close(recorded, actions[:, -4:])
+    loss, scalars = model.loss(batch, torch.Generator())
+    assert loss == prior_nll(prior, labels) + policy_nll(policy, recorded)
+    assert set(scalars) == {"loss", "prior_nll", "policy_nll"}
+
+
 def test_the_goal_of_a_skill_is_the_code_itself_however_codes_are_matched() -> None:
     model = small_ptgm(standardise=True).eval()
     assert not torch.allclose(model.goal_scale, torch.ones(()))

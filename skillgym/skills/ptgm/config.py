@@ -20,7 +20,10 @@ class PtgmConfig:
     Learning"; the values of the authors' kitchen code.
 
     Attributes:
-        skill_horizon: H, control steps of one code; also the farthest goal in the data.
+        skill_horizon: H, control steps of one code; also the farthest goal of the low-level policy.
+        prior_horizon: G, control steps to the farthest state whose code the prior predicts; H, as
+            in the authors' kitchen code, if None. Deviation: with more, as in their Minecraft code
+            (twice as many on average), the prior is less likely to stay where the agent is.
         num_codes: K, size of the codebook.
         features: Features that goals consist of: `"observation"`, a name of `register_features`, or
             `"module:function"`, which is imported. Only training needs the function.
@@ -42,6 +45,7 @@ class PtgmConfig:
     """
 
     skill_horizon: int = 10
+    prior_horizon: int | None = None
     num_codes: int = 50
     features: str = "observation"
     goal: tuple[int, ...] | None = None
@@ -73,6 +77,8 @@ class PtgmConfig:
             check_integer(field, getattr(self, field), 1)
         for field in ("codebook_start", "num_layers"):
             check_integer(field, getattr(self, field), 0)
+        if self.prior_horizon is not None:
+            check_integer("prior_horizon", self.prior_horizon, 1)
         check_integer("num_codes", self.num_codes, 2)
         check_integer("codebook_samples", self.codebook_samples, self.num_codes)
         check_choice("codebook", self.codebook, ("tsne", "kmeans"))

@@ -3,7 +3,7 @@
 Paper: Yuan, Mu and Lu 2024, "Pre-Training Goal-based Models for Sample-Efficient Reinforcement
 Learning", ICLR.
 
-Shapes: `B` batch, `H` skill horizon, `A` action, `K` codes, `F` goal.
+Shapes: `B` batch, `H` skill horizon, `G` prior horizon, `A` action, `K` codes, `F` goal.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def prior_nll(prior: Categorical, labels: Tensor) -> Tensor:
     """Cross entropy of the prior: the mean over states of -log p(label | s), in nats.
 
     Args:
-        prior: Distributions in the states of a window, (B, H, K).
+        prior: Distributions in the states of a window, (B, G, K).
         labels: Code nearest to the state at the end of each window, (B,).
     """
     return -prior.log_prob(labels[:, None].expand(prior.log_probs.shape[:-1])).mean()

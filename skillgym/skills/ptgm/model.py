@@ -1,6 +1,7 @@
 """The goal-based model of PTGM: codebook, goal prior, goal-conditioned low-level policy.
 
-Shapes: `B` batch, `H` skill horizon, `O` observation, `A` action, `K` codes, `F` goal.
+Shapes: `B` batch, `H` skill horizon, `G` prior horizon, `O` observation, `A` action, `K` codes,
+`F` goal.
 """
 
 from __future__ import annotations
@@ -136,6 +137,16 @@ class Ptgm(SkillModule):
         check_indices("goal", self.config.goal, features.shape[-1])
         return features if self.config.goal is None else features[..., list(self.config.goal)]
 
+    @property
+    def prior_horizon(self) -> int:
+        """G, control steps to the farthest state whose code the prior predicts."""
+        return self.config.prior_horizon or self.max_steps
+
+    @property
+    def window_length(self) -> int:
+        """The longer one of both horizons."""
+        return max(self.max_steps, self.prior_horizon)
+
     @torch.no_grad()
     def prepare(self, data: WindowDataset, seed: int) -> None:
         """Build the codebook from the states of the data.
@@ -166,10 +177,11 @@ class Ptgm(SkillModule):
         return nearest_codes(goals, codes, self.config.matching)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
-        """Sum of both networks' losses on windows (B, H+1, O), (B, H, A).
+        """Sum of both networks' losses on windows (B, T+1, O), (B, T, A) with T = max(H, G).
 
-        The last observation of a window is the goal of its H steps (hindsight), and its code is
-        their label; so goals are 1 to H steps away, uniformly.
+        The last observation of a window is the goal of the H steps before it (hindsight), and its
+        code is the label of the G states before it; so goals are 1 to H and labels 1 to G steps
+        away, uniformly.
 
         Raises:
             NoCodebook: If `prepare` has not been called.
@@ -191,14 +203,15 @@ class Ptgm(SkillModule):
         return scalars
 
     def _fit(self, batch: Batch) -> tuple[Categorical, Tensor, Gaussian, Tensor]:
-        """Prior (B, H), labels (B,), low-level policy (B, H) and actions (B, H, A) of a batch."""
+        """Prior (B, G), labels (B,), low-level policy (B, H) and actions (B, H, A) of a batch."""
         if not self.codes.any():
             raise NoCodebook
-        observations, actions = batch
+        (observations, actions), steps = batch, self.max_steps
         states, last = observations[:, :-1], observations[:, -1]
-        goals = self.goals(last)[:, None].expand(-1, states.shape[1], -1)
-        policy = self.policy(torch.cat([states[..., self._seen], goals], dim=-1))
-        return self.prior(states), self.label(last), policy, actions
+        goals = self.goals(last)[:, None].expand(-1, steps, -1)
+        policy = self.policy(torch.cat([states[:, -steps:, self._seen], goals], dim=-1))
+        prior = self.prior(states[:, -self.prior_horizon :])
+        return prior, self.label(last), policy, actions[:, -steps:]
 
     def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> SkillState:
         """Look up the goals of the codes.
