@@ -133,11 +133,6 @@ class SkillModule(nn.Module, ABC):
     def verify(self) -> None:
         """Check, after loading, that the tensors belong together; does nothing by default."""
 
-    @property
-    def window_length(self) -> int:
-        """Number of actions in the windows of `draw`: by default those of a skill."""
-        return self.max_steps
-
     def draw(
         self, data: Any, rng: np.random.Generator, batch_size: int
     ) -> tuple[NDArray[Any], ...]:
@@ -151,7 +146,7 @@ class SkillModule(nn.Module, ABC):
         Raises:
             ShapeMismatch: If the data do not fit the model's spaces.
         """
-        batch: tuple[NDArray[Any], ...] = data.sample(rng, batch_size, self.window_length)
+        batch: tuple[NDArray[Any], ...] = data.sample(rng, batch_size, self.max_steps)
         self.check_sizes(batch[0], batch[1])
         return batch
 

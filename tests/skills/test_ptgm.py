@@ -184,23 +184,26 @@ def test_hindsight_goal_is_the_end_of_the_window() -> None:
 @pytest.mark.parametrize("horizon", [2, 4, 7])  # of skills: 4
 def test_the_prior_can_look_farther_ahead_than_the_low_level_policy(horizon: int) -> None:
     model = small_ptgm(prior_horizon=horizon)
-    batch = tuple(map(torch.from_numpy, model.draw(random_walks(), np.random.default_rng(0), 3)))
-    observations, actions = batch
-    assert actions.shape[1] == max(4, horizon)
+    data, rng = random_walks(), np.random.default_rng(0)
+    batch = tuple(map(torch.from_numpy, model.draw(data, rng, 400)))
+    observations, actions, ahead = batch
+    assert (observations.shape[1], actions.shape[1]) == (5, 4)
+    assert ahead.shape[1] == horizon + 1
     prior, labels, policy, recorded = model._fit(batch)
-    torch.testing.assert_close(labels, model.label(observations[:, -1]))
-    before = observations[:, :-1]
-    expected = model.prior(before[:, -horizon:]).log_probs
-    torch.testing.assert_close(prior.log_probs, expected)
-    assert prior.log_probs.shape[:2] == (3, horizon)
+    assert recorded is actions
+    torch.testing.assert_close(labels, model.label(ahead[:, -1]))
+    torch.testing.assert_close(prior.log_probs, model.prior(ahead[:, :-1]).log_probs)
     goals = model.goals(observations[:, -1:]).expand(-1, 4, -1)
-    torch.testing.assert_close(
-        policy.mean, model.policy(torch.cat([before[:, -4:], goals], dim=-1)).mean
-    )
-    torch.testing.assert_close(recorded, actions[:, -4:])
+    seen = torch.cat([observations[:, :-1], goals], dim=-1)
+    torch.testing.assert_close(policy.mean, model.policy(seen).mean)
+    # Both windows begin anywhere: neither network misses the first states of episodes.
+    starts = {tuple(row) for row in data.observations[data.episode_starts].tolist()}
+    for windows in (observations, ahead):
+        assert starts & {tuple(row) for row in windows[:, 0].tolist()}
     loss, scalars = model.loss(batch, torch.Generator())
-    assert loss == prior_nll(prior, labels) + policy_nll(policy, recorded)
+    assert loss == prior_nll(prior, labels) + policy_nll(policy, actions)
     assert set(scalars) == {"loss", "prior_nll", "policy_nll"}
+    assert "prior_accuracy" in model.validation(batch, torch.Generator())
 
 
 def test_the_goal_of_a_skill_is_the_code_itself_however_codes_are_matched() -> None:

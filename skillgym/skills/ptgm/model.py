@@ -137,16 +137,6 @@ class Ptgm(SkillModule):
         check_indices("goal", self.config.goal, features.shape[-1])
         return features if self.config.goal is None else features[..., list(self.config.goal)]
 
-    @property
-    def prior_horizon(self) -> int:
-        """G, control steps to the farthest state whose code the prior predicts."""
-        return self.config.prior_horizon or self.max_steps
-
-    @property
-    def window_length(self) -> int:
-        """The longer one of both horizons."""
-        return max(self.max_steps, self.prior_horizon)
-
     @torch.no_grad()
     def prepare(self, data: WindowDataset, seed: int) -> None:
         """Build the codebook from the states of the data.
@@ -176,12 +166,21 @@ class Ptgm(SkillModule):
         codes = (self.codes - self.goal_mean) * self.goal_scale
         return nearest_codes(goals, codes, self.config.matching)
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
-        """Sum of both networks' losses on windows (B, T+1, O), (B, T, A) with T = max(H, G).
+    def draw(
+        self, data: Any, rng: np.random.Generator, batch_size: int
+    ) -> tuple[NDArray[Any], ...]:
+        """Windows (B, H+1, O), (B, H, A); with a `prior_horizon` also others, (B, G+1, O)."""
+        batch = super().draw(data, rng, batch_size)
+        if self.config.prior_horizon is None:
+            return batch
+        return *batch, data.sample(rng, batch_size, self.config.prior_horizon)[0]
 
-        The last observation of a window is the goal of the H steps before it (hindsight), and its
-        code is the label of the G states before it; so goals are 1 to H and labels 1 to G steps
-        away, uniformly.
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Scalars]:
+        """Sum of both networks' losses on a batch from `draw`.
+
+        The last observation of a window is the goal of its H steps (hindsight), so goals are 1 to
+        H steps away, uniformly. The code of the last observation is the label of the states before
+        it, also in windows of the prior's own, where it is 1 to G steps away.
 
         Raises:
             NoCodebook: If `prepare` has not been called.
@@ -206,12 +205,11 @@ class Ptgm(SkillModule):
         """Prior (B, G), labels (B,), low-level policy (B, H) and actions (B, H, A) of a batch."""
         if not self.codes.any():
             raise NoCodebook
-        (observations, actions), steps = batch, self.max_steps
-        states, last = observations[:, :-1], observations[:, -1]
-        goals = self.goals(last)[:, None].expand(-1, steps, -1)
-        policy = self.policy(torch.cat([states[:, -steps:, self._seen], goals], dim=-1))
-        prior = self.prior(states[:, -self.prior_horizon :])
-        return prior, self.label(last), policy, actions[:, -steps:]
+        observations, actions, *rest = batch
+        goals = self.goals(observations[:, -1:]).expand(-1, actions.shape[1], -1)
+        policy = self.policy(torch.cat([observations[:, :-1, self._seen], goals], dim=-1))
+        ahead = rest[0] if rest else observations
+        return self.prior(ahead[:, :-1]), self.label(ahead[:, -1]), policy, actions
 
     def begin(self, obs: NDArray[Any], skill: NDArray[Any]) -> SkillState:
         """Look up the goals of the codes.
