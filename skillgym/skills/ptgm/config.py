@@ -22,8 +22,8 @@ class PtgmConfig:
     Attributes:
         skill_horizon: H, control steps of one code; also the farthest goal of the low-level policy.
         prior_horizon: G, control steps to the farthest state whose code the prior predicts; H, as
-            in the authors' kitchen code, if None. Deviation: with more, as in their Minecraft code
-            (twice as many on average), the prior is less likely to stay where the agent is.
+            in the authors' kitchen code, if None. With more (their Minecraft code: up to twice H),
+            the prior is less likely to stay where the agent is.
         num_codes: K, size of the codebook.
         features: Features that goals consist of: `"observation"`, a name of `register_features`, or
             `"module:function"`, which is imported. Only training needs the function.
